@@ -1,0 +1,55 @@
+"""Numina's dialect: ```` ```python ```` blocks answered by ```` ```output ```` blocks.
+
+Source: project-numina/aimo-progress-prize; the demo model speaks it too. Unlike the original, the
+last block alone runs in a session that remembers the earlier ones, and output keeps its tail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from aimo_solver.answers import extract_answer
+from aimo_solver.dialects.dialect import ToolSettings
+from aimo_solver.engine import Tokenizer
+from aimo_solver.problem import AnswerRule
+
+_CODE_START, _CODE_END, _OUTPUT_START = "```python\n", "\n```", "```output\n"
+_THINK_START, _THINK_END = "<think>", "</think>"
+
+
+@dataclass(frozen=True, slots=True)
+class NuminaDialect:
+    """Stops at the output block the model opens, and fills it in."""
+
+    tool: ToolSettings = field(default_factory=ToolSettings)
+    name: str = "numina"
+    stop: tuple[str, ...] = (_OUTPUT_START,)
+
+    def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
+        return tokenizer.encode_chat([{"role": "user", "content": problem}])
+
+    def find_code(self, turn: str) -> str | None:
+        """The turn's last block. The token that completed the stop may run past it."""
+        opened = turn.rfind(_OUTPUT_START)
+        if opened < 0:
+            return None
+        start = turn.rfind(_CODE_START, 0, opened)
+        if start < 0:
+            return None
+        code = turn[start + len(_CODE_START) : opened]
+        end = code.rfind(_CODE_END)
+        return code[:end] if end >= 0 else code
+
+    def render_output(self, output: str) -> str:
+        body = output if not output or output.endswith("\n") else output + "\n"
+        return f"{body}```\n"
+
+    def close_thinking(self, text: str) -> str:
+        thinking = text.rfind(_THINK_START) > text.rfind(_THINK_END)
+        return f"{_THINK_END if thinking else ''}\nThe answer is $\\boxed{{"
+
+    def find_answer(self, text: str, rule: AnswerRule) -> int | None:
+        return extract_answer(text, rule)
+
+
+NUMINA = NuminaDialect()

@@ -1,0 +1,62 @@
+"""Problem and AnswerRule: what is asked, and which integers count as an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from aimo_solver.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One contest problem."""
+
+    id: str
+    text: str
+    """The statement, LaTeX."""
+    gold: int | None = None
+    """The right answer where it is known; the solver never reads it."""
+    source: str | None = None
+    level: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRule:
+    """Which integers an edition accepts.
+
+    A value below `minimum` is no answer and is never wrapped; one above `maximum` is reduced by
+    `modulus` where the edition's rules say so, and is no answer otherwise.
+    """
+
+    name: str
+    minimum: int | None = None
+    maximum: int | None = None
+    modulus: int | None = None
+    fallback: int = 0
+    """Given when no rollout answers."""
+
+    def apply(self, value: int) -> int | None:
+        """The answer that `value` stands for under this rule, or None."""
+        if self.minimum is not None and value < self.minimum:
+            return None
+        if self.modulus is not None:
+            return value % self.modulus
+        if self.maximum is not None and value > self.maximum:
+            return None
+        return value
+
+
+ANY_INTEGER: Final = AnswerRule("any-integer")
+AIMO1: Final = AnswerRule("aimo1", minimum=0, maximum=999, modulus=1000)
+AIMO2: Final = AnswerRule("aimo2", minimum=0, maximum=999, modulus=1000)
+AIMO3: Final = AnswerRule("aimo3", minimum=0, maximum=99_999)
+
+ANSWER_RULES: Final = {rule.name: rule for rule in (ANY_INTEGER, AIMO1, AIMO2, AIMO3)}
+
+
+def answer_rule(name: str) -> AnswerRule:
+    """The rule of that name. Raises InputError that lists the names there are."""
+    if name not in ANSWER_RULES:
+        raise InputError(f"answer rule must be one of {', '.join(ANSWER_RULES)}, got {name!r}")
+    return ANSWER_RULES[name]

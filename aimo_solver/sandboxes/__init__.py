@@ -1,0 +1,1 @@
+"""Sandboxes: implementations of the Sandbox protocol, and the cell runner they share."""

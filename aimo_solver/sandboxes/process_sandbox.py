@@ -1,0 +1,185 @@
+"""ProcessSandbox: each session is a Python process of its own, started at its first cell.
+
+Guarantees, beside the protocol's:
+- a session that runs no code costs nothing; at most `concurrent_cells` cells run at once, and a
+  cell's clock starts when it has its slot and its interpreter;
+- a cell that runs out of time, or floods, gets SIGINT; if it is back within the grace its session
+  lives on. Otherwise, and after a crash, the process and its family are killed, and the session's
+  *next* cell is not run: its result says `state_lost`, once, and the one after it finds an empty
+  namespace. A cell that was cancelled counts as killed;
+- what a cell started and left running is killed when the cell ends;
+- cancelling `execute`, closing the session or the sandbox leaves no process, descriptor or file,
+  and kill -9 of the host leaves no interpreter.
+
+What it limits: address space, output, open files, the size of a file, time. What it does not
+isolate: the code may read and write whatever this user may, kill this user's processes, use the
+network and fork without end. Daemon threads of a cell live as long as the session. A program that
+escapes its session, its parents and its environment outlives an interpreter that dies by itself;
+what interpreters had started outlives kill -9 of the host, and so do the scratch folders.
+
+Use a sandbox from one event loop, in a thread that lives as long as the sandbox: the kernel ends
+an interpreter when the thread that started it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+from aimo_solver.errors import SandboxError
+from aimo_solver.sandbox import ExecutionResult, ExecutionStatus
+from aimo_solver.sandboxes.cell import clip
+from aimo_solver.sandboxes.interpreter import Interpreter
+
+STATE_LOST_TEXT = "earlier variables are gone; define them again (this cell was not run)"
+
+_LEAST_MEMORY_BYTES = 64 * 2**20
+_LEAST_OUTPUT_CHARS = 80
+
+
+class ProcessSandbox:
+    """Sessions in processes under resource limits.
+
+    `output_chars`: a cell's stdout keeps its head and tail within so many characters.
+    `concurrent_cells`: None means one less than the cores, and at least two.
+    `grace_seconds`: between the polite signal, which may save the session's variables, and SIGKILL.
+    """
+
+    def __init__(
+        self,
+        *,
+        memory_bytes: int = 2 * 2**30,
+        output_chars: int = 8192,
+        concurrent_cells: int | None = None,
+        grace_seconds: float = 0.3,
+    ) -> None:
+        if concurrent_cells is None:
+            concurrent_cells = max(2, (os.cpu_count() or 1) - 1)
+        _require_at_least("memory_bytes", memory_bytes, _LEAST_MEMORY_BYTES)
+        _require_at_least("output_chars", output_chars, _LEAST_OUTPUT_CHARS)
+        _require_at_least("concurrent_cells", concurrent_cells, 1)
+        _require_positive("grace_seconds", grace_seconds)
+        self.memory_bytes = memory_bytes
+        self.output_chars = output_chars
+        self.grace_seconds = grace_seconds
+        self.slots = asyncio.Semaphore(concurrent_cells)
+        # Its own, so that an ending never queues behind other work of the default executor.
+        self.enders = ThreadPoolExecutor(4, thread_name_prefix="sandbox-end")
+        self.sessions: set[ProcessSession] = set()
+        self._closed = False
+
+    async def open_session(self) -> ProcessSession:
+        """Raises SandboxError when the sandbox is closed."""
+        if self._closed:
+            raise SandboxError("the sandbox is closed; make a new one")
+        session = ProcessSession(self)
+        self.sessions.add(session)
+        return session
+
+    async def close(self) -> None:
+        """Ends every session still open. Closing twice is harmless."""
+        self._closed = True
+        await asyncio.gather(*(session.close() for session in tuple(self.sessions)))
+        # Waits for the endings that a cancelled caller did not wait for.
+        await asyncio.get_running_loop().run_in_executor(None, self.enders.shutdown)
+
+
+class ProcessSession:
+    """A session of ProcessSandbox; open it there."""
+
+    def __init__(self, sandbox: ProcessSandbox) -> None:
+        self._sandbox = sandbox
+        self._one_cell_at_a_time = asyncio.Lock()
+        self._interpreter: Interpreter | None = None
+        self._state_lost = False
+        self._closed = False
+
+    async def execute(self, code: str, timeout_seconds: float) -> ExecutionResult:
+        """Runs one cell. Raises ValueError for its arguments, else SandboxError only.
+
+        `timeout_seconds` is for the run; waiting for a slot and starting up come on top, and are
+        the result's `queue_seconds`.
+        """
+        if not isinstance(code, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"code must be str, got {code!r}")
+        _require_positive("timeout_seconds", timeout_seconds)
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        async with self._one_cell_at_a_time:
+            self._require_open()
+            if self._interpreter is not None and not self._interpreter.alive:
+                await self._end_interpreter()  # It died between two cells: a thread's crash.
+            if self._state_lost:
+                self._state_lost = False
+                return ExecutionResult(ExecutionStatus.STATE_LOST, "", STATE_LOST_TEXT, 0.0)
+            async with self._sandbox.slots:
+                return await self._run(code, timeout_seconds, asked)
+
+    async def close(self) -> None:
+        """Ends the interpreter and all it started. Closing twice is harmless.
+
+        A cell still running raises SandboxError in its own task.
+        """
+        self._closed = True
+        self._sandbox.sessions.discard(self)
+        if self._interpreter is not None:
+            await self._interpreter.end()
+
+    async def _run(self, code: str, timeout_seconds: float, asked: float) -> ExecutionResult:
+        self._require_open()  # It may have been closed while this cell waited for its slot.
+        loop = asyncio.get_running_loop()
+        try:
+            interpreter = await self._ready_interpreter()
+            queue_seconds = loop.time() - asked
+            run = await interpreter.run(code, timeout_seconds)
+        except BaseException:  # Cancelled, or broken: either way nobody knows what it does now.
+            await self._end_interpreter()
+            self._require_open()
+            raise
+        self._require_open()
+        if not run.survived:
+            await self._end_interpreter()
+        return ExecutionResult(
+            status=run.status,
+            stdout=clip(run.output.decode("utf-8", "replace"), self._sandbox.output_chars),
+            error=run.error,
+            seconds=run.seconds,
+            queue_seconds=queue_seconds,
+            peak_bytes=run.peak_bytes,
+        )
+
+    async def _ready_interpreter(self) -> Interpreter:
+        if self._interpreter is None:
+            box = self._sandbox
+            interpreter = Interpreter(box.memory_bytes, box.grace_seconds, box.enders)
+            self._interpreter = interpreter
+            try:
+                await interpreter.ready()
+            except BaseException:  # Ended here: no variables are lost with it.
+                self._interpreter = None
+                await interpreter.end()
+                raise
+        return self._interpreter
+
+    async def _end_interpreter(self) -> None:
+        interpreter, self._interpreter = self._interpreter, None
+        if interpreter is not None:
+            self._state_lost = True
+            await interpreter.end()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise SandboxError("the session is closed; open a new one")
+
+
+def _require_at_least(name: str, value: int, least: int) -> None:
+    # A float from a settings file would reach setrlimit, which refuses it in the child.
+    if not isinstance(value, int) or value < least:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f"{name} must be an int of at least {least}, got {value!r}")
+
+
+def _require_positive(name: str, value: float) -> None:
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be positive and finite, got {value!r}")

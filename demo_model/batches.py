@@ -1,0 +1,80 @@
+"""Traces as padded batches of token ids, with the labels to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from demo_model.traces import Trace, draw_trace
+
+IGNORED = -100
+"""The label that cross-entropy leaves out."""
+_POOL_BATCHES = 32
+"""Batches sorted by length together: less padding, still mixed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One trace as token ids and labels of the same length."""
+
+    token_ids: tuple[int, ...]
+    labels: tuple[int, ...]
+
+
+def draw_traces(count: int, seed: int, *, code: bool, processes: int) -> list[Trace]:
+    """`count` traces; each depends on the seed and its own index alone."""
+    draw = partial(_draw_indexed, seed=seed, code=code)
+    if processes < 2:
+        return [draw(index) for index in range(count)]
+    with ProcessPoolExecutor(processes) as pool:
+        return list(pool.map(draw, range(count), chunksize=256))
+
+
+def encode_trace(trace: Trace, tokenizer: PreTrainedTokenizerFast) -> Example:
+    """Encodes segment by segment, as a rollout does, so that no token crosses a border."""
+    prompt = tokenizer.apply_chat_template(
+        [{"role": "user", "content": trace.problem}], add_generation_prompt=True, return_dict=False
+    )
+    token_ids, labels = list(prompt), [IGNORED] * len(prompt)
+    for segment in trace.segments:
+        ids = tokenizer.encode(segment.text, add_special_tokens=False)
+        token_ids += ids
+        labels += ids if segment.learned else [IGNORED] * len(ids)
+    token_ids.append(tokenizer.eos_token_id)
+    labels.append(tokenizer.eos_token_id)
+    return Example(tuple(token_ids), tuple(labels))
+
+
+def batches(
+    examples: Sequence[Example], size: int, padding_id: int, rng: Random
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Endless batches `(token_ids, labels)`, both int64 of shape (size, longest)."""
+    while True:
+        order = list(range(len(examples)))
+        rng.shuffle(order)
+        for start in range(0, len(order) - size + 1, size * _POOL_BATCHES):
+            pool = sorted(order[start : start + size * _POOL_BATCHES], key=lambda index: len(examples[index].token_ids))
+            groups = [pool[at : at + size] for at in range(0, len(pool) - size + 1, size)]
+            rng.shuffle(groups)
+            for group in groups:
+                yield _pad([examples[index] for index in group], padding_id)
+
+
+def _pad(examples: Sequence[Example], padding_id: int) -> tuple[torch.Tensor, torch.Tensor]:
+    length = max(len(example.token_ids) for example in examples)
+    token_ids = torch.full((len(examples), length), padding_id)
+    labels = torch.full((len(examples), length), IGNORED)
+    for row, example in enumerate(examples):
+        token_ids[row, : len(example.token_ids)] = torch.tensor(example.token_ids)
+        labels[row, : len(example.labels)] = torch.tensor(example.labels)
+    return token_ids, labels
+
+
+def _draw_indexed(index: int, *, seed: int, code: bool) -> Trace:
+    return draw_trace(Random(f"{seed}:{code}:{index}"), code=code)

@@ -1,0 +1,76 @@
+"""Checks a checkpoint on problems it never saw, without an engine: greedy, one program, one answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from aimo_solver.dialects.numina import NUMINA
+from aimo_solver.problem import ANY_INTEGER
+from demo_model.families import FAMILIES
+from demo_model.families.family import fill
+from demo_model.traces import run_program
+
+PROBLEMS_A_FAMILY = 2
+MAX_NEW_TOKENS = 160
+MAX_TURNS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """How many fresh problems a checkpoint answered."""
+
+    checkpoint: str
+    problems: int
+    right: int
+    answered: int
+
+    def __str__(self) -> str:
+        share = self.right / self.problems
+        return f"{self.checkpoint}: {self.right} of {self.problems} fresh problems right ({share:.0%}), {self.answered} answered"
+
+
+def check(folder: Path, seed: int) -> CheckResult:
+    """Greedy pass@1 of the checkpoint on fresh problems of every family, wordings it was taught."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    right = answered = problems = 0
+    for family in FAMILIES:
+        for index in range(PROBLEMS_A_FAMILY):
+            rng = Random(f"check:{seed}:{family.name}:{index}")
+            params = family.draw(rng)
+            text = _complete(fill(rng.choice(family.wordings), params), tokenizer, model)
+            answer = NUMINA.find_answer(text, ANY_INTEGER)
+            problems += 1
+            answered += answer is not None
+            right += answer == family.brute_force(params)
+    return CheckResult(folder.name, problems, right, answered)
+
+
+def _complete(problem: str, tokenizer, model) -> str:  # type: ignore[no-untyped-def]
+    token_ids = tokenizer.apply_chat_template(
+        [{"role": "user", "content": problem}], add_generation_prompt=True, return_dict=False
+    )
+    generated = ""
+    for _ in range(MAX_TURNS):
+        prompt = torch.tensor([token_ids])
+        with torch.inference_mode():
+            output = model.generate(
+                prompt,
+                attention_mask=torch.ones_like(prompt),
+                max_new_tokens=MAX_NEW_TOKENS,
+                do_sample=False,
+                stop_strings=list(NUMINA.stop),
+                tokenizer=tokenizer,
+            )[0].tolist()
+        turn = tokenizer.decode(output[len(token_ids) :])
+        generated += turn
+        code = NUMINA.find_code(turn)
+        if code is None:
+            break
+        token_ids = output + tokenizer.encode(NUMINA.render_output(run_program(code)), add_special_tokens=False)
+    return generated

@@ -1,0 +1,9 @@
+"""Geometry families."""
+
+from demo_model.families.family import Family
+from demo_model.families.geometry.lattice import LATTICE
+from demo_model.families.geometry.solids import SOLIDS
+from demo_model.families.geometry.triangles import TRIANGLES
+
+GEOMETRY: tuple[Family, ...] = (*LATTICE, *TRIANGLES, *SOLIDS)
+"""Geometry with integer answers: lattice points, triangles, solids."""

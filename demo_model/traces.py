@@ -1,0 +1,153 @@
+"""Training traces: a problem and the completion the model should learn to write for it.
+
+A tool-integrated (TIR) trace thinks, writes a program, reads its real output and answers; some
+first write a broken program, read its real traceback and repair it. A chain-of-thought (CoT)
+trace reasons without code. Program output is what the sandbox itself would show, text for text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from aimo_solver.dialects.numina import NUMINA
+from aimo_solver.sandboxes.cell import run_cell
+from demo_model.families import FAMILIES, Family, Params
+from demo_model.families.family import fill
+
+ANSWERS = (
+    "The answer is $\\boxed{{{}}}$.",
+    "So the answer is $\\boxed{{{}}}$.",
+    "Therefore the answer is $\\boxed{{{}}}$.",
+)
+REPAIRED_SHARE = 0.12
+PLAIN_SHARE = 0.08
+MAX_OUTPUT_CHARS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of a completion; `learned` is False for what the sandbox wrote."""
+
+    text: str
+    learned: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One training example."""
+
+    family: str
+    problem: str
+    segments: tuple[Segment, ...]
+
+
+def cot_trace(family: Family, params: Params, rng: Random) -> Trace:
+    """Reasons in words and answers."""
+    answer = rng.choice(ANSWERS).format(family.brute_force(params))
+    text = f"<think>{family.steps(params)}</think>\n{answer}"
+    return Trace(family.name, _statement(family, params, rng), (Segment(text),))
+
+
+def tir_trace(family: Family, params: Params, rng: Random) -> Trace:
+    """Thinks, runs a program and answers; now and then repairs a broken program first."""
+    program = fill(rng.choice(family.programs), params)
+    thought = fill(rng.choice(family.thoughts), params)
+    segments: list[Segment] = []
+    opening = f"<think>{thought}</think>\n"
+    broken = _break(program, rng) if rng.random() < REPAIRED_SHARE else None
+    if broken is not None:
+        segments += _block(opening, broken.program)
+        opening = f"{broken.remark}\n"
+    segments += _block(opening, program)
+    segments.append(Segment(rng.choice(ANSWERS).format(family.brute_force(params))))
+    return Trace(family.name, _statement(family, params, rng), tuple(segments))
+
+
+def draw_trace(rng: Random, *, code: bool) -> Trace:
+    """A fresh trace of a random family: CoT, or (mostly) TIR when `code` is allowed."""
+    family = rng.choice(FAMILIES)
+    params = family.draw(rng)
+    make: Callable[[Family, Params, Random], Trace] = cot_trace
+    if code and rng.random() >= PLAIN_SHARE:
+        make = tir_trace
+    return make(family, params, rng)
+
+
+def run_program(program: str) -> str:
+    """What the sandbox would show the model for this program."""
+    stdout = io.StringIO()
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    with contextlib.redirect_stdout(stdout):
+        outcome = run_cell(program, namespace)
+    return (stdout.getvalue() + outcome.error)[:MAX_OUTPUT_CHARS]
+
+
+def _statement(family: Family, params: Params, rng: Random) -> str:
+    return fill(rng.choice(family.wordings), params)
+
+
+def _block(opening: str, program: str) -> list[Segment]:
+    return [
+        Segment(f"{opening}```python\n{program}\n```\n```output\n"),
+        Segment(NUMINA.render_output(run_program(program)), learned=False),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    program: str
+    remark: str
+    """What the model says when it has read the error."""
+
+
+def _break(program: str, rng: Random) -> _Broken | None:
+    """The program with one mistake that Python reports, or None when none fits."""
+    breakers = [_forget_import, _forget_start_value, _forget_colon, _misspell]
+    rng.shuffle(breakers)
+    for breaker in breakers:
+        broken = breaker(program, rng)
+        if broken is not None and broken.program != program and "Error" in run_program(broken.program):
+            return broken
+    return None
+
+
+def _forget_import(program: str, rng: Random) -> _Broken | None:
+    lines = program.splitlines()
+    imports = [line for line in lines if line.startswith(("import ", "from "))]
+    if not imports:
+        return None
+    dropped = rng.choice(imports)
+    return _Broken("\n".join(line for line in lines if line != dropped), "I forgot an import.")
+
+
+def _forget_start_value(program: str, rng: Random) -> _Broken | None:
+    lines = program.splitlines()
+    starts = [line for line in lines if re.fullmatch(r"[a-z]+ = (\d|\[.*|set\(\)|\{\})", line)]
+    if not starts:
+        return None
+    dropped = rng.choice(starts)
+    return _Broken("\n".join(line for line in lines if line != dropped), "A variable has no start value.")
+
+
+def _forget_colon(program: str, rng: Random) -> _Broken | None:
+    lines = program.splitlines()
+    heads = [index for index, line in enumerate(lines) if line.endswith(":")]
+    if not heads:
+        return None
+    index = rng.choice(heads)
+    lines[index] = lines[index][:-1]
+    return _Broken("\n".join(lines), "A colon is missing.")
+
+
+def _misspell(program: str, rng: Random) -> _Broken | None:
+    names = sorted(set(re.findall(r"\b(range|print|sum|len|sorted|str|int|max|min|abs)\b", program)))
+    if not names:
+        return None
+    name = rng.choice(names)
+    return _Broken(re.sub(rf"\b{name}\b", name[0] + name[2] + name[1] + name[3:], program, count=1), "A name is misspelt.")

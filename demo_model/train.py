@@ -1,0 +1,193 @@
+"""Trains the demo model from nothing: `python -m demo_model.train --out FOLDER`.
+
+One training gives two checkpoints: FOLDER/cot learns to reason in words, FOLDER/tir goes on from
+it and learns to write Python. Seeded: the same machine and settings give the same weights. A
+killed training resumes from FOLDER/work where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import torch
+from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+from demo_model.batches import Example, batches, draw_traces, encode_trace
+from demo_model.check import check
+from demo_model.tokenizer import CONTEXT_TOKENS, train_tokenizer
+
+VOCABULARY_SIZE = 1024
+SAVE_EVERY_STEPS = 100
+LOG_EVERY_STEPS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One stretch of training: its traces and how long it learns from them."""
+
+    name: str
+    code: bool
+    traces: int
+    steps: int
+    batch_size: int = 16
+    warmup_steps: int = 50
+    cooldown_share: float = 0.3
+    """The last part of the steps, in which the learning rate falls to zero."""
+    muon_lr: float = 0.02
+    adamw_lr: float = 3e-3
+
+    def rate(self, step: int) -> float:
+        """The share of the learning rates at this step."""
+        cooldown_steps = self.cooldown_share * self.steps
+        return min(1.0, (step + 1) / self.warmup_steps, (self.steps - step) / cooldown_steps)
+
+
+COT = Phase("cot", code=False, traces=20_000, steps=1_000)
+TIR = Phase("tir", code=True, traces=50_000, steps=3_000)
+
+
+def new_model(tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:
+    """About 2 million parameters, every matrix a multiple of 128 wide for the quantisers."""
+    config = Qwen2Config(
+        vocab_size=VOCABULARY_SIZE,
+        hidden_size=256,
+        intermediate_size=512,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=CONTEXT_TOKENS,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        attn_implementation="sdpa",
+    )
+    return Qwen2ForCausalLM(config)
+
+
+class Trainer:
+    """One phase's optimisers and place; saves and resumes both."""
+
+    def __init__(self, model: Qwen2ForCausalLM, phase: Phase, state: Path, device: str) -> None:
+        self.model, self.phase, self.state, self.device = model.to(device), phase, state, device
+        hidden = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
+        others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
+        self.optimizers: tuple[torch.optim.Optimizer, ...] = (
+            torch.optim.Muon(hidden, lr=phase.muon_lr, momentum=0.95, weight_decay=0.01),
+            torch.optim.AdamW(others, lr=phase.adamw_lr, betas=(0.9, 0.95), weight_decay=0.0),
+        )
+        self.base_rates = (phase.muon_lr, phase.adamw_lr)
+        self.step = 0
+        if state.exists():
+            self._load()
+
+    def run(self, examples: Sequence[Example], padding_id: int) -> None:
+        """Trains to the phase's end. Prints loss, speed and time left."""
+        source = batches(examples, self.phase.batch_size, padding_id, Random(self.phase.name))
+        for _ in range(self.step):
+            next(source)
+        started, first, total_loss = time.monotonic(), self.step, 0.0
+        while self.step < self.phase.steps:
+            total_loss += self._learn(*next(source))
+            self.step += 1
+            if self.step % LOG_EVERY_STEPS == 0:
+                seconds = (time.monotonic() - started) / (self.step - first)
+                left = seconds * (self.phase.steps - self.step) / 60
+                loss, total_loss = total_loss / LOG_EVERY_STEPS, 0.0
+                print(
+                    f"{self.phase.name} step {self.step}/{self.phase.steps}  loss {loss:.4f}  "
+                    f"{seconds:.2f} s/step  {left:.0f} min left",
+                    flush=True,
+                )
+            if self.step % SAVE_EVERY_STEPS == 0:
+                self._save()
+
+    def _learn(self, token_ids: torch.Tensor, labels: torch.Tensor) -> float:
+        for optimizer, rate in zip(self.optimizers, self.base_rates, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * self.phase.rate(self.step)
+        self.model.train()
+        with torch.autocast(self.device, torch.bfloat16):
+            loss = self.model(
+                input_ids=token_ids.to(self.device), labels=labels.to(self.device), use_cache=False
+            ).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        return loss.item()
+
+    def _save(self) -> None:
+        partial = self.state.with_suffix(".partial")
+        optimizers = [optimizer.state_dict() for optimizer in self.optimizers]
+        torch.save({"step": self.step, "model": self.model.state_dict(), "optimizers": optimizers}, partial)
+        partial.replace(self.state)
+
+    def _load(self) -> None:
+        saved = torch.load(self.state, map_location=self.device)
+        self.step = saved["step"]
+        self.model.load_state_dict(saved["model"])
+        for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
+        print(f"{self.phase.name}: resumed at step {self.step}", flush=True)
+
+
+def save_checkpoint(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Standard Hugging Face files, bfloat16."""
+    copy = Qwen2ForCausalLM(model.config)
+    copy.load_state_dict(model.state_dict())
+    copy.to(torch.bfloat16).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def train(out: Path, seed: int, processes: int, device: str) -> None:
+    """Makes out/cot and out/tir."""
+    work = out / "work"
+    work.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(seed)
+    model: Qwen2ForCausalLM | None = None
+    tokenizer: PreTrainedTokenizerFast | None = None
+    for phase in (COT, TIR):
+        print(f"{phase.name}: drawing {phase.traces} traces", flush=True)
+        traces = draw_traces(phase.traces, seed, code=phase.code, processes=processes)
+        if tokenizer is None:
+            tokenizer = _tokenizer(seed, processes)
+            model = new_model(tokenizer)
+            print(f"{sum(p.numel() for p in model.parameters()):,} parameters", flush=True)
+        assert model is not None
+        examples = [encode_trace(trace, tokenizer) for trace in traces]
+        tokens = sum(len(example.token_ids) for example in examples)
+        print(f"{phase.name}: {tokens / len(examples):.0f} tokens a trace", flush=True)
+        Trainer(model, phase, work / f"{phase.name}.pt", device).run(examples, int(tokenizer.pad_token_id))
+        save_checkpoint(model, tokenizer, out / phase.name)
+        print(check(out / phase.name, seed + 1), flush=True)
+    shutil.rmtree(work)
+
+
+def _tokenizer(seed: int, processes: int) -> PreTrainedTokenizerFast:
+    traces = [t for code in (False, True) for t in draw_traces(4_000, seed + 7, code=code, processes=processes)]
+    texts = [text for t in traces for text in ("user", "assistant", t.problem, *(s.text for s in t.segments))]
+    return train_tokenizer(texts, VOCABULARY_SIZE)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, epilog="example: python -m demo_model.train --out demo_model")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=2, help="for drawing traces; threads for training")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.processes)
+    train(arguments.out, arguments.seed, arguments.processes, arguments.device)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,342 @@
+"""ProcessSandbox: the contract, and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aimo_solver.errors import SandboxError
+from aimo_solver.sandbox import ExecutionStatus, Session
+from aimo_solver.sandboxes.cell import run_cell
+from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
+from tests.sandbox_contract import (
+    HANG_GUARD_SECONDS,
+    SandboxContract,
+    in_session,
+    is_running,
+    run_cell_in,
+    run_cells,
+)
+
+START_SLEEPERS = """
+import os, subprocess
+quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+plain = subprocess.Popen(["sleep", "98765"], **quiet)
+own_session = subprocess.Popen(["sleep", "98765"], start_new_session=True, env={}, **quiet)
+starter = "setsid sleep 98765 >/dev/null 2>&1 & echo $!"
+orphan = subprocess.run(["sh", "-c", starter], stdout=subprocess.PIPE, text=True).stdout.strip()
+print(os.getpid(), plain.pid, own_session.pid, orphan)
+"""
+"""Prints the interpreter's id and those of three programs: each harder to find."""
+
+
+@pytest.fixture
+def sandbox() -> Iterator[ProcessSandbox]:
+    sandbox = ProcessSandbox(memory_bytes=256 * 2**20)
+    before = footprint()
+    yield sandbox
+    asyncio.run(sandbox.close())
+    assert footprint() == before
+
+
+def footprint() -> tuple[int, list[str], list[str]]:
+    """What a test must not leave: descriptors, scratch folders, children."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    scratch = [name for name in os.listdir(tempfile.gettempdir()) if name.startswith("aimo-sandbox-")]
+    return len(os.listdir("/proc/self/fd")), sorted(scratch), children
+
+
+@pytest.fixture(autouse=True)
+def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other runs on this machine have scratch folders too."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+def ids(stdout: str) -> list[int]:
+    return [int(word) for word in stdout.split()]
+
+
+
+class TestProcessSandbox(SandboxContract):
+    """Every session here is checked by the fixture: no descriptor, folder or child is left."""
+
+
+def test_a_session_that_runs_nothing_starts_nothing(sandbox: ProcessSandbox) -> None:
+    async def story(session: Session) -> None:
+        before = footprint()
+        other = await sandbox.open_session()
+        assert footprint() == before
+        await other.close()
+
+    in_session(sandbox, story)
+
+
+def test_variables_survive_a_polite_timeout() -> None:
+    sandbox = ProcessSandbox(grace_seconds=HANG_GUARD_SECONDS)
+
+    async def story(session: Session) -> None:
+        await session.execute("x = 5", HANG_GUARD_SECONDS)
+        result = await session.execute("import time\nprint('a')\ntime.sleep(1e9)", 1.0)
+        assert (result.status, result.stdout) == (ExecutionStatus.TIMEOUT, "a\n")
+        assert "kept" in result.error
+        assert (await session.execute("x", HANG_GUARD_SECONDS)).stdout == "5\n"
+
+    in_session(sandbox, story)
+    asyncio.run(sandbox.close())
+
+
+def test_imagination_grandchildren_outlive_timeout(sandbox: ProcessSandbox) -> None:
+    async def story(session: Session) -> None:
+        for seconds in (1.0, 5.0, 25.0):  # A busy machine gets more time to start them.
+            result = await session.execute(START_SLEEPERS + "while True: pass", seconds)
+            assert result.status is not ExecutionStatus.OK
+            if len(ids(result.stdout)) == 4:
+                break
+        assert result.status is ExecutionStatus.TIMEOUT
+        assert len(ids(result.stdout)) == 4
+        assert not any(map(is_running, ids(result.stdout)[1:]))
+
+    in_session(sandbox, story)
+
+
+def test_nemo_skills_leaves_an_orphan_running(sandbox: ProcessSandbox) -> None:
+    _, result = run_cells(sandbox, "1", START_SLEEPERS)
+    assert result.status is ExecutionStatus.OK
+    assert not any(map(is_running, ids(result.stdout)))
+
+
+def test_leftovers_die_with_their_cell_and_the_session_goes_on(sandbox: ProcessSandbox) -> None:
+    async def story(session: Session) -> None:
+        result = await session.execute(START_SLEEPERS, HANG_GUARD_SECONDS)
+        assert [is_running(pid) for pid in ids(result.stdout)] == [True, False, False, False]
+        assert (await session.execute("plain.wait()\n1", HANG_GUARD_SECONDS)).stdout == "1\n"
+
+    in_session(sandbox, story)
+
+
+def test_leftovers_of_a_crash_die_with_it(sandbox: ProcessSandbox) -> None:
+    result = run_cell_in(sandbox, START_SLEEPERS.replace(", env={}", "") + "os._exit(0)")
+    assert result.status is ExecutionStatus.DIED
+    assert len(ids(result.stdout)) == 4
+    assert not any(map(is_running, ids(result.stdout)))
+
+
+def test_aimo3_kernel_subprocesses_survive_a_reset(sandbox: ProcessSandbox) -> None:
+    code = START_SLEEPERS + "while True: pass"
+
+    async def story(session: Session) -> None:
+        cell = asyncio.ensure_future(session.execute(code, HANG_GUARD_SECONDS))
+        scratch = Path(tempfile.gettempdir())
+        while not (found := [*scratch.glob("aimo-sandbox-*")]):
+            await asyncio.sleep(0.01)
+        await session.close()
+        with pytest.raises(SandboxError, match="closed"):
+            await cell
+        assert not found[0].exists()
+
+    in_session(sandbox, story)
+
+
+def test_cancelling_a_cell_ends_its_processes(sandbox: ProcessSandbox) -> None:
+    async def story(session: Session) -> None:
+        noted = Path(tempfile.gettempdir(), "ids")
+        code = START_SLEEPERS + f"""
+open({str(noted) + "~"!r}, "w").write(f"{{os.getpid()}} {{plain.pid}} {{own_session.pid}} {{orphan}}")
+os.rename({str(noted) + "~"!r}, {str(noted)!r})
+while True: pass"""
+        cell = asyncio.ensure_future(session.execute(code, HANG_GUARD_SECONDS))
+        while not noted.exists():
+            await asyncio.sleep(0.01)
+        cell.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cell
+        assert not any(map(is_running, ids(noted.read_text())))
+        told = await session.execute("1", HANG_GUARD_SECONDS)
+        assert told.status is ExecutionStatus.STATE_LOST
+
+    in_session(sandbox, story)
+
+
+def test_cancelling_at_every_moment_of_a_first_cell_leaves_nothing(sandbox: ProcessSandbox) -> None:
+    async def story(session: Session) -> None:
+        for steps in range(6):
+            other = await sandbox.open_session()
+            cell = asyncio.ensure_future(other.execute("1", HANG_GUARD_SECONDS))
+            for _ in range(steps):
+                await asyncio.sleep(0.0)
+            cell.cancel()
+            await asyncio.gather(cell, return_exceptions=True)
+            await other.close()
+
+    in_session(sandbox, story)
+
+
+def test_a_cell_waits_for_a_slot_and_its_clock_does_not() -> None:
+    sandbox = ProcessSandbox(concurrent_cells=1)
+
+    async def story(session: Session) -> None:
+        other = await sandbox.open_session()
+        first = asyncio.ensure_future(session.execute("while True: pass", 0.5))
+        await asyncio.sleep(0)
+        second = await other.execute("1", HANG_GUARD_SECONDS)
+        assert (await first).status is ExecutionStatus.TIMEOUT
+        assert second.status is ExecutionStatus.OK
+        assert second.queue_seconds >= 0.5
+        assert (await first).queue_seconds < second.queue_seconds
+
+    in_session(sandbox, story)
+    asyncio.run(sandbox.close())
+
+
+def test_a_session_lives_through_400_cells_without_losing_descriptors(
+    sandbox: ProcessSandbox,
+) -> None:
+    async def story(session: Session) -> None:
+        count = "import os\nlen(os.listdir('/proc/self/fd'))"
+        first = await session.execute(count, HANG_GUARD_SECONDS)
+        host = footprint()
+        for _ in range(400):
+            await session.execute("1", HANG_GUARD_SECONDS)
+        assert (await session.execute(count, HANG_GUARD_SECONDS)).stdout == first.stdout
+        assert footprint() == host
+
+    in_session(sandbox, story)
+
+
+def test_the_parents_secrets_stay_with_it(
+    sandbox: ProcessSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAGGLE_KEY", "a-secret")
+    assert "a-secret" not in run_cell_in(sandbox, "import os\nprint(dict(os.environ))").stdout
+
+
+def test_the_cell_sits_in_an_empty_folder_of_its_own(sandbox: ProcessSandbox) -> None:
+    code = "import os\nprint(os.listdir())\nopen('note', 'w').write('a')\nprint(os.getcwd())"
+    listing, folder = run_cell_in(sandbox, code).stdout.splitlines()[:2]
+    assert listing == "[]"
+    assert folder.startswith(tempfile.gettempdir())
+    assert not Path(folder).exists()
+
+
+def test_a_folder_without_permissions_is_removed_and_its_links_are_not_followed(
+    sandbox: ProcessSandbox, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir(0o755)
+    code = f"import os\nos.makedirs('a/b')\nos.symlink({str(outside)!r}, 'a/c')\nos.chmod('a', 0)"
+    assert run_cell_in(sandbox, code).status is ExecutionStatus.OK
+    assert outside.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_session_starts_with_few_modules(sandbox: ProcessSandbox) -> None:
+    bare = subprocess.run(
+        [sys.executable, "-s", "-c", "import sys; print(*sys.modules)"],
+        capture_output=True, text=True, check=True, env={},
+    ).stdout  # fmt: skip
+    loaded = run_cell_in(sandbox, "import sys\nprint(*sys.modules)").stdout
+    heavy = {"asyncio", "dataclasses", "traceback", "ast", "json", "subprocess", "inspect"}
+    assert not heavy & (set(loaded.split()) - set(bare.split()))
+
+
+def test_a_process_killed_between_cells_is_told(sandbox: ProcessSandbox) -> None:
+    async def story(session: Session) -> None:
+        result = await session.execute("import os\nos.getpid()", HANG_GUARD_SECONDS)
+        os.kill(int(result.stdout), signal.SIGKILL)
+        while is_running(int(result.stdout)):
+            await asyncio.sleep(0.001)
+        told = await session.execute("1", HANG_GUARD_SECONDS)
+        assert told.status is ExecutionStatus.STATE_LOST
+        assert (await session.execute("1", HANG_GUARD_SECONDS)).stdout == "1\n"
+
+    in_session(sandbox, story)
+
+
+def test_the_reason_of_a_death_is_said(sandbox: ProcessSandbox) -> None:
+    assert "exit code 3" in run_cell_in(sandbox, "import os\nos._exit(3)").error
+    assert "signal SIGSEGV" in run_cell_in(sandbox, "import ctypes\nctypes.string_at(0)").error
+
+
+def test_a_death_is_noticed_though_a_fork_holds_the_channel_open(sandbox: ProcessSandbox) -> None:
+    code = "import os, time\nif os.fork() == 0:\n    time.sleep(1e9)\nos._exit(7)"
+    result = run_cell_in(sandbox, code)
+    assert result.status is ExecutionStatus.DIED
+    assert "exit code 7" in result.error
+
+
+def test_texts_are_those_of_run_cell_in_this_process(sandbox: ProcessSandbox) -> None:
+    cells = [
+        "1 + 1",
+        "print('a')\n1 / 0",
+        "x = (",
+        "def f(): return f()\nf()",
+        "import nosuchmodule",
+        "raise ValueError('x' * 10**5)",
+        "print('é')\n'é'",
+        "if __name__ == '__main__': print(1)",
+    ]
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    for cell, result in zip(cells, run_cells(sandbox, *cells), strict=True):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            outcome = run_cell(cell, namespace)
+        expected = (outcome.status, printed.getvalue(), outcome.error)
+        assert (result.status.value, result.stdout, result.error) == expected
+
+
+def test_an_interpreter_that_does_not_start_is_the_sandboxes_failure(
+    sandbox: ProcessSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(session: Session) -> None:
+        for executable in ("/nonexistent/python", "/bin/false"):
+            monkeypatch.setattr(sys, "executable", executable)
+            other = await sandbox.open_session()
+            with pytest.raises(SandboxError, match="start"):
+                await other.execute("1", HANG_GUARD_SECONDS)
+            await other.close()
+
+    in_session(sandbox, story)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("memory_bytes", 1), ("output_chars", 0), ("concurrent_cells", 0), ("grace_seconds", -1.0)],
+)
+def test_settings_are_checked(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be .*, got {value}"):
+        ProcessSandbox(**{name: value})  # pyright: ignore[reportArgumentType]
+
+
+def test_kill_9_of_the_host_leaves_no_interpreter(tmp_path: Path) -> None:
+    host_code = f"""
+import asyncio
+from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
+async def main():
+    session = await ProcessSandbox().open_session()
+    print((await session.execute("import os; os.getpid()", {HANG_GUARD_SECONDS})).stdout, flush=True)
+    await session.execute("import itertools; sum(itertools.repeat(0))", {HANG_GUARD_SECONDS})
+asyncio.run(main())
+"""
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    root = Path(__file__).parent.parent
+    with subprocess.Popen(
+        [sys.executable, "-c", host_code], stdout=subprocess.PIPE, text=True, env=environment, cwd=root
+    ) as host:
+        assert host.stdout is not None
+        interpreter = int(host.stdout.readline())
+        assert is_running(interpreter)
+        host.kill()
+    give_up_at = time.monotonic() + HANG_GUARD_SECONDS
+    while is_running(interpreter):
+        assert time.monotonic() < give_up_at
+        time.sleep(0.01)
