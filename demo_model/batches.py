@@ -11,10 +11,9 @@ from random import Random
 import torch
 from transformers import PreTrainedTokenizerFast
 
+from demo_model.model import IGNORED
 from demo_model.traces import Trace, draw_trace
 
-IGNORED = -100
-"""The label that cross-entropy leaves out."""
 _POOL_BATCHES = 32
 """Batches sorted by length together: less padding, still mixed."""
 
@@ -36,11 +35,18 @@ def draw_traces(count: int, seed: int, *, code: bool, processes: int) -> list[Tr
         return list(pool.map(draw, range(count), chunksize=256))
 
 
-def encode_trace(trace: Trace, tokenizer: PreTrainedTokenizerFast) -> Example:
-    """Encodes segment by segment, as a rollout does, so that no token crosses a border."""
+def encode_trace(trace: Trace, tokenizer: PreTrainedTokenizerFast, prompt_dropout: float = 0.1) -> Example:
+    """Encodes segment by segment, as a rollout does, so that no token crosses a border.
+
+    The prompt's merges are dropped at random (BPE dropout), or a wording the model has not seen
+    would be cut into tokens it has not learnt.
+    """
+    bpe = tokenizer.backend_tokenizer.model
+    bpe.dropout = prompt_dropout or None
     prompt = tokenizer.apply_chat_template(
         [{"role": "user", "content": trace.problem}], add_generation_prompt=True, return_dict=False
     )
+    bpe.dropout = None
     token_ids, labels = list(prompt), [IGNORED] * len(prompt)
     for segment in trace.segments:
         ids = tokenizer.encode(segment.text, add_special_tokens=False)

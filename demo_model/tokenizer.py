@@ -1,4 +1,8 @@
-"""The demo model's tokenizer: byte-level BPE, digits one by one, ChatML template."""
+"""The demo model's tokenizer: byte-level BPE, digits one by one, ChatML template.
+
+Merges may cross spaces, so that "for k in range(1" is one token: a small model then writes a
+program in some twenty steps. Digits and newlines always stand alone.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary_size: int) -> PreTrainedTok
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(r"\d|\n"), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()

@@ -17,6 +17,7 @@ from typing import Any
 
 from aimo_solver.dialects.numina import NUMINA
 from aimo_solver.sandboxes.cell import run_cell
+from demo_model.demo_set import held_out
 from demo_model.families import FAMILIES, Family, Params
 from demo_model.families.family import fill
 
@@ -73,6 +74,8 @@ def draw_trace(rng: Random, *, code: bool) -> Trace:
     """A fresh trace of a random family: CoT, or (mostly) TIR when `code` is allowed."""
     family = rng.choice(FAMILIES)
     params = family.draw(rng)
+    while (family.name, str(params)) in held_out():
+        params = family.draw(rng)
     make: Callable[[Family, Params, Random], Trace] = cot_trace
     if code and rng.random() >= PLAIN_SHARE:
         make = tir_trace

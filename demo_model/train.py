@@ -16,15 +16,15 @@ from pathlib import Path
 from random import Random
 
 import torch
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from demo_model.batches import Example, batches, draw_traces, encode_trace
 from demo_model.check import check
-from demo_model.tokenizer import CONTEXT_TOKENS, train_tokenizer
+from demo_model.model import VOCABULARY_SIZE, loss, new_model
+from demo_model.tokenizer import train_tokenizer
 
-VOCABULARY_SIZE = 1024
-SAVE_EVERY_STEPS = 100
-LOG_EVERY_STEPS = 20
+SAVE_EVERY_STEPS = 50
+LOG_EVERY_STEPS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Phase:
     traces: int
     steps: int
     batch_size: int = 16
-    warmup_steps: int = 50
+    warmup_steps: int = 20
     cooldown_share: float = 0.3
     """The last part of the steps, in which the learning rate falls to zero."""
     muon_lr: float = 0.02
@@ -48,27 +48,8 @@ class Phase:
         return min(1.0, (step + 1) / self.warmup_steps, (self.steps - step) / cooldown_steps)
 
 
-COT = Phase("cot", code=False, traces=20_000, steps=1_000)
-TIR = Phase("tir", code=True, traces=50_000, steps=3_000)
-
-
-def new_model(tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:
-    """About 2 million parameters, every matrix a multiple of 128 wide for the quantisers."""
-    config = Qwen2Config(
-        vocab_size=VOCABULARY_SIZE,
-        hidden_size=256,
-        intermediate_size=512,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=CONTEXT_TOKENS,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        attn_implementation="sdpa",
-    )
-    return Qwen2ForCausalLM(config)
+COT = Phase("cot", code=False, traces=2_000, steps=100)
+TIR = Phase("tir", code=True, traces=12_000, steps=1_500)
 
 
 class Trainer:
@@ -99,9 +80,9 @@ class Trainer:
             if self.step % LOG_EVERY_STEPS == 0:
                 seconds = (time.monotonic() - started) / (self.step - first)
                 left = seconds * (self.phase.steps - self.step) / 60
-                loss, total_loss = total_loss / LOG_EVERY_STEPS, 0.0
+                mean_loss, total_loss = total_loss / LOG_EVERY_STEPS, 0.0
                 print(
-                    f"{self.phase.name} step {self.step}/{self.phase.steps}  loss {loss:.4f}  "
+                    f"{self.phase.name} step {self.step}/{self.phase.steps}  loss {mean_loss:.4f}  "
                     f"{seconds:.2f} s/step  {left:.0f} min left",
                     flush=True,
                 )
@@ -114,15 +95,13 @@ class Trainer:
                 group["lr"] = rate * self.phase.rate(self.step)
         self.model.train()
         with torch.autocast(self.device, torch.bfloat16):
-            loss = self.model(
-                input_ids=token_ids.to(self.device), labels=labels.to(self.device), use_cache=False
-            ).loss
-        loss.backward()
+            value = loss(self.model, token_ids.to(self.device), labels.to(self.device))
+        value.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad()
-        return loss.item()
+        return value.item()
 
     def _save(self) -> None:
         partial = self.state.with_suffix(".partial")
@@ -159,7 +138,7 @@ def train(out: Path, seed: int, processes: int, device: str) -> None:
         traces = draw_traces(phase.traces, seed, code=phase.code, processes=processes)
         if tokenizer is None:
             tokenizer = _tokenizer(seed, processes)
-            model = new_model(tokenizer)
+            model = new_model(int(tokenizer.eos_token_id), int(tokenizer.pad_token_id))
             print(f"{sum(p.numel() for p in model.parameters()):,} parameters", flush=True)
         assert model is not None
         examples = [encode_trace(trace, tokenizer) for trace in traces]

@@ -1,1 +1,19 @@
 """How a model family writes thoughts, code, output and answers: one family a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from aimo_solver.dialects.dialect import Dialect
+from aimo_solver.dialects.numina import NUMINA
+from aimo_solver.errors import InputError
+
+DIALECTS: Final[Mapping[str, Dialect]] = {"numina": NUMINA}
+
+
+def find_dialect(name: str) -> Dialect:
+    """The dialect of that name. Raises InputError that lists what there is."""
+    if name not in DIALECTS:
+        raise InputError(f"dialect must be one of {', '.join(DIALECTS)}, got {name!r}")
+    return DIALECTS[name]

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from aimo_solver.engine import Tokenizer
 from aimo_solver.problem import AnswerRule
-from aimo_solver.sandbox import ExecutionResult
+from aimo_solver.execution import ExecutionResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,10 @@ class Dialect(Protocol):
         ...
 
 
-def shown_output(result: ExecutionResult, tool: ToolSettings) -> str:
+def shown_output(result: ExecutionResult, limit_chars: int) -> str:
     """What the model sees of a result: what was printed, then the error, the middle cut out."""
     parts = [part.rstrip("\n") for part in (result.stdout, result.error) if part]
-    return cut_middle("\n".join(parts), tool.output_chars)
+    return cut_middle("\n".join(parts), limit_chars)
 
 
 def cut_middle(text: str, limit_chars: int) -> str:

@@ -1,0 +1,18 @@
+"""Where the files that travel with the package lie: beside it in a checkout, inside it in a wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+_PACKAGE: Final = Path(__file__).resolve().parent
+
+
+def bundled(name: str) -> Path:
+    """The path of a bundled file or folder such as `validation_sets/demo.jsonl`; it may not exist."""
+    inside = _PACKAGE / "_bundled" / name
+    return inside if inside.exists() else _PACKAGE.parent / name
+
+
+DEMO_SET: Final = bundled("validation_sets/demo.jsonl")
+DEMO_MODEL: Final = bundled("demo_model/tir")

@@ -1,0 +1,161 @@
+"""The `aimo` command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from aimo_solver.bundled import DEMO_MODEL, DEMO_SET
+from aimo_solver.entry import (
+    DEFAULT_LIMIT_SECONDS,
+    RunOptions,
+    open_workshop,
+    run_options,
+    run_or_exit,
+    run_set,
+)
+from aimo_solver.errors import InputError
+from aimo_solver.ledger import Ledger
+from aimo_solver.problem import Problem
+from aimo_solver.problem_set import load_problem_set
+from aimo_solver.reports.live import Transcript
+from aimo_solver.reports.table import run_table
+from aimo_solver.settings import CodeMode
+
+app = typer.Typer(
+    help="Answers olympiad problems with a language model, Python and a vote, inside a time limit.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Model = Annotated[Path, typer.Option(help="Folder of a checkpoint.")]
+PresetName = Annotated[str, typer.Option("--preset", help="A preset's name or TOML file.")]
+HardwareName = Annotated[str, typer.Option("--hardware", help="Hardware settings' name or TOML file.")]
+Seed = Annotated[int, typer.Option(help="Base seed of every rollout.")]
+Rollouts = Annotated[int | None, typer.Option(min=1, help="Rollouts a problem; the preset's own if not given.")]
+Code = Annotated[CodeMode | None, typer.Option(help="Run code, answer every call 'disabled', or know no calls.")]
+Temperature = Annotated[float | None, typer.Option(min=0.0, help="The preset's own if not given.")]
+MaxTokens = Annotated[int | None, typer.Option(min=1, help="Tokens a rollout; the preset's own if not given.")]
+EarlyStop = Annotated[bool, typer.Option(help="Stop a problem's rollouts once its vote is settled.")]
+LimitSeconds = Annotated[float, typer.Option(help="A whole run, loading included.")]
+Edition = Annotated[str, typer.Option(help="Answer rule: any-integer, aimo1, aimo2, aimo3.")]
+
+
+@app.callback()
+def aimo() -> None:
+    """Every command has --help with an example."""
+
+
+@app.command()
+def solve(
+    problem: Annotated[str, typer.Argument(help="The statement, LaTeX.")],
+    model: Model = DEMO_MODEL,
+    preset: PresetName = "demo",
+    hardware: HardwareName = "cpu",
+    seed: Seed = 0,
+    rollouts: Rollouts = None,
+    code: Code = None,
+    temperature: Temperature = None,
+    max_tokens: MaxTokens = None,
+    early_stop: EarlyStop = True,
+    limit_seconds: LimitSeconds = DEFAULT_LIMIT_SECONDS,
+    edition: Edition = "any-integer",
+) -> None:
+    """Solves one problem and shows its rollouts as they happen.
+
+    Example: aimo solve "How many integers from 1 to 90 are relatively prime to 12?" --rollouts 4
+    """
+
+    def run() -> None:
+        if not problem.strip():
+            raise InputError(f"problem must be a statement, got {problem!r}")
+        options = run_options(
+            model=model,
+            preset=preset,
+            hardware=hardware,
+            edition=edition,
+            seed=seed,
+            limit_seconds=limit_seconds,
+            rollouts=rollouts,
+            early_stop=early_stop,
+            code=code,
+            temperature=temperature,
+            max_tokens=max_tokens,
+        )
+        asyncio.run(_solve(options, problem, Console()))
+
+    run_or_exit(run)
+
+
+@app.command("replay")
+def replay_sets(
+    problem_sets: Annotated[list[Path], typer.Argument(help="Files of problems, .jsonl or .csv.")] = [DEMO_SET],  # noqa: B006
+    runs: Annotated[int, typer.Option(min=1, help="Passes over each set, each with seeds of its own.")] = 1,
+    model: Model = DEMO_MODEL,
+    preset: PresetName = "demo",
+    hardware: HardwareName = "cpu",
+    seed: Seed = 0,
+    rollouts: Rollouts = None,
+    code: Code = None,
+    temperature: Temperature = None,
+    max_tokens: MaxTokens = None,
+    early_stop: EarlyStop = True,
+    limit_seconds: LimitSeconds = DEFAULT_LIMIT_SECONDS,
+    edition: Edition = "any-integer",
+    runs_folder: Annotated[Path, typer.Option(help="Where run folders go.")] = Path("runs"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, progress to stderr.")] = False,
+) -> None:
+    """Runs problem sets for real and tells pass@1 and majority with 95 % intervals.
+
+    Example: aimo replay aime.jsonl --runs 5 --no-early-stop --seed 1
+    """
+    console = Console(stderr=as_json)
+
+    def run() -> None:
+        options = run_options(
+            model=model,
+            preset=preset,
+            hardware=hardware,
+            edition=edition,
+            seed=seed,
+            limit_seconds=limit_seconds,
+            rollouts=rollouts,
+            early_stop=early_stop,
+            code=code,
+            temperature=temperature,
+            max_tokens=max_tokens,
+        )
+        sets = [load_problem_set(path) for path in problem_sets]
+        figures = []
+        for problem_set in sets:
+            outcome = asyncio.run(run_set(options, problem_set, runs_folder, console, runs=runs))
+            figures.append({"set": problem_set.name} | outcome.to_json())
+            console.print(run_table(outcome.solutions, f"{problem_set.name}: {outcome.folder}"))
+        if as_json:
+            typer.echo(json.dumps(figures, indent=2))
+
+    run_or_exit(run)
+
+
+async def _solve(options: RunOptions, text: str, console: Console) -> None:
+    started_at = asyncio.get_running_loop().time()
+    limits = options.limits
+    ledger = Ledger(started_at, limits.total_seconds, limits.reserve_seconds, problems_left=1)
+
+    def log(line: str) -> None:
+        console.print(line, style="dim", soft_wrap=True)
+
+    async with open_workshop(options, Transcript(console), log, ledger.ends_at) as workshop:
+        solution = await workshop.solver.solve(Problem("solve", text), ledger)
+    votes = " ".join(f"{answer}:{weight:g}" for answer, weight in solution.vote.tally) or "none"
+    console.print(f"answer {solution.answer}  votes {votes}  {solution.seconds:.1f} s  ({solution.stop})", style="bold")
+
+
+if __name__ == "__main__":
+    app()

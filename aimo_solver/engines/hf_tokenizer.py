@@ -1,0 +1,62 @@
+"""A checkpoint's own tokenizer, read with Hugging Face transformers from its folder, offline.
+
+Guarantees: text goes in and comes out unchanged (no special tokens added, none removed, no
+clean-up of spaces). Not guaranteed: that `encode(decode(ids)) == ids`; no tokenizer gives that,
+which is why rollouts never re-tokenise what was generated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from aimo_solver.errors import EngineLoadError
+
+
+class HfTokenizer:
+    """Tokenizer over transformers' AutoTokenizer."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises EngineLoadError when the folder holds no tokenizer that can be read."""
+        try:
+            from transformers import AutoTokenizer
+        except ImportError as error:
+            raise EngineLoadError(
+                f"cannot import transformers ({error}); install the engine's requirements"
+            ) from error
+        self._folder = folder
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        # Damaged files fail in the tokenizers library with anything, its bare Exception included.
+        except Exception as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise EngineLoadError(
+                f"{folder} has no readable tokenizer ({reason}); copy the checkpoint's tokenizer files into it"
+            ) from error
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of the text, without special tokens added around it."""
+        return self._tokenizer.encode(text, add_special_tokens=False)
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The text of the ids, special tokens included."""
+        text = self._tokenizer.decode(
+            token_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
+        )
+        assert isinstance(text, str)
+        return text
+
+    def encode_chat(self, messages: Sequence[dict[str, str]]) -> list[int]:
+        """Token ids of the checkpoint's chat template, opened for the assistant's turn.
+
+        Raises EngineLoadError when the checkpoint has no chat template.
+        """
+        if not self._tokenizer.chat_template:
+            raise EngineLoadError(
+                f"the tokenizer in {self._folder} has no chat template; add the model's chat_template.jinja to it"
+            )
+        token_ids = self._tokenizer.apply_chat_template(
+            list(messages), add_generation_prompt=True, tokenize=True, return_dict=False
+        )
+        assert isinstance(token_ids, list)
+        return [int(token_id) for token_id in token_ids]

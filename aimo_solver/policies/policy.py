@@ -1,0 +1,76 @@
+"""The Policy protocol: pure functions of the ledger and of a problem's progress.
+
+The simulator and the kernel run the same object, so a policy keeps no state and reads no clock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from aimo_solver.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a policy gives one problem."""
+
+    seconds: float
+    """From the problem's start to its last moment, flush included."""
+    rollouts: int
+    concurrent: int
+    """How many may run at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A problem's state when the policy is asked."""
+
+    now: float
+    """Loop time, seconds."""
+    started_at: float
+    deadline: float
+    answers: tuple[int | None, ...]
+    """One a finished rollout, in the order they finished."""
+    running: int
+    waiting: int
+    """Granted rollouts not begun yet."""
+    tokens: int
+    """Generated so far by all rollouts."""
+
+    @property
+    def votes(self) -> Counter[int]:
+        return Counter(answer for answer in self.answers if answer is not None)
+
+    @property
+    def rollouts(self) -> int:
+        return len(self.answers) + self.running + self.waiting
+
+
+class Action(StrEnum):
+    """What the solver should do."""
+
+    GO_ON = "go_on"
+    STOP = "stop"
+    """The vote is good enough: cancel the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A policy's word on a problem's progress."""
+
+    action: Action
+    reason: str = ""
+    """For the log: which rule said so."""
+    review_at: float | None = None
+    """Loop time at which to ask again even if nothing happens; None: when a rollout finishes."""
+
+
+class Policy(Protocol):
+    """Shares time between problems and stops rollouts. Pure."""
+
+    def grant(self, ledger: Ledger, now: float) -> Grant: ...
+
+    def review(self, progress: Progress, ledger: Ledger) -> Decision: ...

@@ -1,0 +1,117 @@
+"""Problem sets: JSON lines or CSV files of problems.
+
+Guarantees: a file is read whole or refused in one sentence that names file, line and cure; the
+order is the file's. A gold answer outside the answer rule is kept and counted, not refused: real
+sets have them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aimo_solver.errors import InputError
+from aimo_solver.problem import AnswerRule, Problem
+
+FIELDS = ("id", "problem", "answer", "source", "level")
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemSet:
+    """The problems of one file."""
+
+    name: str
+    problems: tuple[Problem, ...]
+
+    def golds_outside(self, rule: AnswerRule) -> int:
+        """How many gold answers the rule would not accept as they are."""
+        return sum(p.gold is not None and rule.apply(p.gold) != p.gold for p in self.problems)
+
+
+def load_problem_set(path: Path) -> ProblemSet:
+    """Reads `.jsonl` or `.csv` with the columns id, problem and perhaps answer, source, level."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such problem file; give a .jsonl or .csv file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; give a .jsonl or .csv file") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else _json_rows(path, text)
+    problems: dict[str, Problem] = {}
+    for line, row in rows:
+        problem = _problem(path, line, row)
+        if problem.id in problems:
+            raise InputError(f"{path}, line {line}: id {problem.id!r} is used twice; give every problem its own id")
+        problems[problem.id] = problem
+    if not problems:
+        raise InputError(f"{path}: holds no problems; expected one JSON object a line, or a CSV with a header")
+    return ProblemSet(path.stem, tuple(problems.values()))
+
+
+def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise InputError(f"{path}, line {number}: not JSON ({error}); expected one object a line") from None
+        if not isinstance(row, dict):
+            raise InputError(f"{path}, line {number}: must be a JSON object, got {type(row).__name__}")
+        yield number, row
+
+
+def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    # Statements hold quotes and newlines, and are longer than csv's default field limit allows.
+    csv.field_size_limit(2**30)
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for row in reader:
+            if None in row:
+                raise InputError(f"{path}, line {reader.line_num}: has more fields than the header")
+            yield reader.line_num, {key: value for key, value in row.items() if value not in (None, "")}
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: not CSV ({error})") from None
+
+
+def _problem(path: Path, line: int, row: Mapping[str, Any]) -> Problem:
+    where = f"{path}, line {line}"
+    identifier, text = row.get("id"), row.get("problem")
+    if isinstance(identifier, int) and not isinstance(identifier, bool):
+        identifier = str(identifier)
+    if not isinstance(identifier, str) or not identifier:
+        raise InputError(f"{where}: id must be a non-empty string, got {identifier!r}")
+    if not isinstance(text, str) or not text.strip():
+        raise InputError(f"{where}: problem must be a non-empty string, got {text!r}")
+    source = row.get("source")
+    return Problem(
+        id=identifier,
+        text=text,
+        gold=_integer(where, "answer", row.get("answer")),
+        source=None if source is None else str(source),
+        level=_integer(where, "level", row.get("level")),
+    )
+
+
+def _integer(where: str, name: str, value: object) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            return int(value.replace("_", "x"))
+        except ValueError:
+            raise InputError(f"{where}: {name} must be an integer, got {value!r}") from None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise InputError(f"{where}: {name} must be an integer, got {value!r}")

@@ -1,0 +1,258 @@
+"""Rollout: one attempt at a problem, generation and sandbox in turns, until an answer or a stated end.
+
+Guarantees: ends by its deadline whether or not a token arrives; generated tokens are never
+re-tokenised; every end has a StopReason; a box already written is never thrown away because of
+what came after it; what the code does is data. An engine or sandbox that fails ends this rollout
+only. Cancelling it frees its engine slot and its session; `trajectory` then tells what it left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from aimo_solver.dialects.dialect import Dialect, shown_output
+from aimo_solver.engine import Completion, Engine, FinishReason, Sampling, TokenLogprob
+from aimo_solver.errors import EngineError, SandboxError
+from aimo_solver.execution import ExecutionStatus
+from aimo_solver.observer import Observer
+from aimo_solver.problem import AnswerRule
+from aimo_solver.sandbox import Sandbox, Session
+from aimo_solver.seeds import turn_seed
+from aimo_solver.settings import CodeMode, RolloutSettings
+from aimo_solver.trajectory import StopReason, Trajectory, Turn
+
+CLOSE_SECONDS = 2.0
+"""The most that closing a session may take before it is left to the sandbox's own clean-up."""
+DISABLED = "code execution is disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutTask:
+    """Which rollout of which problem, and when it must be over. Times are loop times."""
+
+    problem_id: str
+    run: int
+    index: int
+    seed: int
+    prompt_token_ids: tuple[int, ...]
+    problem_started_at: float
+    flush_at: float
+    """When an unfinished rollout is asked for its answer."""
+    deadline: float
+
+
+class Rollout:
+    """One attempt. Run it once."""
+
+    def __init__(
+        self,
+        task: RolloutTask,
+        engine: Engine,
+        sandbox: Sandbox,
+        dialect: Dialect,
+        settings: RolloutSettings,
+        rule: AnswerRule,
+        observer: Observer,
+    ) -> None:
+        self.task = task
+        self._engine, self._sandbox, self._dialect = engine, sandbox, dialect
+        self._settings, self._rule, self._observer = settings, rule, observer
+        self._loop = asyncio.get_running_loop()
+        self._started_at = self._loop.time()
+        self._context: list[int] = list(task.prompt_token_ids)
+        self._turns: list[Turn] = []
+        self._writing: _Writing | None = None
+        self._session: Session | None = None
+
+    @property
+    def tokens(self) -> int:
+        """Generated so far."""
+        return sum(turn.tokens for turn in self._turns) + (len(self._writing.token_ids) if self._writing else 0)
+
+    async def run(self) -> Trajectory:
+        """The attempt, to its end."""
+        try:
+            async with asyncio.timeout_at(self.task.deadline):
+                reason = await self._attempt()
+                if reason is not None and self._answer() is None:
+                    await self._flush()
+                    reason = StopReason.FLUSHED if self._answer() is not None else reason
+        except TimeoutError:
+            reason = StopReason.DEADLINE
+        except EngineError:
+            reason = StopReason.ENGINE_FAILED
+        except SandboxError:
+            reason = StopReason.SANDBOX_FAILED
+        finally:
+            self._finish_turn()
+            await self._close_session()
+        answer = self._answer()
+        if answer is not None and reason is not StopReason.FLUSHED:
+            reason = StopReason.ANSWERED
+        return self._trajectory(reason or StopReason.NO_ANSWER, answer)
+
+    def cancelled(self) -> Trajectory:
+        """What it left when it was cancelled: no answer, so no vote."""
+        return self._trajectory(StopReason.CANCELLED, None)
+
+    def _trajectory(self, reason: StopReason, answer: int | None) -> Trajectory:
+        return Trajectory(
+            problem_id=self.task.problem_id,
+            run=self.task.run,
+            rollout=self.task.index,
+            seed=self.task.seed,
+            prompt_tokens=len(self.task.prompt_token_ids),
+            turns=tuple(self._turns),
+            answer=answer,
+            stop_reason=reason,
+            started_seconds=self._started_at - self.task.problem_started_at,
+            seconds=self._loop.time() - self._started_at,
+        )
+
+    async def _attempt(self) -> StopReason | None:
+        """Turns until the model ends by itself (None), or why it has to be cut short."""
+        try:
+            async with asyncio.timeout_at(self.task.flush_at):
+                for code_round in range(self._settings.code_rounds + 1):
+                    finish = await self._generate(self._tokens_left(), self._stop)
+                    code = self._dialect.find_code(self._written_text()) if self._stop else None
+                    if code is None:
+                        self._finish_turn()
+                        return None if finish is FinishReason.STOP else StopReason.TOKEN_LIMIT
+                    if code_round == self._settings.code_rounds:
+                        self._finish_turn()
+                        return StopReason.ROUND_LIMIT
+                    await self._run_code(code)
+        except TimeoutError:
+            self._finish_turn()
+            return StopReason.DEADLINE
+        raise AssertionError("a rollout ends inside its rounds")
+
+    async def _flush(self) -> None:
+        """Closes the text and asks for the answer (s1's budget forcing, maximum side)."""
+        closing = self._dialect.close_thinking(self._text())
+        self._context += self._engine.tokenizer.encode(closing)
+        room = self._engine.context_tokens - len(self._context)
+        await self._generate(min(self._settings.flush_tokens, room), (), opening=closing)
+        self._finish_turn()
+
+    @property
+    def _stop(self) -> tuple[str, ...]:
+        return () if self._settings.code is CodeMode.OFF else self._dialect.stop
+
+    def _tokens_left(self) -> int:
+        """Of the rollout's tokens and of the context, less what a flush needs."""
+        closing = len(self._engine.tokenizer.encode(self._dialect.close_thinking("")))
+        room = self._engine.context_tokens - len(self._context) - closing - self._settings.flush_tokens
+        return min(self._settings.max_tokens - self.tokens, room)
+
+    async def _generate(self, max_tokens: int, stop: tuple[str, ...], opening: str = "") -> FinishReason:
+        """Generates one turn into `self._writing`; with no room at all it is an empty one."""
+        self._writing = writing = _Writing(self._loop.time(), opening)
+        if max_tokens < 1:
+            return FinishReason.LENGTH
+        settings = self._settings
+        sampling = Sampling(
+            max_tokens=max_tokens,
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            top_k=settings.top_k,
+            min_p=settings.min_p,
+            seed=turn_seed(self.task.seed, len(self._turns)),
+            stop=stop,
+            logprobs=settings.logprobs or None,
+        )
+        async with aclosing(self._engine.generate(self._context, sampling)) as stream:
+            async for piece in stream:
+                writing.add(piece)
+                self._observer.generated(self.task.index, piece)
+        return writing.finish_reason or FinishReason.STOP
+
+    def _written_text(self) -> str:
+        assert self._writing is not None
+        return self._engine.tokenizer.decode(self._writing.token_ids)
+
+    def _finish_turn(
+        self, code: str | None = None, output: str | None = None, status: ExecutionStatus | None = None
+    ) -> None:
+        """Moves what was written, if anything, to the turns."""
+        writing, self._writing = self._writing, None
+        if writing is None:
+            return
+        now = self._loop.time()
+        self._context += writing.token_ids
+        turn = Turn(
+            text=writing.opening + self._engine.tokenizer.decode(writing.token_ids),
+            tokens=len(writing.token_ids),
+            seconds=(writing.code_started_at or now) - writing.started_at,
+            code=code,
+            output=output,
+            status=status,
+            code_seconds=now - writing.code_started_at if writing.code_started_at is not None else 0.0,
+            flush=bool(writing.opening),
+            entropies=tuple(writing.entropies) if self._settings.logprobs else None,
+        )
+        self._turns.append(turn)
+        self._observer.turn_finished(self.task.index, turn)
+
+    async def _run_code(self, code: str) -> None:
+        assert self._writing is not None
+        self._writing.code_started_at = self._loop.time()
+        output, status = await self._execute(code)
+        self._finish_turn(code, output, status)
+        self._context += self._engine.tokenizer.encode(self._dialect.render_output(output))
+
+    async def _execute(self, code: str) -> tuple[str, ExecutionStatus]:
+        if self._settings.code is CodeMode.DISABLED:
+            return DISABLED, ExecutionStatus.ERROR
+        if self._session is None:
+            self._session = await self._sandbox.open_session()
+        tool = self._dialect.tool
+        timeout_seconds = self._settings.code_timeout_seconds or tool.timeout_seconds
+        result = await self._session.execute(code, timeout_seconds)
+        return shown_output(result, self._settings.output_chars or tool.output_chars), result.status
+
+    async def _close_session(self) -> None:
+        session, self._session = self._session, None
+        if session is None:
+            return
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await session.close()
+        except (TimeoutError, SandboxError):
+            pass  # The sandbox ends its sessions when it closes; the rollout's answer is not lost for it.
+
+    def _text(self) -> str:
+        """What the model wrote, tool output left out."""
+        return "".join(turn.text for turn in self._turns)
+
+    def _answer(self) -> int | None:
+        return self._dialect.find_answer(self._text(), self._rule)
+
+
+class _Writing:
+    """A turn while it is generated."""
+
+    def __init__(self, started_at: float, opening: str) -> None:
+        self.started_at = started_at
+        self.opening = opening
+        self.token_ids: list[int] = []
+        self.entropies: list[float] = []
+        self.finish_reason: FinishReason | None = None
+        self.code_started_at: float | None = None
+
+    def add(self, piece: Completion) -> None:
+        self.token_ids += piece.token_ids
+        if piece.logprobs is not None:
+            self.entropies += entropies(piece.logprobs)
+        if piece.finish_reason is not None:
+            self.finish_reason = piece.finish_reason
+
+
+def entropies(logprobs: Sequence[TokenLogprob]) -> list[float]:
+    """Per token, the entropy in nats of its logged alternatives (a lower bound on the true one)."""
+    return [-sum(math.exp(value) * value for value in token.top.values()) for token in logprobs]

@@ -1,0 +1,16 @@
+"""Seeds: every rollout's own, from the base seed and the rollout's place alone."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def rollout_seed(base_seed: int, run: int, problem_id: str, rollout: int) -> int:
+    """A seed in 0 .. 2**31 - 1 that no other rollout of the run shares, but by a one in 2**31 chance."""
+    place = f"{base_seed}/{run}/{rollout}/{problem_id}".encode()
+    return int.from_bytes(hashlib.blake2b(place, digest_size=4).digest(), "big") >> 1
+
+
+def turn_seed(seed: int, turn: int) -> int:
+    """The seed of a rollout's turn: turns must not repeat one another's random numbers."""
+    return (seed + turn * 0x9E3779B1) % 2**31

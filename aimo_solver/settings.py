@@ -1,0 +1,135 @@
+"""Settings: frozen, read from TOML; presets/ and hardware/ hold the shipped ones.
+
+Guarantees: an unknown key, a wrong type or a value out of range is one sentence that names file
+and key, before anything is loaded.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, TypeVar
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from aimo_solver.errors import InputError
+
+_HERE: Final = Path(__file__).parent
+PRESETS: Final = _HERE / "presets"
+HARDWARE: Final = _HERE / "hardware"
+
+_STRICT: Final = ConfigDict(extra="forbid")
+Positive = Annotated[float, Field(gt=0)]
+PositiveInt = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class CodeMode(StrEnum):
+    """What becomes of the code a model writes."""
+
+    ON = "on"
+    DISABLED = "disabled"
+    """Every call is answered "code execution is disabled"."""
+    OFF = "off"
+    """Calls are not recognised: plain generation to the end of the turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutSettings:
+    """How one rollout is drawn and what it may use."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    temperature: Annotated[float, Field(ge=0)] = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    top_k: Annotated[int, Field(ge=0)] = 0
+    min_p: Share = 0.0
+    max_tokens: PositiveInt = 16_384
+    """Generated tokens of a whole rollout, all turns together."""
+    logprobs: Annotated[int, Field(ge=0, le=20)] = 0
+    """Alternatives per token whose entropy is logged; 0: none."""
+    code: CodeMode = CodeMode.ON
+    code_rounds: Annotated[int, Field(ge=0)] = 4
+    code_timeout_seconds: Positive | None = None
+    """None: the dialect's own."""
+    output_chars: PositiveInt | None = None
+    """What the model is shown of a cell's output. None: the dialect's own."""
+    flush_seconds: Annotated[float, Field(ge=0)] = 10.0
+    """Kept before the deadline to close thinking and ask for the answer."""
+    flush_tokens: PositiveInt = 24
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySettings:
+    """A policy by name, with its own settings."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    name: str = "nemoskills"
+    settings: dict[str, int | float | bool | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A whole method by name: dialect, sampling, policy, vote."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    dialect: str = "numina"
+    rollout: RolloutSettings = field(default_factory=RolloutSettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
+    tie_break: str = "first_rollout"
+    sandbox_memory_bytes: PositiveInt = 2 * 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """How the engine is set up on one kind of machine. Names are vLLM's own."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    dtype: str = "auto"
+    tensor_parallel: PositiveInt = 1
+    kv_cache_dtype: str = "auto"
+    max_model_len: PositiveInt | None = None
+    """None: the checkpoint's own."""
+    max_num_seqs: PositiveInt = 32
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.92
+    cpu_kvcache_gib: PositiveInt | None = None
+    enforce_eager: bool = False
+    stream_interval: PositiveInt = 8
+    """Tokens a delta."""
+    stall_seconds: Positive = 120.0
+    """Without a token for this long while rollouts wait, the engine is started again."""
+    load_seconds: Positive = 900.0
+
+
+T = TypeVar("T")
+
+
+def load_preset(name_or_file: str) -> Preset:
+    """A shipped preset by name, or one from a TOML file."""
+    return _load(Preset, name_or_file, PRESETS, "preset")
+
+
+def load_hardware(name_or_file: str) -> Hardware:
+    """Shipped hardware settings by name, or some from a TOML file."""
+    return _load(Hardware, name_or_file, HARDWARE, "hardware")
+
+
+def _load(kind: type[T], name_or_file: str, folder: Path, noun: str) -> T:
+    path = Path(name_or_file) if name_or_file.endswith(".toml") else folder / f"{name_or_file}.toml"
+    if not path.is_file():
+        names = ", ".join(sorted(known.stem for known in folder.glob("*.toml")))
+        raise InputError(f"{noun} must be one of {names}, or a .toml file, got {name_or_file!r}")
+    try:
+        values: Any = tomllib.loads(path.read_text(encoding="utf-8"))
+        return TypeAdapter(kind).validate_python(values)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a TOML file: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{path}: {key}: {first['msg']}, got {first['input']!r}") from error

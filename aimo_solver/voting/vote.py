@@ -1,0 +1,91 @@
+"""Plurality vote with weights and explicit tie-breaks.
+
+Guarantees: the same trajectories give the same winner in whatever order they finished, unless
+`TieBreak.FIRST_FINISHED` is asked for; trajectories without an answer cast no vote; a weight that
+is negative or not finite counts as zero, so that one broken weight cannot win.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from aimo_solver.trajectory import Trajectory
+
+Weight = Callable[[Trajectory], float]
+
+
+class TieBreak(StrEnum):
+    """Which of the answers of equal weight wins."""
+
+    FIRST_ROLLOUT = "first_rollout"
+    """The one voted for by the rollout of the lowest index: reproducible."""
+    FIRST_FINISHED = "first_finished"
+    """The one voted for earliest."""
+    FEWEST_TOKENS = "fewest_tokens"
+    """The one whose voters wrote the fewest tokens on average."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """How a group of rollouts voted."""
+
+    answer: int | None
+    """The winner; None when nobody answered."""
+    tally: tuple[tuple[int, float], ...]
+    """Answers and their weight, winner first."""
+    answered: int
+    """Rollouts that cast a vote."""
+
+    @property
+    def margin(self) -> float:
+        """The winner's weight above the runner-up's."""
+        if not self.tally:
+            return 0.0
+        return self.tally[0][1] - (self.tally[1][1] if len(self.tally) > 1 else 0.0)
+
+    @property
+    def contested(self) -> bool:
+        return len(self.tally) > 1
+
+
+def equal_weight(trajectory: Trajectory) -> float:
+    """One rollout, one vote."""
+    return 1.0
+
+
+def plurality(
+    trajectories: Sequence[Trajectory],
+    weight: Weight = equal_weight,
+    tie_break: TieBreak = TieBreak.FIRST_ROLLOUT,
+) -> Vote:
+    """The answer of the greatest weight. `trajectories` in the order they finished."""
+    groups: dict[int, list[Trajectory]] = {}
+    for trajectory in trajectories:
+        if trajectory.answer is not None:
+            groups.setdefault(trajectory.answer, []).append(trajectory)
+    finished = {answer: place for place, answer in enumerate(groups)}
+    weights = {answer: math.fsum(_usable(weight(voter)) for voter in voters) for answer, voters in groups.items()}
+
+    def rank(answer: int) -> tuple[float, float]:
+        return -weights[answer], _tie_rank(groups[answer], finished[answer], tie_break)
+
+    order = sorted(groups, key=rank)
+    tally = tuple((answer, weights[answer]) for answer in order)
+    return Vote(order[0] if order else None, tally, sum(map(len, groups.values())))
+
+
+def _usable(weight: float) -> float:
+    return weight if math.isfinite(weight) and weight > 0 else 0.0
+
+
+def _tie_rank(voters: Sequence[Trajectory], place: int, tie_break: TieBreak) -> float:
+    match tie_break:
+        case TieBreak.FIRST_ROLLOUT:
+            return min(voter.rollout for voter in voters)
+        case TieBreak.FIRST_FINISHED:
+            return place
+        case TieBreak.FEWEST_TOKENS:
+            return sum(voter.tokens for voter in voters) / len(voters)

@@ -1,0 +1,78 @@
+"""The demo model: a standard Qwen2 module, and a lean forward pass over its weights for training.
+
+`loss` computes what `Qwen2ForCausalLM` computes, in a third of the time on a CPU: no cache, no
+masks, fused kernels where torch has them. tests/test_demo_model.py holds the two together.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import Qwen2Config, Qwen2ForCausalLM
+
+from demo_model.tokenizer import CONTEXT_TOKENS
+
+VOCABULARY_SIZE = 2048
+IGNORED = -100
+"""The label that cross-entropy leaves out."""
+
+
+def new_model(end_token_id: int, padding_id: int) -> Qwen2ForCausalLM:
+    """About 1 million parameters; every matrix a multiple of 128 wide, so that quantisers can group it."""
+    config = Qwen2Config(
+        vocab_size=VOCABULARY_SIZE,
+        hidden_size=128,
+        intermediate_size=384,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=CONTEXT_TOKENS,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=end_token_id,
+        pad_token_id=padding_id,
+        attn_implementation="sdpa",
+    )
+    return Qwen2ForCausalLM(config)
+
+
+def loss(model: Qwen2ForCausalLM, token_ids: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy of the next token where `labels` (batch, length) are not IGNORED.
+
+    Padding must be on the right: attention is causal and knows no other mask.
+    """
+    rotations = _rotations(token_ids.shape[1], model.config.hidden_size // model.config.num_attention_heads)
+    hidden = F.embedding(token_ids, model.model.embed_tokens.weight)
+    for layer in model.model.layers:
+        attention, mlp = layer.self_attn, layer.mlp
+        normed = _normed(hidden, layer.input_layernorm)
+        query, key, value = (_heads(project(normed), model) for project in (attention.q_proj, attention.k_proj, attention.v_proj))
+        mixed = F.scaled_dot_product_attention(_rotated(query, rotations), _rotated(key, rotations), value, is_causal=True)
+        hidden = hidden + attention.o_proj(mixed.transpose(1, 2).flatten(2))
+        normed = _normed(hidden, layer.post_attention_layernorm)
+        hidden = hidden + mlp.down_proj(F.silu(mlp.gate_proj(normed)) * mlp.up_proj(normed))
+    learned = labels[:, 1:] != IGNORED
+    wanted = _normed(hidden[:, :-1][learned], model.model.norm)
+    return F.cross_entropy(F.linear(wanted, model.model.embed_tokens.weight).float(), labels[:, 1:][learned])
+
+
+def _normed(hidden: Tensor, norm: torch.nn.Module) -> Tensor:
+    return F.rms_norm(hidden, hidden.shape[-1:], norm.weight, norm.variance_epsilon)  # type: ignore[arg-type]
+
+
+def _heads(projected: Tensor, model: Qwen2ForCausalLM) -> Tensor:
+    batch, length, _ = projected.shape
+    return projected.view(batch, length, model.config.num_attention_heads, -1).transpose(1, 2)
+
+
+def _rotations(length: int, head_size: int) -> tuple[Tensor, Tensor]:
+    frequencies = 10_000.0 ** (-torch.arange(0, head_size, 2) / head_size)
+    angles = torch.outer(torch.arange(length), frequencies).repeat(1, 2)
+    return angles.cos(), angles.sin()
+
+
+def _rotated(heads: Tensor, rotations: tuple[Tensor, Tensor]) -> Tensor:
+    cosines, sines = (rotation.to(heads) for rotation in rotations)
+    first, second = heads.chunk(2, dim=-1)
+    return heads * cosines + torch.cat((-second, first), dim=-1) * sines

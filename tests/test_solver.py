@@ -1,0 +1,176 @@
+"""Solver: groups of rollouts, early stop, votes, deadlines."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from fakes import Stage, boxed, code
+from virtual_clock import run_virtual
+
+from aimo_solver.engine import Sampling
+from aimo_solver.engines.scripted_engine import Reply
+from aimo_solver.engines.supervised_engine import SupervisedEngine
+from aimo_solver.observer import Observer
+from aimo_solver.policies.nemoskills import NemoSkillsPolicy
+from aimo_solver.problem import AIMO3
+from aimo_solver.settings import RolloutSettings
+from aimo_solver.solution import Solution
+from aimo_solver.solver import GRACE_SECONDS
+from aimo_solver.trajectory import StopReason, Trajectory
+from aimo_solver.voting import Vote
+
+SETTINGS = RolloutSettings(max_tokens=400, flush_seconds=2.0)
+
+
+def policy(**settings: object) -> NemoSkillsPolicy:
+    return replace(NemoSkillsPolicy(rollouts=8, concurrent=8, base_seconds=60.0), **settings)  # type: ignore[arg-type]
+
+
+def by_arrival(*turns: Reply) -> Stage:
+    """A stage whose n-th request gets the n-th reply."""
+    script = iter(turns)
+
+    def reply(text: str, sampling: Sampling) -> Reply:
+        return next(script)
+
+    return Stage(reply, SETTINGS)
+
+
+def solve(turns: list[Reply], **settings: object) -> Solution:
+    async def story() -> Solution:
+        stage = by_arrival(*turns)
+        stage.policy = policy(rollouts=len(turns), concurrent=len(turns)) if not settings else policy(**settings)
+        solution = await stage.solve()
+        assert not stage.engine.active_requests
+        return solution
+
+    return run_virtual(story())
+
+
+def after(seconds: float, answer: object) -> Reply:
+    """An answer that arrives in one piece after so many seconds."""
+    return Reply(boxed(answer), tokens_per_chunk=1000, seconds_per_chunk=seconds)
+
+
+def test_the_plurality_is_the_answer() -> None:
+    solution = solve([after(1, 7), after(2, 42), after(3, 42)])
+    assert solution.answer == 42
+    assert solution.correct
+
+
+def test_consensus_cancels_remaining_rollouts() -> None:
+    solution = solve([after(1, 42), after(1, 42), after(2, 7), after(3, 42), after(4, 42), *[after(50, 7)] * 3])
+    reasons = [trajectory.stop_reason for trajectory in solution.trajectories]
+    assert reasons.count(StopReason.CANCELLED) == 3
+    assert solution.seconds < 10
+    assert solution.stop == "4 of the first 5 answers are 42"
+
+
+def test_stragglers_are_not_waited_for_when_five_sixths_have_finished() -> None:
+    turns = [*[after(i, 100 + i // 2) for i in range(1, 11)], after(50, 1), after(50, 1)]
+    solution = solve(turns, rollouts=12, concurrent=12)
+    assert solution.stop == "10 of 12 rollouts have finished"
+
+
+def test_a_leader_that_cannot_be_caught_ends_the_problem() -> None:
+    solution = solve([after(1, 42), after(2, 42), after(3, 42), after(50, 7)], rollouts=4, concurrent=4)
+    assert solution.stop == "42 cannot be caught"
+
+
+def test_without_early_stop_every_rollout_ends_by_itself() -> None:
+    solution = solve([*[after(1, 42)] * 5, *[after(50, 7)] * 3], rollouts=8, concurrent=8, early_stop=False)
+    assert solution.vote.answered == 8
+
+
+def test_rollouts_wait_for_their_turn() -> None:
+    solution = solve([after(1, n) for n in range(4)], rollouts=4, concurrent=2, early_stop=False)
+    assert [trajectory.started_seconds for trajectory in solution.trajectories] == [0.0, 0.0, 1.0, 1.0]
+
+
+def test_no_vote_gives_the_fallback_inside_the_rule() -> None:
+    async def story() -> Solution:
+        stage = Stage(lambda text, sampling: Reply("no idea"), rule=AIMO3)
+        return await stage.solve()
+
+    solution = run_virtual(story())
+    assert (solution.answer, solution.vote.answer) == (AIMO3.fallback, None)
+
+
+def test_imagination_wedged_engine_hangs() -> None:
+    solution = solve([Reply("x", hangs_after_tokens=0)] * 4, rollouts=4, concurrent=4)
+    assert solution.seconds <= 60.0 + GRACE_SECONDS
+    assert {trajectory.stop_reason for trajectory in solution.trajectories} == {StopReason.DEADLINE}
+
+
+def test_public_aimo3_kernel_dead_server_makes_every_later_answer_0() -> None:
+    async def story() -> Solution:
+        deaths = iter([5])
+
+        def reply(text: str, sampling: Sampling) -> Reply:
+            turn = Reply(boxed(42).removeprefix(text), tokens_per_chunk=1, dies_after_tokens=next(deaths, None))
+            return turn
+
+        stage = Stage(reply, SETTINGS)
+        supervised = SupervisedEngine(lambda: stage.engine, log=lambda line: None)
+        await supervised.start()
+        try:
+            return await stage.solve(engine=supervised)
+        finally:
+            await supervised.stop()
+
+    solution = run_virtual(story())
+    assert solution.answer == 42
+    assert StopReason.ENGINE_FAILED not in {trajectory.stop_reason for trajectory in solution.trajectories}
+
+
+def test_the_same_seeds_give_the_same_trajectories() -> None:
+    def seeded(text: str, sampling: Sampling) -> Reply:
+        assert sampling.seed is not None
+        if "```output" in text:
+            return Reply(boxed(sampling.seed % 3))
+        return Reply(code(f"print({sampling.seed} % 3)"), tokens_per_chunk=1 + sampling.seed % 5)
+
+    def texts(seed: int) -> list[list[str]]:
+        async def story() -> Solution:
+            return await Stage(seeded, SETTINGS, policy(early_stop=False), seed=seed).solve()
+
+        return [[turn.text for turn in trajectory.turns] for trajectory in run_virtual(story()).trajectories]
+
+    assert texts(1) == texts(1)
+    assert texts(1) != texts(2)
+
+
+def test_every_rollout_has_a_seed_of_its_own() -> None:
+    solution = solve([after(1, n) for n in range(8)], rollouts=8, concurrent=8, early_stop=False)
+    assert len({trajectory.seed for trajectory in solution.trajectories}) == 8
+
+
+def test_a_provisional_answer_is_there_at_every_moment() -> None:
+    async def story() -> list[int | None]:
+        seen: list[int | None] = []
+
+        class Watch(Observer):
+            def rollout_finished(self, trajectory: Trajectory, vote: Vote) -> None:
+                seen.append(vote.answer)
+
+        stage = by_arrival(after(1, 7), after(2, 42), after(3, 42), after(50, 1))
+        stage.observer = Watch()
+        await stage.solve()
+        return seen[:3]
+
+    assert run_virtual(story()) == [7, 7, 42]
+
+
+def test_cancelling_a_problem_frees_engine_and_sandbox() -> None:
+    async def story() -> Stage:
+        stage = Stage(lambda text, sampling: Reply("x" * 300, seconds_per_chunk=1.0), SETTINGS)
+        task = asyncio.create_task(stage.solve())
+        await asyncio.sleep(3.0)
+        task.cancel()
+        await asyncio.wait({task})
+        return stage
+
+    stage = run_virtual(story())
+    assert not stage.engine.active_requests
+    assert stage.sandbox.open_sessions == 0

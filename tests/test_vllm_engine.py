@@ -1,0 +1,317 @@
+"""VllmEngine on real vLLM: the engines' contract, deaths, restarts, checkpoints that do not load.
+
+Slow (minutes) and only where vLLM is installed: `pytest -m engine`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engine_contract import SAMPLING, EngineContract, Run, Said, prompt_ids
+
+from aimo_solver.engine import Completion
+from aimo_solver.engines.checkpoint_files import check_checkpoint
+from aimo_solver.engines.supervised_engine import SupervisedEngine
+from aimo_solver.engines.vllm_engine import VllmEngine, VllmSettings
+from aimo_solver.engines.vllm_log import failure_cause
+from aimo_solver.errors import EngineError, EngineLoadError
+
+DEMO_CHECKPOINT = Path(__file__).parent.parent / "demo_model" / "tir"
+HANG_GUARD_SECONDS = 600.0
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo model when it has been trained, else one with random weights."""
+    if (DEMO_CHECKPOINT / "model.safetensors").exists():
+        return DEMO_CHECKPOINT
+    torch = pytest.importorskip("torch")
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    from demo_model.tokenizer import train_tokenizer
+
+    texts = [f"user assistant What is {n} + {n * n}? The answer is {n * n + n}.\n```output" for n in range(999)]
+    tokenizer = train_tokenizer(texts, 512)
+    torch.manual_seed(0)
+    config = Qwen2Config(
+        vocab_size=512,
+        hidden_size=256,
+        intermediate_size=256,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=2048,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    folder = tmp_path_factory.mktemp("checkpoint")
+    Qwen2ForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def loop_run() -> Iterator[Run]:
+    """Runs coroutines on one loop in one background thread, as the kernel does."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    def run_on_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
+        future: Future[Any] = asyncio.run_coroutine_threadsafe(coroutine, loop)
+        return future.result(HANG_GUARD_SECONDS)
+
+    yield run_on_loop
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+def vllm_settings(checkpoint: Path) -> VllmSettings:
+    return VllmSettings(
+        checkpoint, max_model_len=1024, max_num_seqs=16, enforce_eager=True, cpu_kvcache_gib=1, load_seconds=400.0
+    )
+
+
+@pytest.fixture(scope="module")
+def shared_engine(checkpoint: Path, loop_run: Run) -> Iterator[VllmEngine]:
+    pytest.importorskip("vllm")
+    engine = VllmEngine(vllm_settings(checkpoint))
+    loop_run(engine.start())
+    yield engine
+    loop_run(engine.stop())
+    assert engine.process_ids == []
+
+
+@pytest.mark.engine
+class TestVllmEngine(EngineContract):
+    @pytest.fixture
+    def engine(self, shared_engine: VllmEngine) -> VllmEngine:
+        return shared_engine
+
+    @pytest.fixture
+    def run(self, loop_run: Run) -> Run:
+        return loop_run
+
+    async def is_idle(self, engine: VllmEngine) -> bool:
+        return await engine.is_idle()
+
+    def test_token_ids_are_those_of_bare_vllm(self, engine: VllmEngine, run: Run) -> None:
+        from vllm.sampling_params import SamplingParams
+
+        async def bare() -> list[int]:
+            params = SamplingParams(max_tokens=48, temperature=1.0, seed=7)
+            assert engine._llm is not None
+            outputs = engine._llm.generate({"prompt_token_ids": prompt_ids(engine)}, params, "bare")
+            return [list(output.outputs[0].token_ids) async for output in outputs][-1]
+
+        assert self.say(engine, run).token_ids == run(bare())
+
+
+@pytest.mark.engine
+def test_killed_core_raises_and_stop_leaves_no_process(checkpoint: Path, loop_run: Run) -> None:
+    pytest.importorskip("vllm")
+    engine = VllmEngine(vllm_settings(checkpoint))
+
+    async def story() -> list[int]:
+        await engine.start()
+        pids = engine.process_ids
+        stream = engine.generate(prompt_ids(engine), replace(SAMPLING, max_tokens=900))
+        await anext(stream)
+        os.kill(_core(pids), signal.SIGKILL)
+        with pytest.raises(EngineError, match="died"):
+            async for _ in stream:
+                pass
+        await engine.stop()
+        return pids
+
+    pids = loop_run(story())
+    assert len(pids) >= 2
+    assert engine.process_ids == [] and not [pid for pid in pids if _runs(pid)]
+
+
+@pytest.mark.engine
+def test_stopped_core_is_replaced_and_the_completion_goes_on(checkpoint: Path, loop_run: Run) -> None:
+    pytest.importorskip("vllm")
+    engines: list[VllmEngine] = []
+    log: list[str] = []
+
+    def make() -> VllmEngine:
+        engines.append(VllmEngine(vllm_settings(checkpoint)))
+        return engines[-1]
+
+    async def story() -> tuple[Said, list[int]]:
+        engine = SupervisedEngine(make, stall_seconds=5.0, log=log.append)
+        await engine.start()
+        first_pids = engines[0].process_ids
+        ticks = asyncio.create_task(_count_ticks())
+        deltas: list[Completion] = []
+        async for delta in engine.generate(prompt_ids(engine), replace(SAMPLING, max_tokens=300)):
+            deltas.append(delta)
+            if len(deltas) == 2:
+                for pid in first_pids:
+                    os.kill(pid, signal.SIGSTOP)
+        ticks.cancel()
+        await engine.stop()
+        assert len(engine.restarts) == 1, log
+        return Said(tuple(deltas)), first_pids
+
+    said, first_pids = loop_run(story())
+    print(*log, sep="\n")
+    assert said.last.finish_reason is not None
+    assert said.text == engines[0].tokenizer.decode(said.token_ids)
+    assert not [pid for pid in first_pids if _runs(pid)]
+    assert [engine.process_ids for engine in engines] == [[], []]
+
+
+@pytest.mark.engine
+def test_checkpoint_of_an_unknown_architecture_is_refused_in_one_sentence(
+    checkpoint: Path, tmp_path: Path, loop_run: Run
+) -> None:
+    pytest.importorskip("vllm")
+    folder = _copy(checkpoint, tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"architectures": ["NoSuchForCausalLM"]}))
+    engine = VllmEngine(vllm_settings(folder))
+    with pytest.raises(EngineLoadError, match="NoSuchForCausalLM") as caught:
+        loop_run(engine.start())
+    _assert_one_sentence(caught.value, folder)
+    assert engine.process_ids == []
+
+
+@pytest.mark.engine
+def test_weights_of_other_shapes_are_refused_in_one_sentence(checkpoint: Path, tmp_path: Path, loop_run: Run) -> None:
+    pytest.importorskip("vllm")
+    folder = _copy(checkpoint, tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"intermediate_size": 384}))
+    engine = VllmEngine(vllm_settings(folder))
+    with pytest.raises(EngineLoadError) as caught:
+        loop_run(engine.start())
+    print(caught.value)
+    _assert_one_sentence(caught.value, folder)
+    assert engine.process_ids == []
+
+
+def test_missing_folder_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    _assert_refused(tmp_path / "nowhere", "no folder")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("config.json", "config.json"), ("tokenizer.json", "no tokenizer"), ("model.safetensors", "no weights")],
+)
+def test_incomplete_folder_is_refused_in_one_sentence(tmp_path: Path, name: str, words: str) -> None:
+    folder = _plain_checkpoint(tmp_path)
+    (folder / name).unlink()
+    _assert_refused(folder, words)
+
+
+def test_safetensors_cut_short_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    folder = _plain_checkpoint(tmp_path)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    _assert_refused(folder, "cut short")
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage, no header", b"\xff" * 64])
+def test_safetensors_without_a_header_is_refused_in_one_sentence(tmp_path: Path, content: bytes) -> None:
+    folder = _plain_checkpoint(tmp_path)
+    (folder / "model.safetensors").write_bytes(content)
+    _assert_refused(folder, "damaged")
+
+
+def test_missing_shard_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    folder = _plain_checkpoint(tmp_path)
+    index = {"weight_map": {"a": "model.safetensors", "b": "model-2.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    _assert_refused(folder, "lacks 1 of 2 weight files")
+
+
+def test_whole_folder_passes(tmp_path: Path) -> None:
+    check_checkpoint(_plain_checkpoint(tmp_path))
+
+
+def test_cause_of_a_failure_is_the_last_error_that_is_no_wrapper(tmp_path: Path) -> None:
+    log = tmp_path / "vllm.log"
+    log.write_text(
+        "ERROR vllm WorkerProc failed to start.\nTraceback (most recent call last):\n"
+        '  File "x.py", line 1, in f\ntorch.OutOfMemoryError: out of memory. Tried 2 GiB\n'
+        "ERROR vllm EngineCore failed to start.\nTraceback (most recent call last):\n"
+        "Exception: WorkerProc initialization failed due to an exception in a background process.\n"
+    )
+    error = RuntimeError("Engine core initialization failed. See root cause above.")
+    assert failure_cause(error, log, 0) == "out of memory. Tried 2 GiB"
+
+
+def test_cause_without_a_log_is_the_exception_itself(tmp_path: Path) -> None:
+    error = ValueError("1 validation error for ModelConfig\n  Value error, no such model [type=value_error]\n  See x")
+    assert failure_cause(error, tmp_path / "none", 0) == "no such model"
+
+
+def test_importing_the_engine_does_not_import_vllm() -> None:
+    import subprocess
+    import sys
+
+    heavy = "{'vllm', 'torch', 'transformers'} & set(sys.modules)"
+    code = f"import sys, aimo_solver.engines.vllm_engine; assert not {heavy}"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def _plain_checkpoint(folder: Path) -> Path:
+    """All files a checkpoint needs, none of which an engine could load."""
+    header = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
+    (folder / "config.json").write_text("{}")
+    (folder / "tokenizer.json").write_text("{}")
+    return folder
+
+
+def _copy(checkpoint: Path, folder: Path) -> Path:
+    return Path(shutil.copytree(checkpoint, folder / "checkpoint"))
+
+
+def _assert_refused(folder: Path, words: str) -> None:
+    engine = VllmEngine(VllmSettings(folder))
+    with pytest.raises(EngineLoadError, match=words) as caught:
+        asyncio.run(engine.start())
+    _assert_one_sentence(caught.value, folder)
+
+
+def _assert_one_sentence(error: EngineLoadError, folder: Path) -> None:
+    assert str(folder) in str(error)
+    assert "\n" not in str(error) and ";" in str(error)
+
+
+async def _count_ticks() -> None:
+    """Fails the test's story when the loop stands still while the engine restarts."""
+    loop = asyncio.get_running_loop()
+    while True:
+        before = loop.time()
+        await asyncio.sleep(0.1)
+        if loop.time() - before > 15.0:
+            loop.call_exception_handler({"message": "the event loop stood still"})
+
+
+def _core(pids: list[int]) -> int:
+    return next(pid for pid in pids if b"EngineCore" in Path(f"/proc/{pid}/cmdline").read_bytes())
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    except OSError:
+        return False
