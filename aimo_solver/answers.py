@@ -75,13 +75,10 @@ _STYLES: Final = frozenset(
 )
 _TEXTS: Final = tuple(rf"\{name}" for name in "text mathrm textrm textnormal mbox".split())
 _NOT_UNITS: Final = frozenset(
-    "hundred thousand million billion trillion dozen factorial"
-    " or and mod base pi e i n x y z".split()
+    "hundred thousand million billion trillion dozen factorial or and mod base pi e i n x y z".split()
 )
 # What parts two statements: `x = 3, y = 5` is not the 5 that stands after its last `=`.
-_SEPARATORS: Final = frozenset(
-    r", ; < > ≠ ≤ ≥ or and \\ \quad \qquad \lor \vee \land \wedge \not \ne \neq".split()
-)
+_SEPARATORS: Final = frozenset(r", ; < > ≠ ≤ ≥ or and \\ \quad \qquad \lor \vee \land \wedge \not \ne \neq".split())
 
 
 class _NotAValue(Exception):

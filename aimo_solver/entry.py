@@ -30,7 +30,7 @@ from aimo_solver.errors import AimoError, InputError
 from aimo_solver.ledger import Ledger
 from aimo_solver.observer import Observer
 from aimo_solver.policies import make_policy
-from aimo_solver.problem import ANY_INTEGER, AnswerRule, answer_rule
+from aimo_solver.problem import AnswerRule, answer_rule
 from aimo_solver.problem_set import ProblemSet, load_problem_set
 from aimo_solver.replay import RunLimits, replay
 from aimo_solver.reports.live import LiveLines
@@ -54,12 +54,12 @@ INTERRUPTED = 130
 class RunOptions:
     """Everything a run is made of."""
 
-    model: Path = DEMO_MODEL
-    preset: Preset = Preset()
-    hardware: Hardware = Hardware()
-    rule: AnswerRule = ANY_INTEGER
-    seed: int = 0
-    limits: RunLimits = RunLimits(DEFAULT_LIMIT_SECONDS, DEFAULT_RESERVE_SECONDS)
+    model: Path
+    preset: Preset
+    hardware: Hardware
+    rule: AnswerRule
+    seed: int
+    limits: RunLimits
 
 
 def run_options(
@@ -299,5 +299,3 @@ def main(started_at: float) -> None:
         run_or_exit(run)
 
     typer.run(kernel)
-
-

@@ -23,9 +23,7 @@ from aimo_solver.trajectory import Trajectory
 
 VERSION: Final = 1
 """Of the lines in trajectories.jsonl."""
-ANSWER_FIELDS: Final = (
-    "run", "id", "answer", "gold", "correct", "answered", "rollouts", "votes", "seconds", "tokens", "code_calls", "stop",
-)  # fmt: skip
+ANSWER_FIELDS: Final = tuple("run id answer gold correct answered rollouts votes seconds tokens code_calls stop".split())
 
 
 class RunFolder:

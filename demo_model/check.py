@@ -30,8 +30,8 @@ class CheckResult:
     answered: int
 
     def __str__(self) -> str:
-        share = self.right / self.problems
-        return f"{self.checkpoint}: {self.right} of {self.problems} fresh problems right ({share:.0%}), {self.answered} answered"
+        right = f"{self.right} of {self.problems} fresh problems right ({self.right / self.problems:.0%})"
+        return f"{self.checkpoint}: {right}, {self.answered} answered"
 
 
 def check(folder: Path, seed: int) -> CheckResult:

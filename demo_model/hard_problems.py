@@ -25,8 +25,7 @@ class HardProblem:
 
 def _square_products() -> int:
     return sum(
-        (a + b + c) % 3 == 0 and isqrt(a * b * c) ** 2 == a * b * c
-        for a, b, c in product(range(1, 41), repeat=3)
+        (a + b + c) % 3 == 0 and isqrt(a * b * c) ** 2 == a * b * c for a, b, c in product(range(1, 41), repeat=3)
     )
 
 

@@ -47,8 +47,12 @@ def loss(model: Qwen2ForCausalLM, token_ids: Tensor, labels: Tensor) -> Tensor:
     for layer in model.model.layers:
         attention, mlp = layer.self_attn, layer.mlp
         normed = _normed(hidden, layer.input_layernorm)
-        query, key, value = (_heads(project(normed), model) for project in (attention.q_proj, attention.k_proj, attention.v_proj))
-        mixed = F.scaled_dot_product_attention(_rotated(query, rotations), _rotated(key, rotations), value, is_causal=True)
+        query, key, value = (
+            _heads(project(normed), model) for project in (attention.q_proj, attention.k_proj, attention.v_proj)
+        )
+        mixed = F.scaled_dot_product_attention(
+            _rotated(query, rotations), _rotated(key, rotations), value, is_causal=True
+        )
         hidden = hidden + attention.o_proj(mixed.transpose(1, 2).flatten(2))
         normed = _normed(hidden, layer.post_attention_layernorm)
         hidden = hidden + mlp.down_proj(F.silu(mlp.gate_proj(normed)) * mlp.up_proj(normed))

@@ -153,4 +153,6 @@ def _misspell(program: str, rng: Random) -> _Broken | None:
     if not names:
         return None
     name = rng.choice(names)
-    return _Broken(re.sub(rf"\b{name}\b", name[0] + name[2] + name[1] + name[3:], program, count=1), "A name is misspelt.")
+    return _Broken(
+        re.sub(rf"\b{name}\b", name[0] + name[2] + name[1] + name[3:], program, count=1), "A name is misspelt."
+    )

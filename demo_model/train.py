@@ -11,7 +11,7 @@ import argparse
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -23,7 +23,7 @@ from demo_model.check import check
 from demo_model.model import VOCABULARY_SIZE, loss, new_model
 from demo_model.tokenizer import train_tokenizer
 
-SAVE_EVERY_STEPS = 50
+SAVE_EVERY_STEPS = 25
 LOG_EVERY_STEPS = 10
 
 
@@ -48,8 +48,8 @@ class Phase:
         return min(1.0, (step + 1) / self.warmup_steps, (self.steps - step) / cooldown_steps)
 
 
-COT = Phase("cot", code=False, traces=2_000, steps=100)
-TIR = Phase("tir", code=True, traces=12_000, steps=1_500)
+COT = Phase("cot", code=False, traces=20_000, steps=1_500)
+TIR = Phase("tir", code=True, traces=60_000, steps=6_000)
 
 
 class Trainer:
@@ -126,14 +126,14 @@ def save_checkpoint(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast,
     tokenizer.save_pretrained(folder)
 
 
-def train(out: Path, seed: int, processes: int, device: str) -> None:
-    """Makes out/cot and out/tir."""
+def train(out: Path, phases: Sequence[Phase], seed: int, processes: int, device: str) -> None:
+    """Makes a checkpoint out/<phase> a phase, each from the one before."""
     work = out / "work"
     work.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     model: Qwen2ForCausalLM | None = None
     tokenizer: PreTrainedTokenizerFast | None = None
-    for phase in (COT, TIR):
+    for phase in phases:
         print(f"{phase.name}: drawing {phase.traces} traces", flush=True)
         traces = draw_traces(phase.traces, seed, code=phase.code, processes=processes)
         if tokenizer is None:
@@ -162,10 +162,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2, help="for drawing traces; threads for training")
+    parser.add_argument("--steps", type=int, nargs=2, default=(COT.steps, TIR.steps), metavar=("COT", "TIR"))
+    parser.add_argument("--traces", type=int, nargs=2, default=(COT.traces, TIR.traces), metavar=("COT", "TIR"))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.processes)
-    train(arguments.out, arguments.seed, arguments.processes, arguments.device)
+    phases = [
+        replace(phase, steps=steps, traces=traces)
+        for phase, steps, traces in zip((COT, TIR), arguments.steps, arguments.traces, strict=True)
+    ]
+    train(arguments.out, phases, arguments.seed, arguments.processes, arguments.device)
 
 
 if __name__ == "__main__":

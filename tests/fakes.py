@@ -61,9 +61,7 @@ class InProcessSession:
         stdout = io.StringIO()
         with contextlib.redirect_stdout(stdout):
             outcome = run_cell(code, self._namespace)
-        return ExecutionResult(
-            ExecutionStatus(outcome.status), stdout.getvalue(), outcome.error, self._sandbox.seconds
-        )
+        return ExecutionResult(ExecutionStatus(outcome.status), stdout.getvalue(), outcome.error, self._sandbox.seconds)
 
     async def close(self) -> None:
         if self._open:

@@ -20,8 +20,7 @@ SHORT_SECONDS = 0.3
 ENDLESS = {
     "loop": "while True: pass",
     "swallowed_interrupt": (
-        "while True:\n    try:\n        while True:\n            n = 1\n"
-        "    except BaseException:\n        pass"
+        "while True:\n    try:\n        while True:\n            n = 1\n    except BaseException:\n        pass"
     ),
     "ignored_signals": (
         "import signal\nfor s in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:\n"
@@ -32,9 +31,7 @@ ENDLESS = {
     "sleep": "import time\ntime.sleep(1e9)",
     "program_that_hangs": "import os\nos.system('sleep 98765')",
     "repr_that_loops": "class C:\n    def __repr__(self):\n        while True: pass\nC()",
-    "error_message_that_loops": (
-        "class E(Exception):\n    def __str__(self):\n        while True: pass\nraise E"
-    ),
+    "error_message_that_loops": ("class E(Exception):\n    def __str__(self):\n        while True: pass\nraise E"),
     "thread": "import threading\ndef f():\n    while True: pass\nthreading.Thread(target=f).start()",
 }
 ERRORS = {
@@ -62,9 +59,7 @@ CRASHES = {
 }
 
 
-def in_session(
-    sandbox: Sandbox, story: Callable[[Session], Awaitable[None]], guard_seconds: float = 60.0
-) -> None:
+def in_session(sandbox: Sandbox, story: Callable[[Session], Awaitable[None]], guard_seconds: float = 60.0) -> None:
     """Runs `story` with a session that is closed behind it."""
 
     async def tell() -> None:
@@ -78,9 +73,7 @@ def in_session(
     asyncio.run(tell())
 
 
-def run_cells(
-    sandbox: Sandbox, *cells: str, timeout_seconds: float = HANG_GUARD_SECONDS
-) -> list[ExecutionResult]:
+def run_cells(sandbox: Sandbox, *cells: str, timeout_seconds: float = HANG_GUARD_SECONDS) -> list[ExecutionResult]:
     """Runs the cells in one session."""
     results: list[ExecutionResult] = []
 
@@ -219,9 +212,7 @@ class SandboxContract:
         assert after.stdout == "5\n"
 
     def test_lost_variables_are_said_once_and_the_cell_is_not_run(self, sandbox: Sandbox) -> None:
-        _, died, told, after = run_cells(
-            sandbox, "x = 5", "import os\nos._exit(0)", "print('ran')", "'x' in globals()"
-        )
+        _, died, told, after = run_cells(sandbox, "x = 5", "import os\nos._exit(0)", "print('ran')", "'x' in globals()")
         assert died.status is ExecutionStatus.DIED
         assert (told.status, told.stdout) == (ExecutionStatus.STATE_LOST, "")
         assert told.error
@@ -283,9 +274,7 @@ class SandboxContract:
         ("code", "timeout_seconds"),
         [(b"1", 1.0), (None, 1.0), ("1", 0), ("1", -1.0), ("1", float("nan"))],
     )
-    def test_bad_arguments_are_refused(
-        self, sandbox: Sandbox, code: str, timeout_seconds: float
-    ) -> None:
+    def test_bad_arguments_are_refused(self, sandbox: Sandbox, code: str, timeout_seconds: float) -> None:
         async def story(session: Session) -> None:
             with pytest.raises(ValueError, match=r"must be .*, got "):
                 await session.execute(code, timeout_seconds)
@@ -316,9 +305,7 @@ class SandboxContract:
 
     def test_cells_of_one_session_run_one_after_another(self, sandbox: Sandbox) -> None:
         async def story(session: Session) -> None:
-            results = await asyncio.gather(
-                *(session.execute(f"x = {n}\nx", HANG_GUARD_SECONDS) for n in range(5))
-            )
+            results = await asyncio.gather(*(session.execute(f"x = {n}\nx", HANG_GUARD_SECONDS) for n in range(5)))
             assert [result.stdout for result in results] == [f"{n}\n" for n in range(5)]
 
         in_session(sandbox, story)

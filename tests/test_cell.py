@@ -87,10 +87,7 @@ def test_an_error_in_a_function_of_an_earlier_cell_shows_that_cells_line() -> No
 
 def test_a_syntax_error_points_at_its_place() -> None:
     assert run("x = 1\nif True:\n    y = (1 +")[1].error == (
-        '  File "<cell>", line 3\n'
-        "    y = (1 +\n"
-        "        ^\n"
-        "SyntaxError: '(' was never closed"
+        "  File \"<cell>\", line 3\n    y = (1 +\n        ^\nSyntaxError: '(' was never closed"
     )
 
 

@@ -67,7 +67,6 @@ def ids(stdout: str) -> list[int]:
     return [int(word) for word in stdout.split()]
 
 
-
 class TestProcessSandbox(SandboxContract):
     """Every session here is checked by the fixture: no descriptor, folder or child is left."""
 
@@ -151,10 +150,13 @@ def test_aimo3_kernel_subprocesses_survive_a_reset(sandbox: ProcessSandbox) -> N
 def test_cancelling_a_cell_ends_its_processes(sandbox: ProcessSandbox) -> None:
     async def story(session: Session) -> None:
         noted = Path(tempfile.gettempdir(), "ids")
-        code = START_SLEEPERS + f"""
+        code = (
+            START_SLEEPERS
+            + f"""
 open({str(noted) + "~"!r}, "w").write(f"{{os.getpid()}} {{plain.pid}} {{own_session.pid}} {{orphan}}")
 os.rename({str(noted) + "~"!r}, {str(noted)!r})
 while True: pass"""
+        )
         cell = asyncio.ensure_future(session.execute(code, HANG_GUARD_SECONDS))
         while not noted.exists():
             await asyncio.sleep(0.01)
@@ -214,9 +216,7 @@ def test_a_session_lives_through_400_cells_without_losing_descriptors(
     in_session(sandbox, story)
 
 
-def test_the_parents_secrets_stay_with_it(
-    sandbox: ProcessSandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_parents_secrets_stay_with_it(sandbox: ProcessSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAGGLE_KEY", "a-secret")
     assert "a-secret" not in run_cell_in(sandbox, "import os\nprint(dict(os.environ))").stdout
 

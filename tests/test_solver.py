@@ -108,8 +108,7 @@ def test_public_aimo3_kernel_dead_server_makes_every_later_answer_0() -> None:
         deaths = iter([5])
 
         def reply(text: str, sampling: Sampling) -> Reply:
-            turn = Reply(boxed(42).removeprefix(text), tokens_per_chunk=1, dies_after_tokens=next(deaths, None))
-            return turn
+            return Reply(boxed(42).removeprefix(text), tokens_per_chunk=1, dies_after_tokens=next(deaths, None))
 
         stage = Stage(reply, SETTINGS)
         supervised = SupervisedEngine(lambda: stage.engine, log=lambda line: None)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from aimo_solver.engine import Tokenizer
-from aimo_solver.problem import AnswerRule
 from aimo_solver.execution import ExecutionResult
+from aimo_solver.problem import AnswerRule
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,4 @@ def _check_safetensors(path: Path) -> None:
         raise EngineLoadError(f"{path} is no safetensors file or damaged; copy it again") from error
     expected_bytes = 8 + header_bytes + max(ends, default=0)
     if size_bytes < expected_bytes:
-        raise EngineLoadError(
-            f"{path} is cut short ({size_bytes:,} of {expected_bytes:,} bytes); copy it again"
-        )
+        raise EngineLoadError(f"{path} is cut short ({size_bytes:,} of {expected_bytes:,} bytes); copy it again")

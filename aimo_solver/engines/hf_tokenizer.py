@@ -21,9 +21,7 @@ class HfTokenizer:
         try:
             from transformers import AutoTokenizer
         except ImportError as error:
-            raise EngineLoadError(
-                f"cannot import transformers ({error}); install the engine's requirements"
-            ) from error
+            raise EngineLoadError(f"cannot import transformers ({error}); install the engine's requirements") from error
         self._folder = folder
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -40,9 +38,7 @@ class HfTokenizer:
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """The text of the ids, special tokens included."""
-        text = self._tokenizer.decode(
-            token_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
-        )
+        text = self._tokenizer.decode(token_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         assert isinstance(text, str)
         return text
 

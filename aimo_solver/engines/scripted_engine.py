@@ -152,9 +152,7 @@ class ScriptedEngine:
         """From now on no request gets a token, until the engine is stopped."""
         self._hangs = True
 
-    async def generate(
-        self, prompt_token_ids: Sequence[int], sampling: Sampling
-    ) -> AsyncGenerator[Completion, None]:
+    async def generate(self, prompt_token_ids: Sequence[int], sampling: Sampling) -> AsyncGenerator[Completion, None]:
         """Streams the scripted completion."""
         number = self.requests
         self.requests += 1
@@ -166,9 +164,7 @@ class ScriptedEngine:
         finally:
             del self.active_requests[number]
 
-    async def _pieces(
-        self, prompt_token_ids: Sequence[int], sampling: Sampling
-    ) -> AsyncGenerator[Completion, None]:
+    async def _pieces(self, prompt_token_ids: Sequence[int], sampling: Sampling) -> AsyncGenerator[Completion, None]:
         room_tokens = min(sampling.max_tokens, self._context_tokens - len(prompt_token_ids))
         if room_tokens < 1:
             yield Completion((), "", FinishReason.LENGTH)
@@ -237,9 +233,7 @@ def _piece(
     logprobs = None
     if sampling.logprobs is not None:
         logprobs = tuple(
-            TokenLogprob(
-                token_id, -0.25, {(token_id + i) % 256: -0.25 - 2.0 * i for i in range(sampling.logprobs)}
-            )
+            TokenLogprob(token_id, -0.25, {(token_id + i) % 256: -0.25 - 2.0 * i for i in range(sampling.logprobs)})
             for token_id in token_ids
         )
     return Completion(tuple(token_ids), text, reason, stop, logprobs)

@@ -29,9 +29,7 @@ def tail_tokens(stop: Sequence[str]) -> int:
     return max((len(string.encode()) for string in stop), default=0)
 
 
-def find_stop(
-    decode: Decode, kept_ids: Sequence[int], new_ids: Sequence[int], stop: Sequence[str]
-) -> StopMatch | None:
+def find_stop(decode: Decode, kept_ids: Sequence[int], new_ids: Sequence[int], stop: Sequence[str]) -> StopMatch | None:
     """The shortest prefix of `new_ids` that, behind `kept_ids`, holds a stop string.
 
     `kept_ids` must hold none. Of several stop strings that end in the same token, the one that

@@ -116,9 +116,7 @@ class SupervisedEngine:
         if self._engine is not None:
             await self._engine.stop()
 
-    async def generate(
-        self, prompt_token_ids: Sequence[int], sampling: Sampling
-    ) -> AsyncGenerator[Completion, None]:
+    async def generate(self, prompt_token_ids: Sequence[int], sampling: Sampling) -> AsyncGenerator[Completion, None]:
         """Streams the completion, from as many engines as it takes."""
         request = ResumableRequest(tuple(prompt_token_ids), sampling, self.tokenizer)
         self._open_requests += 1

@@ -164,9 +164,7 @@ class VllmEngine:
         if not await asyncio.to_thread(self._end, llm):
             raise EngineError(f"the engine's processes {self.process_ids} do not die; restart the machine")
 
-    async def generate(
-        self, prompt_token_ids: Sequence[int], sampling: Sampling
-    ) -> AsyncGenerator[Completion, None]:
+    async def generate(self, prompt_token_ids: Sequence[int], sampling: Sampling) -> AsyncGenerator[Completion, None]:
         """Streams the completion. A prompt that leaves no room gets an empty one, ended by LENGTH.
 
         Raises EngineError when the engine dies; what vLLM raises at a request it refuses passes

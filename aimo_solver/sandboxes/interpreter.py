@@ -178,9 +178,7 @@ class Interpreter:
                 flooded = output.flooded.done()
                 stopped_for = ExecutionStatus.OUTPUT_LIMIT if flooded else ExecutionStatus.TIMEOUT
                 self._interrupt()
-                await asyncio.wait(
-                    ends, timeout=self._grace_seconds, return_when=asyncio.FIRST_COMPLETED
-                )
+                await asyncio.wait(ends, timeout=self._grace_seconds, return_when=asyncio.FIRST_COMPLETED)
             reply = answered.result() if answered.done() else None
             if reply is None and answered.done():
                 # Its channel closed: the exit itself, and its reason, may come a moment later.
@@ -229,7 +227,8 @@ class Interpreter:
 
     async def _exited(self) -> None:
         """Ends with the process. A closed channel says it sooner, unless a fork holds it open."""
-        while not processes.has_exited(self.pid):
+        # A process that is not asyncio's own child sets no event when it ends.
+        while not processes.has_exited(self.pid):  # noqa: ASYNC110
             await asyncio.sleep(_POLL_SECONDS)
 
     def _death(self) -> str:

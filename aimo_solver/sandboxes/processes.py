@@ -121,8 +121,7 @@ def _family(leader: int, mark: str) -> list[int]:
     return [
         entry.pid
         for entry in table
-        if entry.pid != leader
-        and (entry.pid in below or entry.session == leader or needle in _environment(entry.pid))
+        if entry.pid != leader and (entry.pid in below or entry.session == leader or needle in _environment(entry.pid))
     ]
 
 

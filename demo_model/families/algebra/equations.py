@@ -118,9 +118,7 @@ def _max_product_steps(params: Params) -> str:
     xs = [x for x in range(1, c // a + 1) if c - a * x > 0 and (c - a * x) % b == 0]
     tried = sorted(xs, key=lambda x: abs(2 * a * x - c))[:2]
     products = [x * ((c - a * x) // b) for x in tried]
-    shown = " ".join(
-        f"x = {x}, y = {(c - a * x) // b}: {product}." for x, product in zip(tried, products, strict=True)
-    )
+    shown = " ".join(f"x = {x}, y = {(c - a * x) // b}: {product}." for x, product in zip(tried, products, strict=True))
     return (
         f"xy is largest when {a}x and {b}y are both near {c} / 2, so x is near {c // (2 * a)}. "
         f"{shown} The largest is {max(products)}."

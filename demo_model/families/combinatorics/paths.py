@@ -141,10 +141,7 @@ def _coin_ways_steps(params: Params) -> str:
 def _coin_ways_brute_force(params: Params) -> int:
     n, a, b, c = (int(params[key]) for key in "nabc")
     return sum(
-        a * x + b * y + c * z == n
-        for z in range(n // c + 1)
-        for y in range(n // b + 1)
-        for x in range(n // a + 1)
+        a * x + b * y + c * z == n for z in range(n // c + 1) for y in range(n // b + 1) for x in range(n // a + 1)
     )
 
 

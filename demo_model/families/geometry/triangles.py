@@ -90,9 +90,7 @@ def _right_perimeters_steps(params: Params) -> str:
 def _right_perimeters_brute_force(params: Params) -> int:
     root = {c * c: c for c in range(int(params["m"]), int(params["n"]) + 1)}
     top = int(params["n"])
-    return sum(
-        a + b + root[a * a + b * b] for a in range(1, top) for b in range(a, top) if a * a + b * b in root
-    )
+    return sum(a + b + root[a * a + b * b] for a in range(1, top) for b in range(a, top) if a * a + b * b in root)
 
 
 RIGHT_PERIMETERS = Family(

@@ -1,0 +1,194 @@
+"""Tokens/s of the solver with code off, beside the bare engine on the same work.
+
+The same prompts, seeds, token counts and output chunking: the solver runs first and its rollouts'
+lengths are what the bare `AsyncLLM`, inside the same engine process, then generates (end-of-turn
+ignored). Solver and bare runs alternate, and the figure is the ratio of their medians. Then
+`LLM.generate`, a batch call without streaming, does the same work in an engine of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from aimo_solver.bundled import DEMO_MODEL, DEMO_SET
+from aimo_solver.dialects import find_dialect
+from aimo_solver.engines.vllm_engine import VllmEngine, VllmSettings
+from aimo_solver.ledger import Ledger
+from aimo_solver.policies.nemoskills import NemoSkillsPolicy
+from aimo_solver.problem import ANY_INTEGER, Problem
+from aimo_solver.problem_set import load_problem_set
+from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
+from aimo_solver.seeds import turn_seed
+from aimo_solver.settings import CodeMode, RolloutSettings
+from aimo_solver.solver import Solver
+
+KV_CACHE_GIB = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One request: what was asked and how many tokens came."""
+
+    prompt_token_ids: tuple[int, ...]
+    seed: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Tokens in seconds."""
+
+    tokens: int
+    seconds: float
+
+    @property
+    def tokens_per_second(self) -> float:
+        return self.tokens / self.seconds
+
+
+class SolverBench:
+    """The solver and the bare engine in turns, on one engine process."""
+
+    def __init__(self, engine: VllmEngine, problems: Sequence[Problem], rollouts: int) -> None:
+        self._engine, self._problems, self._rollouts = engine, problems, rollouts
+        self._settings = RolloutSettings(max_tokens=256, code=CodeMode.OFF)
+
+    async def solver(self) -> tuple[Rate, list[list[Work]]]:
+        """One pass of the solver; the work it did, problem by problem."""
+        loop = asyncio.get_running_loop()
+        dialect = find_dialect("numina")
+        policy = NemoSkillsPolicy(self._rollouts, self._rollouts, base_seconds=3600.0, early_stop=False)
+        # No flush: it would be work the bare engine does not do.
+        settings = replace(self._settings, flush_tokens=1, flush_seconds=0.0)
+        solver = Solver(self._engine, ProcessSandbox(), dialect, policy, settings, ANY_INTEGER)
+        work: list[list[Work]] = []
+        begun = loop.time()
+        for problem in self._problems:
+            solution = await solver.solve(problem, Ledger(loop.time(), 36_000.0))
+            prompt = tuple(dialect.encode_prompt(problem.text, self._engine.tokenizer))
+            work.append([Work(prompt, turn_seed(t.seed, 0), t.turns[0].tokens) for t in solution.trajectories])
+        return Rate(_tokens(work), loop.time() - begun), work
+
+    async def bare(self, work: Sequence[Sequence[Work]]) -> Rate:
+        """The same work straight through AsyncLLM, problem by problem as well."""
+        loop = asyncio.get_running_loop()
+        llm: Any = self._engine._llm
+        begun, tokens = loop.time(), 0
+        for number, group in enumerate(work):
+            tokens += sum(
+                await asyncio.gather(*(self._consume(llm, one, f"{begun}-{number}-{i}") for i, one in enumerate(group)))
+            )
+        return Rate(tokens, loop.time() - begun)
+
+    async def _consume(self, llm: Any, work: Work, request_id: str) -> int:
+        tokens = 0
+        async for output in llm.generate(
+            {"prompt_token_ids": list(work.prompt_token_ids)}, _params(work, delta=True), request_id
+        ):
+            tokens += len(output.outputs[0].token_ids)
+        return tokens
+
+
+def _params(work: Work, *, delta: bool) -> Any:
+    from vllm.sampling_params import RequestOutputKind, SamplingParams
+
+    kind = RequestOutputKind.DELTA if delta else RequestOutputKind.FINAL_ONLY
+    return SamplingParams(temperature=1.0, seed=work.seed, max_tokens=work.tokens, ignore_eos=True, output_kind=kind)
+
+
+def _tokens(work: Sequence[Sequence[Work]]) -> int:
+    return sum(one.tokens for group in work for one in group)
+
+
+async def _alternate(
+    settings: VllmSettings, problems: Sequence[Problem], rollouts: int, rounds: int
+) -> tuple[list[Rate], list[Rate], list[list[Work]]]:
+    engine = VllmEngine(settings)
+    await engine.start()
+    try:
+        bench = SolverBench(engine, problems, rollouts)
+        _, work = await bench.solver()  # Warms up; also fixes the work.
+        await bench.bare(work)
+        solver_rates: list[Rate] = []
+        bare_rates: list[Rate] = []
+        for _ in track(range(rounds), "solver and bare engine in turns"):
+            rate, work = await bench.solver()
+            solver_rates.append(rate)
+            bare_rates.append(await bench.bare(work))
+        return solver_rates, bare_rates, work
+    finally:
+        await engine.stop()
+
+
+def _batch(settings: VllmSettings, work: Sequence[Sequence[Work]], rounds: int) -> list[Rate]:
+    """LLM.generate, one call a problem."""
+    from vllm import LLM
+
+    llm = LLM(
+        model=str(settings.model),
+        max_num_seqs=settings.max_num_seqs,
+        enforce_eager=settings.enforce_eager,
+        enable_prefix_caching=True,
+        disable_log_stats=True,
+    )
+    rates = []
+    for number in range(rounds + 1):
+        begun = time.perf_counter()
+        for group in work:
+            prompts: Any = [{"prompt_token_ids": list(one.prompt_token_ids)} for one in group]
+            llm.generate(prompts, [_params(one, delta=False) for one in group], use_tqdm=False)
+        if number:  # The first pass warms up.
+            rates.append(Rate(_tokens(work), time.perf_counter() - begun))
+    return rates
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, epilog="example: python -m bench --rollouts 48 --rounds 5")
+    parser.add_argument("--model", type=Path, default=DEMO_MODEL)
+    parser.add_argument("--problems", type=int, default=4, help="of the demo set")
+    parser.add_argument("--rollouts", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--stream-interval", type=int, default=8, help="tokens a delta, for solver and bare engine alike"
+    )
+    parser.add_argument("--no-batch", action="store_true", help="leave LLM.generate out")
+    arguments = parser.parse_args()
+    settings = VllmSettings(
+        model=arguments.model,
+        max_num_seqs=64,
+        enforce_eager=True,
+        cpu_kvcache_gib=KV_CACHE_GIB,
+        stream_interval=arguments.stream_interval,
+    )
+    problems = load_problem_set(DEMO_SET).problems[: arguments.problems]
+    solver, bare, work = asyncio.run(_alternate(settings, problems, arguments.rollouts, arguments.rounds))
+    batch = [] if arguments.no_batch else _batch(settings, work, arguments.rounds)
+    _print(solver, bare, batch)
+
+
+def _print(solver: Sequence[Rate], bare: Sequence[Rate], batch: Sequence[Rate]) -> None:
+    table = Table(title="tokens/s, median (least to most)", title_justify="left")
+    for name in ("path", "tokens/s", "solver / path"):
+        table.add_column(name, justify="left" if name == "path" else "right")
+    median = statistics.median(rate.tokens_per_second for rate in solver)
+    for name, rates in (("solver, code off", solver), ("bare AsyncLLM", bare), ("LLM.generate", batch)):
+        if rates:
+            speeds = sorted(rate.tokens_per_second for rate in rates)
+            middle = statistics.median(speeds)
+            table.add_row(name, f"{middle:,.0f} ({speeds[0]:,.0f} to {speeds[-1]:,.0f})", f"{median / middle:.3f}")
+    paired = [ours.tokens_per_second / theirs.tokens_per_second for ours, theirs in zip(solver, bare, strict=True)]
+    console = Console()
+    console.print(table)
+    console.print(f"solver / bare AsyncLLM, round by round: {', '.join(f'{ratio:.3f}' for ratio in paired)}")
