@@ -40,7 +40,7 @@ from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
 from aimo_solver.settings import CodeMode, Hardware, Preset, load_hardware, load_preset
 from aimo_solver.solution import Solution
 from aimo_solver.solver import Solver
-from aimo_solver.submission import write_submission
+from aimo_solver.submission import check_submission_path, write_submission
 from aimo_solver.summary import summarise
 from aimo_solver.voting import TieBreak
 
@@ -107,8 +107,9 @@ def _check_preset(preset: Preset, name: str) -> None:
     try:
         find_dialect(preset.dialect)
         make_policy(preset.policy.name, preset.policy.settings)
-        TieBreak(preset.tie_break)
-    except (InputError, ValueError) as error:
+        if preset.tie_break not in set(TieBreak):
+            raise InputError(f"tie_break must be one of {', '.join(TieBreak)}, got {preset.tie_break!r}")
+    except InputError as error:
         raise InputError(f"preset {name}: {error}") from None
 
 
@@ -201,6 +202,8 @@ async def run_set(
 ) -> RunOutcome:
     """Answers the set into a new run folder, and writes the submission where one is wanted."""
     begun = asyncio.get_running_loop().time() if started_at is None else started_at
+    if submission is not None:
+        check_submission_path(submission)
     path = new_run_path(runs_folder, problem_set.name)
     solutions: list[Solution] = []
     _tell_golds(problem_set, options.rule, console)

@@ -26,7 +26,7 @@ class Ledger:
     """What each finished problem took."""
 
     def __post_init__(self) -> None:
-        if self.total_seconds <= 0:
+        if not self.total_seconds > 0:  # NaN is refused too.
             raise InputError(f"total_seconds must be positive, got {self.total_seconds!r}")
         if not 0 <= self.reserve_seconds < self.total_seconds:
             raise InputError(f"reserve_seconds must be in [0, total_seconds), got {self.reserve_seconds!r}")

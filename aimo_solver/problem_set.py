@@ -18,7 +18,7 @@ from typing import Any
 from aimo_solver.errors import InputError
 from aimo_solver.problem import AnswerRule, Problem
 
-FIELDS = ("id", "problem", "answer", "source", "level")
+COLUMNS = "id, problem and perhaps answer, source, level"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]
             continue
         try:
             row = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # ValueError: not JSON, or a number of over 4300 digits.
             raise InputError(f"{path}, line {number}: not JSON ({error}); expected one object a line") from None
         if not isinstance(row, dict):
             raise InputError(f"{path}, line {number}: must be a JSON object, got {type(row).__name__}")
@@ -75,6 +75,9 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     csv.field_size_limit(2**30)
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
+        columns = reader.fieldnames or ()
+        if columns and not {"id", "problem"} <= set(columns):
+            raise InputError(f"{path}, line 1: has the columns {', '.join(columns)}; expected {COLUMNS}")
         for row in reader:
             if None in row:
                 raise InputError(f"{path}, line {reader.line_num}: has more fields than the header")
@@ -92,6 +95,8 @@ def _problem(path: Path, line: int, row: Mapping[str, Any]) -> Problem:
         raise InputError(f"{where}: id must be a non-empty string, got {identifier!r}")
     if not isinstance(text, str) or not text.strip():
         raise InputError(f"{where}: problem must be a non-empty string, got {text!r}")
+    if any("\ud800" <= char <= "\udfff" for char in identifier + text):
+        raise InputError(f"{where}: holds half a character (a lone UTF-16 surrogate); write it whole")
     source = row.get("source")
     return Problem(
         id=identifier,

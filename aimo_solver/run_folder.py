@@ -23,7 +23,9 @@ from aimo_solver.trajectory import Trajectory
 
 VERSION: Final = 1
 """Of the lines in trajectories.jsonl."""
-ANSWER_FIELDS: Final = tuple("run id answer gold correct answered rollouts votes seconds tokens code_calls stop".split())
+ANSWER_FIELDS: Final = tuple(
+    "run id answer gold correct answered rollouts votes seconds tokens code_calls stop".split()
+)
 
 
 class RunFolder:
@@ -80,7 +82,7 @@ def new_run_path(folder: Path, name: str) -> Path:
 
 
 def trajectory_row(trajectory: Trajectory) -> dict[str, Any]:
-    """One line of trajectories.jsonl. Seconds are rounded to the millisecond."""
+    """One line of trajectories.jsonl. Floats are rounded to four decimals."""
     row = _rounded(_without_none(asdict(trajectory)))
     return {"version": VERSION, **row, "answer": trajectory.answer, "tokens": trajectory.tokens}
 

@@ -36,9 +36,10 @@ class NuminaDialect:
         start = turn.rfind(_CODE_START, 0, opened)
         if start < 0:
             return None
-        code = turn[start + len(_CODE_START) : opened]
+        # With the newline before it, so that the end of an empty block is found too.
+        code = turn[start + len(_CODE_START) - 1 : opened]
         end = code.rfind(_CODE_END)
-        return code[:end] if end >= 0 else code
+        return code[1:end] if end >= 0 else code[1:]
 
     def render_output(self, output: str) -> str:
         body = output if not output or output.endswith("\n") else output + "\n"

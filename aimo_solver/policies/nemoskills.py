@@ -34,9 +34,9 @@ class NemoSkillsPolicy:
 
     def __post_init__(self) -> None:
         for name in ("rollouts", "concurrent", "base_seconds"):
-            if getattr(self, name) <= 0:
+            if not getattr(self, name) > 0:  # NaN is refused too.
                 raise InputError(f"{name} must be positive, got {getattr(self, name)!r}")
-        if self.buffer_seconds < 0:
+        if not self.buffer_seconds >= 0:
             raise InputError(f"buffer_seconds must be 0 or more, got {self.buffer_seconds!r}")
         if not 0 < self.finished_share <= 1:
             raise InputError(f"finished_share must be in (0, 1], got {self.finished_share!r}")

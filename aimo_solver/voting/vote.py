@@ -69,8 +69,10 @@ def plurality(
     finished = {answer: place for place, answer in enumerate(groups)}
     weights = {answer: math.fsum(_usable(weight(voter)) for voter in voters) for answer, voters in groups.items()}
 
-    def rank(answer: int) -> tuple[float, float]:
-        return -weights[answer], _tie_rank(groups[answer], finished[answer], tie_break)
+    def rank(answer: int) -> tuple[float, float, int]:
+        voters = groups[answer]
+        first_rollout = min(voter.rollout for voter in voters)  # Breaks a tie in the tie-break.
+        return -weights[answer], _tie_rank(voters, finished[answer], tie_break), first_rollout
 
     order = sorted(groups, key=rank)
     tally = tuple((answer, weights[answer]) for answer in order)

@@ -1,0 +1,213 @@
+"""Both command lines: bad input ends in one sentence, before any engine starts, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+from virtual_clock import run_virtual
+
+from aimo_solver import cli, entry
+from aimo_solver.engines.scripted_engine import Reply, ScriptedEngine
+from aimo_solver.errors import EngineLoadError, InputError
+from aimo_solver.problem import AIMO3, Problem
+from aimo_solver.problem_set import ProblemSet
+from aimo_solver.run_folder import RunFolder
+from aimo_solver.solution import Solution
+
+KERNEL = Path(__file__).parent.parent / "kernel.py"
+COMMANDS = ("kernel", "replay")
+PROBLEMS = ProblemSet("three", tuple(Problem(name, f"Problem {name}?") for name in "abc"))
+
+
+@pytest.fixture(autouse=True)
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(settings: object) -> None:
+        raise AssertionError("no test here may start the real engine")
+
+    monkeypatch.setattr(entry, "VllmEngine", refuse)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to stand in, with a checkpoint that looks whole and a problem file."""
+    checkpoint = tmp_path / "model"
+    checkpoint.mkdir()
+    (checkpoint / "config.json").write_text("{}")
+    (checkpoint / "tokenizer.json").write_text("{}")
+    (checkpoint / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
+    (tmp_path / "set.jsonl").write_text('{"id": "a", "problem": "1 + 1?"}\n')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+class Ran:
+    """What a command left: its exit code and what it wrote."""
+
+    def __init__(self, code: int, stdout: str, stderr: str) -> None:
+        self.code, self.stdout, self.stderr = code, stdout, stderr
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    def kernel(*arguments: str) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["kernel.py", *arguments])
+        monkeypatch.setattr(sys, "path", list(sys.path))
+        monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(KERNEL), run_name="__main__")
+        return Ran(int(ended.value.code or 0), *capsys.readouterr())
+
+    def run(command: str, *arguments: str) -> Ran:
+        if command == "kernel":
+            return kernel(*arguments)
+        result = CliRunner().invoke(cli.app, [command, *arguments])
+        return Ran(result.exit_code, result.stdout, result.stderr)
+
+    return run
+
+
+def refusal(ran: Ran) -> str:
+    assert ran.code == 1
+    assert ran.stderr.startswith("error: ")
+    assert ran.stderr.count("\n") == 1
+    assert "Traceback" not in ran.stdout + ran.stderr
+    return ran.stderr.removeprefix("error: ")
+
+
+BAD_INPUT = {
+    "missing problem file": (["none.jsonl"], "none.jsonl: no such problem file"),
+    "empty problem file": (["empty.jsonl"], "empty.jsonl: holds no problems"),
+    "malformed line": (["malformed.jsonl"], "malformed.jsonl, line 2: not JSON"),
+    "duplicate ids": (["duplicate.jsonl"], "duplicate.jsonl, line 2: id 'a' is used twice"),
+    "unknown preset": (["set.jsonl", "--preset", "demos"], "preset must be one of default, demo"),
+    "bad preset key": (["set.jsonl", "--preset", "bad.toml"], "bad.toml: rollout.temprature: "),
+    "unknown dialect": (["set.jsonl", "--preset", "dialect.toml"], "preset dialect.toml: dialect must be one of"),
+    "unknown tie-break": (["set.jsonl", "--preset", "tie.toml"], "tie_break must be one of first_rollout, "),
+    "unknown hardware": (["set.jsonl", "--hardware", "tpu"], "hardware must be one of cpu, cuda"),
+    "unknown edition": (["set.jsonl", "--edition", "imo"], "answer rule must be one of any-integer, aimo1"),
+    "missing model folder": (["set.jsonl", "--model", "none"], "there is no folder none"),
+    "folder that is no model": (["set.jsonl", "--model", "."], "has no config.json"),
+    "no time at all": (["set.jsonl", "--limit-seconds", "0"], "total_seconds must be positive, got 0.0"),
+    "negative limit": (["set.jsonl", "--limit-seconds", "-5"], "total_seconds must be positive, got -5.0"),
+    "limit that is no number": (["set.jsonl", "--limit-seconds", "nan"], "total_seconds must be positive, got nan"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("bad", BAD_INPUT)
+def test_bad_input_is_one_sentence_and_leaves_nothing(
+    place: Path, run: Callable[..., Ran], command: str, bad: str
+) -> None:
+    line = '{"id": "a", "problem": "1 + 1?"}\n'
+    files = {
+        "empty.jsonl": "",
+        "malformed.jsonl": line + "{",
+        "duplicate.jsonl": line + line,
+        "bad.toml": "[rollout]\ntemprature = 1.0\n",
+        "dialect.toml": 'dialect = "klingon"\n',
+        "tie.toml": 'tie_break = "loudest"\n',
+    }
+    for name, text in files.items():
+        (place / name).write_text(text)
+    before = set(place.rglob("*"))
+    arguments, sentence = BAD_INPUT[bad]
+    model = [] if "--model" in arguments else ["--model", "model"]
+    assert sentence in refusal(run(command, *arguments, *model))
+    assert set(place.rglob("*")) == before
+
+
+@pytest.mark.parametrize("submission", ["none/submission.parquet", "model"])
+def test_a_submission_that_cannot_be_written_is_told_before_the_run(
+    place: Path, run: Callable[..., Ran], submission: str
+) -> None:
+    sentence = refusal(run("kernel", "set.jsonl", "--model", "model", "--submission", submission))
+    assert sentence.startswith(f"{submission}: ")
+    assert not (place / "runs").exists()
+
+
+def test_runs_folder_that_is_a_file_is_told(place: Path, run: Callable[..., Ran]) -> None:
+    (place / "runs").touch()
+    assert "cannot be written" in refusal(run("kernel", "set.jsonl", "--model", "model"))
+    assert not (place / "submission.parquet").exists()
+
+
+def test_an_empty_statement_is_refused(place: Path, run: Callable[..., Ran]) -> None:
+    assert "problem must be a statement" in refusal(run("solve", "  ", "--model", "model"))
+
+
+@pytest.mark.parametrize("command", ["kernel", "solve", "replay"])
+def test_help_shows_an_example(run: Callable[..., Ran], command: str) -> None:
+    ran = run(command, "--help")
+    assert ran.code == 0
+    assert "Example: " in ran.stdout
+
+
+# With a scripted engine in the real one's place
+
+
+def options(limit_seconds: float = 500.0) -> entry.RunOptions:
+    return entry.RunOptions(rule=AIMO3, limits=entry.RunLimits(limit_seconds, 1.0))
+
+
+def answer_set(place: Path, limit_seconds: float = 500.0) -> entry.RunOutcome:
+    return run_virtual(
+        entry.run_set(
+            options(limit_seconds), PROBLEMS, place / "runs", Console(quiet=True), submission=place / "out.parquet"
+        )
+    )
+
+
+def use_engine(monkeypatch: pytest.MonkeyPatch, **script: object) -> None:
+    def make(settings: object) -> ScriptedEngine:
+        return ScriptedEngine(lambda text, sampling: Reply("It is $\\boxed{42}$."), **script)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(entry, "VllmEngine", make)
+
+
+def test_a_run_leaves_a_submission_and_a_whole_run_folder(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_engine(monkeypatch)
+    outcome = answer_set(place)
+    assert pl.read_parquet(place / "out.parquet").rows() == [("a", 42), ("b", 42), ("c", 42)]
+    names = {"settings.toml", "trajectories.jsonl", "answers.csv", "log.txt", "summary.json"}
+    assert {path.name for path in outcome.folder.iterdir()} >= names
+    assert json.loads((outcome.folder / "summary.json").read_text())["problems"] == 3
+
+
+def test_a_limit_shorter_than_loading_is_told_and_leaves_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_engine(monkeypatch, start_seconds=100.0)
+    with pytest.raises(InputError, match="the limit of 20 s was over before the model had loaded; raise it"):
+        answer_set(place, limit_seconds=20.0)
+    assert list((place / "runs").iterdir()) == []
+    assert not (place / "out.parquet").exists()
+
+
+def test_a_checkpoint_the_engine_cannot_load_leaves_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_engine(monkeypatch, load_error=EngineLoadError("model has a layer too many; copy it again"))
+    with pytest.raises(EngineLoadError, match="a layer too many"):
+        answer_set(place)
+    assert list((place / "runs").iterdir()) == []
+    assert not (place / "out.parquet").exists()
+
+
+def test_an_interrupted_run_submits_the_fallback_for_the_rest(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_engine(monkeypatch)
+    add = RunFolder.add
+
+    def interrupt(folder: RunFolder, solution: Solution) -> None:
+        add(folder, solution)
+        if solution.problem.id == "b":
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(RunFolder, "add", interrupt)
+    with pytest.raises(asyncio.CancelledError):
+        answer_set(place)
+    assert pl.read_parquet(place / "out.parquet").rows() == [("a", 42), ("b", 0), ("c", 0)]
