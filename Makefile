@@ -44,7 +44,7 @@ train: venv  ## train the demo model from nothing (about 90 minutes on 2 cores)
 	$(PY) -m demo_model.train
 
 clean:  ## remove caches and builds; .venv and runs stay
-	rm -rf build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 # .venv, step by step: a step runs again when what it installs from has changed.

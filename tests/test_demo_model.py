@@ -182,7 +182,7 @@ def test_the_loss_is_the_standard_modules(model: Qwen2ForCausalLM) -> None:
 
 
 def test_the_losss_gradient_is_the_standard_modules(model: Qwen2ForCausalLM) -> None:
-    token_ids = torch.arange(10).reshape(1, 10)
+    token_ids = torch.arange(1, 11).reshape(1, 10)  # 0 is padding, whose input gradient the module drops.
     gradients = []
     for value in (loss(model, token_ids, token_ids), model(input_ids=token_ids, labels=token_ids).loss):
         model.zero_grad()

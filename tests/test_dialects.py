@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fakes import PROBLEM, PROMPT, TOKENIZER, code
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimo_solver.dialects import DIALECTS, find_dialect
@@ -73,6 +73,7 @@ def test_an_empty_block_is_empty_code() -> None:
     assert NUMINA.find_code("```python\n```\n```output\n") == ""
 
 
+@settings(max_examples=30)
 @given(st.text(max_size=20), programs)
 def test_whatever_is_written_in_a_block_is_found_as_it_is(thought: str, program: str) -> None:
     assert NUMINA.find_code(thought + code(program)) == program

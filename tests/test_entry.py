@@ -18,7 +18,7 @@ from virtual_clock import run_virtual
 from aimo_solver import cli, entry
 from aimo_solver.engines.scripted_engine import Reply, ScriptedEngine
 from aimo_solver.errors import EngineLoadError, InputError
-from aimo_solver.problem import AIMO3, Problem
+from aimo_solver.problem import Problem
 from aimo_solver.problem_set import ProblemSet
 from aimo_solver.run_folder import RunFolder
 from aimo_solver.solution import Solution
@@ -154,16 +154,12 @@ def test_help_shows_an_example(run: Callable[..., Ran], command: str) -> None:
 # With a scripted engine in the real one's place
 
 
-def options(limit_seconds: float = 500.0) -> entry.RunOptions:
-    return entry.RunOptions(rule=AIMO3, limits=entry.RunLimits(limit_seconds, 1.0))
-
-
 def answer_set(place: Path, limit_seconds: float = 500.0) -> entry.RunOutcome:
-    return run_virtual(
-        entry.run_set(
-            options(limit_seconds), PROBLEMS, place / "runs", Console(quiet=True), submission=place / "out.parquet"
-        )
+    options = entry.run_options(
+        model=place / "model", preset="demo", hardware="cpu", edition="aimo3", seed=0, limit_seconds=limit_seconds
     )
+    console, submission = Console(quiet=True), place / "out.parquet"
+    return run_virtual(entry.run_set(options, PROBLEMS, place / "runs", console, submission=submission))
 
 
 def use_engine(monkeypatch: pytest.MonkeyPatch, **script: object) -> None:

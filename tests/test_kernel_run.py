@@ -55,7 +55,15 @@ def kill_engine(kernel: psutil.Process) -> None:
 
 
 def test_a_run_survives_the_death_of_its_engine_and_leaves_everything_complete(folder: Path) -> None:
-    command = [sys.executable, str(ROOT / "kernel.py"), "few.jsonl", "--preset", "short.toml", "--model", str(DEMO_MODEL)]
+    command = [
+        sys.executable,
+        str(ROOT / "kernel.py"),
+        "few.jsonl",
+        "--preset",
+        "short.toml",
+        "--model",
+        str(DEMO_MODEL),
+    ]
     process = psutil.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     children: set[psutil.Process] = set()
     killed = False

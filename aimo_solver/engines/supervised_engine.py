@@ -130,9 +130,9 @@ class SupervisedEngine:
                             delta = await self._next(stream)
                         except EngineError as error:
                             self._found_dead(engine, str(error))
+                            request.interrupt()
                             break
                         yield request.accept(delta)
-                request.interrupt()
         finally:
             self._open_requests -= 1
 
