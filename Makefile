@@ -14,7 +14,7 @@ TORCH  := 2.13.0
 
 MAKEFLAGS    += --silent
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast check bench train clean
+.PHONY: help venv demo test test-fast test-restarts check bench train clean
 
 help:  ## this list
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -29,7 +29,10 @@ test: venv $(VENV)/.tools  ## all tests, the real engine's too
 	$(PY) -m pytest -q
 
 test-fast: venv $(VENV)/.tools  ## the tests that need no engine
-	$(PY) -m pytest -q -m "not engine"
+	$(PY) -m pytest -q -m "not engine and not restarts"
+
+test-restarts: venv $(VENV)/.tools  ## the tests that start the real engine again and again
+	$(PY) -m pytest -q -m restarts
 
 check: venv $(VENV)/.tools  ## lint, format, types, levels
 	$(VENV)/bin/ruff check .

@@ -131,30 +131,33 @@ def train(out: Path, phases: Sequence[Phase], seed: int, processes: int, device:
     work = out / "work"
     work.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
-    model: Qwen2ForCausalLM | None = None
-    tokenizer: PreTrainedTokenizerFast | None = None
+    tokenizer = _tokenizer(work / "tokenizer", seed, processes)
+    model = new_model(int(tokenizer.eos_token_id), int(tokenizer.pad_token_id))
+    print(f"{sum(p.numel() for p in model.parameters()):,} parameters", flush=True)
     for phase in phases:
-        print(f"{phase.name}: drawing {phase.traces} traces", flush=True)
-        traces = draw_traces(phase.traces, seed, code=phase.code, processes=processes)
-        if tokenizer is None:
-            tokenizer = _tokenizer(seed, processes)
-            model = new_model(int(tokenizer.eos_token_id), int(tokenizer.pad_token_id))
-            print(f"{sum(p.numel() for p in model.parameters()):,} parameters", flush=True)
-        assert model is not None
-        examples = [encode_trace(trace, tokenizer) for trace in traces]
-        tokens = sum(len(example.token_ids) for example in examples)
-        print(f"{phase.name}: {tokens / len(examples):.0f} tokens a trace", flush=True)
-        Trainer(model, phase, work / f"{phase.name}.pt", device).run(examples, int(tokenizer.pad_token_id))
+        trainer = Trainer(model, phase, work / f"{phase.name}.pt", device)
+        if trainer.step < phase.steps:
+            print(f"{phase.name}: drawing {phase.traces} traces", flush=True)
+            traces = draw_traces(phase.traces, seed, code=phase.code, processes=processes)
+            examples = [encode_trace(trace, tokenizer) for trace in traces]
+            tokens = sum(len(example.token_ids) for example in examples)
+            print(f"{phase.name}: {tokens / len(examples):.0f} tokens a trace", flush=True)
+            trainer.run(examples, int(tokenizer.pad_token_id))
         save_checkpoint(model, tokenizer, out / phase.name)
         if checked:
             print(check(out / phase.name, seed + 1), flush=True)
     shutil.rmtree(work)
 
 
-def _tokenizer(seed: int, processes: int) -> PreTrainedTokenizerFast:
+def _tokenizer(folder: Path, seed: int, processes: int) -> PreTrainedTokenizerFast:
+    """Fitted to traces of both kinds, or the one a killed training left in `folder`."""
+    if folder.exists():
+        return PreTrainedTokenizerFast.from_pretrained(folder)
     traces = [t for code in (False, True) for t in draw_traces(4_000, seed + 7, code=code, processes=processes)]
     texts = [text for t in traces for text in ("user", "assistant", t.problem, *(s.text for s in t.segments))]
-    return train_tokenizer(texts, VOCABULARY_SIZE)
+    tokenizer = train_tokenizer(texts, VOCABULARY_SIZE)
+    tokenizer.save_pretrained(folder)
+    return tokenizer
 
 
 def main() -> None:

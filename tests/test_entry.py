@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from fakes import InProcessSandbox
 from rich.console import Console
 from typer.testing import CliRunner
 from virtual_clock import run_virtual
@@ -64,7 +65,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         monkeypatch.setattr(sys, "excepthook", sys.excepthook)
         with pytest.raises(SystemExit) as ended:
             runpy.run_path(str(KERNEL), run_name="__main__")
-        return Ran(int(ended.value.code or 0), *capsys.readouterr())
+        written = capsys.readouterr()
+        return Ran(int(ended.value.code or 0), written.out, written.err)
 
     def run(command: str, *arguments: str) -> Ran:
         if command == "kernel":
@@ -167,6 +169,8 @@ def use_engine(monkeypatch: pytest.MonkeyPatch, **script: object) -> None:
         return ScriptedEngine(lambda text, sampling: Reply("It is $\\boxed{42}$."), **script)  # type: ignore[arg-type]
 
     monkeypatch.setattr(entry, "VllmEngine", make)
+    # The real sandbox ends its processes in a thread, which a virtual clock cannot wait for.
+    monkeypatch.setattr(entry, "ProcessSandbox", lambda memory_bytes: InProcessSandbox())
 
 
 def test_a_run_leaves_a_submission_and_a_whole_run_folder(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ base_seconds = 900.0
 early_stop = false
 """
 
-pytestmark = pytest.mark.engine
+pytestmark = pytest.mark.restarts
 
 
 @pytest.fixture

@@ -139,7 +139,7 @@ class TestVllmEngine(EngineContract):
         assert not [pid for pid in pids if _runs(pid)]
 
 
-@pytest.mark.engine
+@pytest.mark.restarts
 def test_stopped_core_is_replaced_and_the_completion_goes_on(checkpoint: Path, loop_run: Run) -> None:
     pytest.importorskip("vllm")
     engines: list[VllmEngine] = []
@@ -173,7 +173,7 @@ def test_stopped_core_is_replaced_and_the_completion_goes_on(checkpoint: Path, l
     assert [engine.process_ids for engine in engines] == [[], []]
 
 
-@pytest.mark.engine
+@pytest.mark.restarts
 def test_checkpoint_of_an_unknown_architecture_is_refused_in_one_sentence(
     checkpoint: Path, tmp_path: Path, loop_run: Run
 ) -> None:
@@ -188,7 +188,7 @@ def test_checkpoint_of_an_unknown_architecture_is_refused_in_one_sentence(
     assert engine.process_ids == []
 
 
-@pytest.mark.engine
+@pytest.mark.restarts
 def test_weights_of_other_shapes_are_refused_in_one_sentence(checkpoint: Path, tmp_path: Path, loop_run: Run) -> None:
     pytest.importorskip("vllm")
     folder = _copy(checkpoint, tmp_path)

@@ -49,6 +49,9 @@ _QUIET = {
     "DO_NOT_TRACK": "1",
     "HF_HUB_OFFLINE": "1",
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
+    # How long is too long is told by load_seconds and by SupervisedEngine, not by vLLM's own limits.
+    "VLLM_ENGINE_READY_TIMEOUT_S": "86400",
+    "VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS": "86400",
 }
 
 
@@ -68,9 +71,11 @@ class VllmSettings:
     kv_cache_dtype: str = "auto"
     enable_prefix_caching: bool = True
     stream_interval: int = 8
-    """Tokens a delta (a request's first delta holds one token). Each delta costs the event loop a
-    fixed time; 8 costs a few percent less than 1 and still tells of progress several times a second."""
+    """Tokens a delta; a request's first delta holds one. Each delta costs the event loop a fixed time,
+    whatever it holds; at 8 a stream still tells of progress several times a second. vLLM looks for
+    stop strings at every token all the same, so none are wasted."""
     enforce_eager: bool = False
+    """Compile nothing: starts sooner, runs slower. Otherwise a first request may wait for a compiler."""
     seed: int = 0
     """For requests that bring no seed."""
     cpu_kvcache_gib: int | None = None
@@ -224,9 +229,17 @@ class VllmEngine:
     @contextmanager
     def _environment(self, scratch: Path, log_file: Path) -> Iterator[None]:
         """vLLM's settings of this start, inherited by its processes; the engine's mark among them."""
-        temporary = self._processes.environment() | {"TQDM_DISABLE": "1"}
+        temporary = self._processes.environment() | {"TQDM_DISABLE": "1", "PYTHONWARNINGS": "ignore"}
+        if self.settings.enforce_eager:
+            # vLLM compiles its log-probabilities at the first request for them even so: on a busy
+            # laptop that took more than the 300 s after which vLLM takes itself for dead.
+            temporary["TORCHDYNAMO_DISABLE"] = "1"
         if self.settings.cpu_kvcache_gib is not None:
             temporary["VLLM_CPU_KVCACHE_SPACE"] = str(self.settings.cpu_kvcache_gib)
+        if self.settings.enforce_eager:
+            # vLLM compiles some functions all the same, such as the one for log-probabilities: in the
+            # middle of a run, for minutes on a slow machine, and only where there is a C++ compiler.
+            temporary["TORCHDYNAMO_DISABLE"] = "1"
         if "VLLM_LOGGING_CONFIG_PATH" not in os.environ:
             config_file = scratch / "logging.json"
             config_file.write_text(logging_config(log_file))
