@@ -23,7 +23,7 @@ from aimo_solver.trajectory import Trajectory
 
 VERSION: Final = 1
 """Of the lines in trajectories.jsonl."""
-ANSWER_FIELDS: Final = tuple(
+ANSWER_FIELDS: Final[tuple[str, ...]] = tuple(
     "run id answer gold correct answered rollouts votes seconds tokens code_calls stop".split()
 )
 
@@ -43,7 +43,7 @@ class RunFolder:
             raise InputError(f"{path}: the run folder exists; name another one") from None
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-        self._rows = csv.DictWriter(self._answers, ANSWER_FIELDS)
+        self._rows: csv.DictWriter[str] = csv.DictWriter(self._answers, ANSWER_FIELDS)
         self._rows.writeheader()
 
     def __enter__(self) -> RunFolder:
