@@ -25,7 +25,8 @@ from aimo_solver.dialects import find_dialect
 from aimo_solver.engine import ManagedEngine
 from aimo_solver.engines.checkpoint_files import check_checkpoint
 from aimo_solver.engines.supervised_engine import EngineRestart, SupervisedEngine
-from aimo_solver.engines.vllm_engine import VllmEngine, VllmSettings
+from aimo_solver.engines.vllm_engine import VllmEngine
+from aimo_solver.engines.vllm_settings import VllmSettings
 from aimo_solver.errors import AimoError, InputError
 from aimo_solver.ledger import Ledger
 from aimo_solver.observer import Observer

@@ -23,7 +23,8 @@ from rich.table import Table
 
 from aimo_solver.bundled import DEMO_MODEL, DEMO_SET
 from aimo_solver.dialects import find_dialect
-from aimo_solver.engines.vllm_engine import VllmEngine, VllmSettings
+from aimo_solver.engines.vllm_engine import VllmEngine
+from aimo_solver.engines.vllm_settings import VllmSettings
 from aimo_solver.ledger import Ledger
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.problem import ANY_INTEGER, Problem

@@ -10,8 +10,9 @@ import pytest
 
 from aimo_solver.engines.checkpoint_files import check_checkpoint
 from aimo_solver.engines.hf_tokenizer import HfTokenizer
-from aimo_solver.engines.vllm_engine import VllmEngine, VllmSettings
+from aimo_solver.engines.vllm_engine import VllmEngine
 from aimo_solver.engines.vllm_log import failure_cause
+from aimo_solver.engines.vllm_settings import VllmSettings
 from aimo_solver.errors import EngineLoadError
 
 

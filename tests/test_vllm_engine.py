@@ -22,7 +22,8 @@ from engine_contract import SAMPLING, EngineContract, Run, Said, prompt_ids
 
 from aimo_solver.engine import Completion
 from aimo_solver.engines.supervised_engine import SupervisedEngine
-from aimo_solver.engines.vllm_engine import VllmEngine, VllmSettings
+from aimo_solver.engines.vllm_engine import VllmEngine
+from aimo_solver.engines.vllm_settings import VllmSettings
 from aimo_solver.errors import EngineError, EngineLoadError
 
 DEMO_CHECKPOINT = Path(__file__).parent.parent / "demo_model" / "tir"
@@ -148,10 +149,11 @@ def test_stopped_core_is_replaced_and_the_completion_goes_on(checkpoint: Path, l
         return engines[-1]
 
     async def story() -> tuple[Said, list[int]]:
-        engine = SupervisedEngine(make, stall_seconds=5.0, log=log.append)
+        engine = SupervisedEngine(make, stall_seconds=20.0, log=log.append)
         await engine.start()
         first_pids = engines[0].process_ids
-        ticks = asyncio.create_task(_count_ticks())
+        gaps: list[float] = []
+        ticks = asyncio.create_task(_tick(gaps))
         deltas: list[Completion] = []
         async for delta in engine.generate(prompt_ids(engine), replace(SAMPLING, max_tokens=300)):
             deltas.append(delta)
@@ -160,7 +162,8 @@ def test_stopped_core_is_replaced_and_the_completion_goes_on(checkpoint: Path, l
                     os.kill(pid, signal.SIGSTOP)
         ticks.cancel()
         await engine.stop()
-        assert len(engine.restarts) == 1, log
+        (restart,) = engine.restarts
+        assert max(gaps) < restart.seconds / 2, "the event loop stood still while the engine restarted"
         return Said(tuple(deltas)), first_pids
 
     said, first_pids = loop_run(story())
@@ -218,14 +221,13 @@ def _assert_one_sentence(error: EngineLoadError, folder: Path) -> None:
     assert "\n" not in str(error) and ";" in str(error)
 
 
-async def _count_ticks() -> None:
-    """Fails the test's story when the loop stands still while the engine restarts."""
+async def _tick(gaps: list[float]) -> None:
+    """Notes how long the loop took for each of its ticks."""
     loop = asyncio.get_running_loop()
     while True:
         before = loop.time()
         await asyncio.sleep(0.1)
-        if loop.time() - before > 15.0:
-            loop.call_exception_handler({"message": "the event loop stood still"})
+        gaps.append(loop.time() - before)
 
 
 def _core(pids: list[int]) -> int:
