@@ -195,10 +195,6 @@ class VllmEngine:
     def _environment(self, scratch: Path, log_file: Path) -> Iterator[None]:
         """vLLM's settings of this start, inherited by its processes; the engine's mark among them."""
         temporary = self._processes.environment() | {"TQDM_DISABLE": "1", "PYTHONWARNINGS": "ignore"}
-        if self.settings.enforce_eager:
-            # vLLM compiles its log-probabilities at the first request for them even so: on a busy
-            # laptop that took more than the 300 s after which vLLM takes itself for dead.
-            temporary["TORCHDYNAMO_DISABLE"] = "1"
         if self.settings.cpu_kvcache_gib is not None:
             temporary["VLLM_CPU_KVCACHE_SPACE"] = str(self.settings.cpu_kvcache_gib)
         if self.settings.enforce_eager:
