@@ -211,11 +211,26 @@ class SandboxContract:
         assert (result.status, result.stdout) == (ExecutionStatus.EXIT, "a\n")
         assert after.stdout == "5\n"
 
-    def test_lost_variables_are_said_once_and_the_cell_is_not_run(self, sandbox: Sandbox) -> None:
-        _, died, told, after = run_cells(sandbox, "x = 5", "import os\nos._exit(0)", "print('ran')", "'x' in globals()")
+    @pytest.mark.parametrize("name", ["exit_of_the_process", "null_dereference"])
+    def test_variables_roll_back_when_a_cell_dies(self, sandbox: Sandbox, name: str) -> None:
+        _, died, after = run_cells(sandbox, "x = [5]", "x.append(6)\n" + CRASHES[name], "x")
         assert died.status is ExecutionStatus.DIED
-        assert (told.status, told.stdout) == (ExecutionStatus.STATE_LOST, "")
-        assert told.error
+        assert "as they were" in died.error
+        assert after.stdout == "[5]\n"
+
+    def test_variables_roll_back_when_a_cell_must_be_killed(self, sandbox: Sandbox) -> None:
+        async def story(session: Session) -> None:
+            await session.execute("x = [5]", HANG_GUARD_SECONDS)
+            for _ in range(2):  # The second snapshot is a fork of the first.
+                code = "x.append(6)\n" + ENDLESS["c_loop_that_checks_no_signals"]
+                stopped = await session.execute(code, SHORT_SECONDS)
+                assert stopped.status is ExecutionStatus.TIMEOUT
+                assert (await session.execute("x", HANG_GUARD_SECONDS)).stdout == "[5]\n"
+
+        in_session(sandbox, story)
+
+    def test_a_first_cell_that_dies_has_lost_nothing(self, sandbox: Sandbox) -> None:
+        _, after = run_cells(sandbox, CRASHES["abort"], "'x' in globals()")
         assert (after.status, after.stdout) == (ExecutionStatus.OK, "False\n")
 
     def test_output_below_python_is_captured(self, sandbox: Sandbox) -> None:
@@ -247,6 +262,12 @@ class SandboxContract:
     def test_the_order_of_a_set_and_random_numbers_repeat(self, sandbox: Sandbox) -> None:
         code = "import random\nprint(list({'a', 'b', 'c', 'd'}), random.random())"
         assert run_cell_in(sandbox, code).stdout == run_cell_in(sandbox, code).stdout
+
+    def test_random_numbers_repeat_after_a_roll_back(self, sandbox: Sandbox) -> None:
+        die = "import os\nrandom.random()\nos._exit(0)"
+        cells = ["import random", "random.random()", die, "random.random()"]
+        first, second = (run_cells(sandbox, *cells) for _ in range(2))
+        assert [result.stdout for result in first] == [result.stdout for result in second]
 
     def test_multiprocessing_works(self, sandbox: Sandbox) -> None:
         code = "import multiprocessing\nwith multiprocessing.Pool(2) as p: print(p.map(abs, [-1, -2]))"

@@ -43,8 +43,8 @@ print(os.getpid(), plain.pid, own_session.pid, orphan)
 
 @pytest.fixture
 def sandbox() -> Iterator[ProcessSandbox]:
-    sandbox = ProcessSandbox(memory_bytes=256 * 2**20)
     before = footprint()
+    sandbox = ProcessSandbox(memory_bytes=256 * 2**20, preload=())
     yield sandbox
     asyncio.run(sandbox.close())
     assert footprint() == before
@@ -82,7 +82,7 @@ def test_a_session_that_runs_nothing_starts_nothing(sandbox: ProcessSandbox) -> 
 
 
 def test_variables_survive_a_polite_timeout() -> None:
-    sandbox = ProcessSandbox(grace_seconds=HANG_GUARD_SECONDS)
+    sandbox = ProcessSandbox(grace_seconds=HANG_GUARD_SECONDS, preload=())
 
     async def story(session: Session) -> None:
         await session.execute("x = 5", HANG_GUARD_SECONDS)
@@ -185,7 +185,7 @@ def test_cancelling_at_every_moment_of_a_first_cell_leaves_nothing(sandbox: Proc
 
 
 def test_a_cell_waits_for_a_slot_and_its_clock_does_not() -> None:
-    sandbox = ProcessSandbox(concurrent_cells=1)
+    sandbox = ProcessSandbox(concurrent_cells=1, preload=())
 
     async def story(session: Session) -> None:
         other = await sandbox.open_session()
@@ -239,14 +239,21 @@ def test_a_folder_without_permissions_is_removed_and_its_links_are_not_followed(
     assert outside.stat().st_mode & 0o777 == 0o755
 
 
-def test_a_session_starts_with_few_modules(sandbox: ProcessSandbox) -> None:
-    bare = subprocess.run(
-        [sys.executable, "-s", "-c", "import sys; print(*sys.modules)"],
-        capture_output=True, text=True, check=True, env={},
-    ).stdout  # fmt: skip
-    loaded = run_cell_in(sandbox, "import sys\nprint(*sys.modules)").stdout
-    heavy = {"asyncio", "dataclasses", "traceback", "ast", "json", "subprocess", "inspect"}
-    assert not heavy & (set(loaded.split()) - set(bare.split()))
+def test_preloaded_modules_are_there_and_missing_ones_are_no_failure() -> None:
+    sandbox = ProcessSandbox(preload=("fractions", "nosuchmodule"))
+    code = "import sys\nprint('fractions' in sys.modules)\nimport nosuchmodule"
+    result = run_cell_in(sandbox, code)
+    assert (result.status, result.stdout) == (ExecutionStatus.ERROR, "True\n")
+    asyncio.run(sandbox.close())
+
+
+def test_numpy_and_sympy_work_in_forks_and_repeat() -> None:
+    sandbox = ProcessSandbox()
+    code = "import numpy, sympy\nx = sympy.Symbol('x')\nprint(sympy.solve(x**2 - 4, x), numpy.random.rand())"
+    first, second = (run_cell_in(sandbox, code) for _ in range(2))
+    assert first.stdout.startswith("[-2, 2] ")
+    assert first.stdout == second.stdout
+    asyncio.run(sandbox.close())
 
 
 def test_a_process_killed_between_cells_is_told(sandbox: ProcessSandbox) -> None:
@@ -258,6 +265,40 @@ def test_a_process_killed_between_cells_is_told(sandbox: ProcessSandbox) -> None
         told = await session.execute("1", HANG_GUARD_SECONDS)
         assert told.status is ExecutionStatus.STATE_LOST
         assert (await session.execute("1", HANG_GUARD_SECONDS)).stdout == "1\n"
+
+    in_session(sandbox, story)
+
+
+def test_a_cell_that_kills_its_snapshot_loses_its_own_variables_only(sandbox: ProcessSandbox) -> None:
+    kill = """
+import os, signal
+for pid in open(f"/proc/self/task/{os.getpid()}/children").read().split(): os.kill(int(pid), 9)
+os._exit(0)
+"""
+    _, died, told, after = run_cells(sandbox, "x = 5", kill, "print('ran')", "'x' in globals()")
+    assert died.status is ExecutionStatus.DIED
+    assert (told.status, told.stdout) == (ExecutionStatus.STATE_LOST, "")
+    assert told.error
+    assert (after.status, after.stdout) == (ExecutionStatus.OK, "False\n")
+
+
+def test_numina_harness_is_killed_by_its_code(sandbox: ProcessSandbox) -> None:
+    died, after = run_cells(sandbox, "import os\nos.kill(os.getppid(), 9)\nwhile True: pass", "1")
+    assert died.status is ExecutionStatus.DIED
+    assert after.stdout == "1\n"
+
+
+def test_a_zygote_that_was_killed_is_replaced(sandbox: ProcessSandbox) -> None:
+    async def story(session: Session) -> None:
+        await session.execute("x = 5", HANG_GUARD_SECONDS)
+        (zygote,) = footprint()[2]
+        os.kill(int(zygote), signal.SIGKILL)
+        other = await sandbox.open_session()
+        assert (await other.execute("1", HANG_GUARD_SECONDS)).stdout == "1\n"
+        while (told := await session.execute("x", HANG_GUARD_SECONDS)).status is ExecutionStatus.OK:
+            await asyncio.sleep(0.01)  # The old keeper's death takes a moment.
+        assert told.status in (ExecutionStatus.STATE_LOST, ExecutionStatus.DIED)
+        await other.close()
 
     in_session(sandbox, story)
 
@@ -294,18 +335,13 @@ def test_texts_are_those_of_run_cell_in_this_process(sandbox: ProcessSandbox) ->
         assert (result.status.value, result.stdout, result.error) == expected
 
 
-def test_an_interpreter_that_does_not_start_is_the_sandboxes_failure(
-    sandbox: ProcessSandbox, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("executable", ["/nonexistent/python", "/bin/false"])
+def test_a_python_that_does_not_start_is_the_sandboxes_failure(
+    executable: str, sandbox: ProcessSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def story(session: Session) -> None:
-        for executable in ("/nonexistent/python", "/bin/false"):
-            monkeypatch.setattr(sys, "executable", executable)
-            other = await sandbox.open_session()
-            with pytest.raises(SandboxError, match="start"):
-                await other.execute("1", HANG_GUARD_SECONDS)
-            await other.close()
-
-    in_session(sandbox, story)
+    monkeypatch.setattr(sys, "executable", executable)
+    with pytest.raises(SandboxError, match="start"):
+        run_cell_in(sandbox, "1")
 
 
 @pytest.mark.parametrize(
@@ -322,7 +358,7 @@ def test_kill_9_of_the_host_leaves_no_interpreter(tmp_path: Path) -> None:
 import asyncio
 from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
 async def main():
-    session = await ProcessSandbox().open_session()
+    session = await ProcessSandbox(preload=()).open_session()
     print((await session.execute("import os; os.getpid()", {HANG_GUARD_SECONDS})).stdout, flush=True)
     await session.execute("import itertools; sum(itertools.repeat(0))", {HANG_GUARD_SECONDS})
 asyncio.run(main())

@@ -1,12 +1,17 @@
-"""The program of a sandbox process: runs the cells that come over a private socket, in turn.
+"""The keeper: the process of a session that runs its cells, over a private socket, in turn.
 
 Both directions carry frames: four bytes of length, then the bytes. In: a cell's code. Out: once
-`ready`, then per cell a status word, a newline and the error text. The cell's own output goes to
-descriptors 1 and 2, so nothing it prints can be taken for a status. A cell that goes looking for
-the socket can spoil its own status and nothing else: what the host knows better (time, death)
-it never takes from here.
+`ready`; per cell `running N` before it runs, then a status word, a newline and the error text. The
+cell's own output goes to descriptors 1 and 2, so nothing it prints can be taken for a status.
 
-Not here: isolation. The process has limits and dies with its parent; it may read and write what
+From a session's second cell on, N is a snapshot: a fork, made just before the cell, that does
+nothing while its keeper lives. When the cell takes the keeper down the snapshot is the keeper,
+with the variables as they were, and says `restored`. N is 0 where there is none.
+
+A cell that goes looking for the socket or the snapshot can spoil its own session and nothing else:
+what the host knows better (time, death) it never takes from here.
+
+Not here: isolation. The process has limits and dies with its leader; it may read and write what
 its user may.
 """
 
@@ -15,9 +20,13 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import random
 import resource
+import select
 import signal
 import sys
+import time
+from contextlib import suppress
 
 from aimo_solver.sandboxes.cell import run_cell
 
@@ -32,51 +41,92 @@ PRIVATE_DESCRIPTORS_FROM = 300
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_LIBC = ctypes.CDLL(None)
+_POLL_SECONDS = 0.01
 
 
-def main(channel: int, parent: int, memory_bytes: int) -> None:
-    """Serves cells until the other end of `channel` closes. Never returns."""
-    _tie_to(parent)
-    channel, output, null = _keep_private(channel), _copy(1), _copy(0)
+def main(channel: int, output: int, leader: int, *, scratch: str, mark: str, memory_bytes: int) -> None:
+    """Serves cells until the other end of `channel` closes. Never returns.
+
+    `memory_bytes` is what the cells may add to the address space of the process as it is.
+    """
+    tie_to(leader)
+    channel, output, null = _keep_private(channel), _keep_private(output), _copy(0)
     _limit(memory_bytes)
-    # SIGINT is the host's word for "time is up": it means the cell, and never this loop.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.chdir(scratch)
+    os.environ.update(HOME=scratch, TMPDIR=scratch, AIMO_SANDBOX=mark)
+    random.seed(0)  # Python's own is seeded anew in every fork.
     module = type(sys)("__main__")
     sys.modules["__main__"] = module
     sys.argv = [""]
-    me = os.getpid()
-    random_is_seeded = False
+    me, cells = os.getpid(), 0
     _send(channel, b"ready")
     while (frame := _receive(channel)) is not None:
         code = frame.decode("utf-8", "surrogatepass")
         _reap()
+        snapshot = _fork() if cells else None
+        if snapshot == 0:
+            _outlive(me, leader)
+            me = os.getpid()
+            _send(channel, b"restored")
+            continue
+        cells += 1
         _renew_streams(output, null)
-        if not random_is_seeded and "random" in code:  # Lazily: most cells do without the import.
-            random_is_seeded = True
-            _seed_random()
+        _send(channel, b"running %d" % (snapshot or 0))
         status, error = _run_until_interrupted(code, module.__dict__)
         if os.getpid() != me:  # The cell called os.fork(), and this is its child.
             os._exit(0 if status == "ok" else 1)
+        if snapshot:
+            _drop(snapshot)
         _send(channel, f"{status}\n{error}".encode("utf-8", "replace"))
     os._exit(0)
 
 
-def _tie_to(parent: int) -> None:
-    """Dies with the parent; orphans of the cell's processes stay below this one, to be found.
-
-    The kernel watches the *thread* that started this process, not the whole parent: that is the
-    thread of the host's event loop, which lives as long as the host.
-    """
-    libc = ctypes.CDLL(None)
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    if os.getppid() != parent:  # It died before the first line above.
+def tie_to(parent: int) -> None:
+    """Dies with the parent: with the thread of it that made this process, to be exact."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # It died before the line above.
         os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Orphans below this process stay below it, to be found."""
+    _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _fork() -> int | None:
+    """As os.fork, random numbers included; None where earlier cells have used up what it takes."""
+    numbers = random.getstate()
+    try:
+        pid = os.fork()
+    except OSError:
+        return None
+    if pid == 0:
+        random.setstate(numbers)
+    return pid
+
+
+def _outlive(keeper: int, leader: int) -> None:
+    """Waits until the keeper is dead and this process is the leader's own."""
+    with suppress(OSError):  # It is dead already, or this kernel has no pidfd.
+        watched = os.pidfd_open(keeper)
+        if os.getppid() == keeper:  # Else the id may be another process's by now.
+            select.select([watched], [], [])
+        os.close(watched)
+    while os.getppid() == keeper:
+        time.sleep(_POLL_SECONDS)
+    tie_to(leader)
+
+
+def _drop(snapshot: int) -> None:
+    with suppress(OSError):  # The cell may have killed or reaped it.
+        os.kill(snapshot, signal.SIGKILL)
+        os.waitpid(snapshot, 0)
 
 
 def _limit(memory_bytes: int) -> None:
     for kind, wanted in (
-        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_AS, _address_space_bytes() + memory_bytes),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
         (resource.RLIMIT_FSIZE, FILE_BYTES),
@@ -84,6 +134,11 @@ def _limit(memory_bytes: int) -> None:
         hard = resource.getrlimit(kind)[1]
         value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(kind, (value, value))
+
+
+def _address_space_bytes() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
 
 
 def _copy(descriptor: int) -> int:
@@ -151,12 +206,6 @@ def _unfinished_threads() -> list[Thread]:
         for thread in threading.enumerate()
         if thread is not threading.main_thread() and not thread.daemon and thread not in workers
     ]
-
-
-def _seed_random() -> None:
-    import random
-
-    random.seed(0)
 
 
 def _reap() -> None:

@@ -1,8 +1,8 @@
-"""Interpreter: one child process that runs cells; the host's side of child.py.
+"""Interpreter: the processes of one session, as the host sees and ends them (zygote.py, child.py).
 
-Guarantees: how a cell ended is judged by the host's clock and the process's own end; the child's
-word decides only between ok, error, exit, memory limit and interrupted. Its output is read while
-it runs. `end` kills the whole family and leaves no descriptor, process or file.
+Guarantees: how a cell ended is judged by the host's clock and by the death its leader reports; the
+keeper's word decides only between ok, error, exit, memory limit and interrupted. Its output is read
+while it runs. `end` kills the whole family and leaves no descriptor, process or file.
 """
 
 from __future__ import annotations
@@ -10,37 +10,39 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import shutil
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum, auto
+from io import FileIO
 from pathlib import Path
+from typing import TypeVar
 
-import aimo_solver
 from aimo_solver.errors import SandboxError
 from aimo_solver.sandbox import ExecutionStatus
 from aimo_solver.sandboxes import processes
+from aimo_solver.sandboxes.fork_server import ForkServer
+from aimo_solver.sandboxes.news import News
 
 FLOOD_BYTES = 4 * 2**20
 """A cell that prints more than this is stopped."""
-START_SECONDS = 60.0
+START_SECONDS = 120.0
+"""A cold disk needs most of it for the zygote's imports."""
 END_SECONDS = 5.0
+
+Result = TypeVar("Result")
 
 _REPLY_BYTES = 2**16
 _READ_BYTES = 2**16
 _SWEEP_SECONDS = 1.0
-_POLL_SECONDS = 0.05
-_LAST_POLL_SECONDS = 0.2
-_BOOT = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from aimo_solver.sandboxes import child; "
-    "del sys.path[0]; child.main(*map(int, sys.argv[2:]))"
-)
-_CHILD_STATUSES = {
+_RESTORE_SECONDS = 5.0
+_LAST_WORD_SECONDS = 0.2
+_RESTORED = "restored"
+_STATUSES = {
     "ok": ExecutionStatus.OK,
     "error": ExecutionStatus.ERROR,
     "exit": ExecutionStatus.EXIT,
@@ -48,6 +50,15 @@ _CHILD_STATUSES = {
     "interrupted": ExecutionStatus.ERROR,
 }
 """`interrupted` by the host is a timeout; this is for code that raised KeyboardInterrupt itself."""
+
+
+class State(Enum):
+    """The session's variables after a cell."""
+
+    KEPT = auto()
+    ROLLED_BACK = auto()
+    """They are what they were before the cell."""
+    LOST = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +69,18 @@ class CellRun:
     output: bytes
     error: str
     seconds: float
-    survived: bool
-    """Whether the interpreter and its variables are there for the next cell."""
+    state: State
     peak_bytes: int | None
+
+
+@dataclass(slots=True)
+class _Cell:
+    """The cell under way, as far as its keeper has told."""
+
+    snapshot: int = 0
+    reply: tuple[ExecutionStatus, str] | None = None
+    restored: bool = False
+    """The snapshot has spoken in the place of a keeper that died."""
 
 
 class _Output:
@@ -101,88 +121,77 @@ class _Output:
 
 
 class Interpreter:
-    """Starts at once; `ready` waits until it can take cells. Ended by `end`, and only by it."""
+    """Asked for at once; `ready` waits until it can take cells. Ended by `end`, and only by it."""
 
-    def __init__(self, memory_bytes: int, grace_seconds: float, enders: Executor) -> None:
+    def __init__(self, server: ForkServer, memory_bytes: int, grace_seconds: float, enders: Executor) -> None:
+        self._server = server
         self._grace_seconds = grace_seconds
         self._enders = enders
         self._ending: asyncio.Future[None] | None = None
         self._mark = secrets.token_hex(16)
-        self._scratch = Path(tempfile.mkdtemp(prefix="aimo-sandbox-"))
-        self._channel, far_channel = socket.socketpair()
-        read_end, write_end = os.pipe()
-        self._pipe = open(read_end, "rb", buffering=0)  # noqa: SIM115 - `end` closes it
-        root = Path(aimo_solver.__file__).parent.parent
-        arguments = [root, far_channel.fileno(), os.getpid(), memory_bytes]
+        self._keeper = 0
+        self._cells = 0
         try:
-            # Blocks for the milliseconds of a vfork. In this thread: the child dies with it.
-            self._process = subprocess.Popen(
-                [sys.executable, "-s", "-c", _BOOT, *map(str, arguments)],
-                stdin=subprocess.DEVNULL,
-                stdout=write_end,
-                stderr=write_end,
-                pass_fds=(far_channel.fileno(),),
-                start_new_session=True,
-                cwd=self._scratch,
-                env=_environment(self._scratch, self._mark),
-            )
+            self._scratch = Path(tempfile.mkdtemp(prefix="aimo-sandbox-"))
         except OSError as error:
+            raise SandboxError(f"cannot make a scratch folder: {error}") from error
+        self._channel, far_channel = socket.socketpair()
+        self._pipe, output = _pipe()
+        news_pipe, news = _pipe()
+        request: dict[str, object] = {
+            "scratch": str(self._scratch),
+            "mark": self._mark,
+            "memory_bytes": memory_bytes,
+        }
+        self._channel.setblocking(False)
+        self._news = News(news_pipe)
+        try:
+            server.open_session(request, (far_channel.fileno(), output, news))
+        except BaseException:
             self._close_files()
-            shutil.rmtree(self._scratch, ignore_errors=True)
-            raise SandboxError(f"cannot start a Python interpreter: {error}") from error
+            processes.remove(self._scratch)
+            raise
         finally:
             far_channel.close()
-            os.close(write_end)
-        self._channel.setblocking(False)
-        os.set_blocking(read_end, False)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+            os.close(output)
+            os.close(news)
 
     @property
     def alive(self) -> bool:
-        return self._ending is None and not processes.has_exited(self.pid)
+        return self._ending is None and self._keeper != 0 and self._news.death(self._keeper) is None
 
     async def ready(self) -> None:
         """Raises SandboxError when the interpreter does not come up."""
-        output = _Output(self._pipe.fileno())
         frame = None
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(START_SECONDS):
-                frame = await self._receive()
-        except TimeoutError:
-            pass
-        finally:
-            output.close()
-        if frame != b"ready":
-            said = output.drain().decode("utf-8", "replace").strip()[-500:]
-            raise SandboxError(f"a sandbox's Python interpreter did not start: {said or 'no word'}")
+                if await self._news.births() is not None:
+                    frame = await self._receive()
+        born = self._news.born
+        if frame != b"ready" or born is None:
+            raise SandboxError(f"a sandbox's Python interpreter did not start: {self._server.last_words()}")
+        self._keeper = born.keeper
 
     async def run(self, code: str, timeout_seconds: float) -> CellRun:
         """Runs one cell. When cancelled, the caller must `end` the interpreter."""
         loop = asyncio.get_running_loop()
         output = _Output(self._pipe.fileno())
-        answered = asyncio.ensure_future(self._converse(code))
-        exited = asyncio.ensure_future(self._exited())
-        ends = (answered, exited)
+        cell = _Cell()
+        answered = asyncio.ensure_future(self._converse(code, cell))
+        died = asyncio.ensure_future(self._news.death_of(self._keeper))
+        ends = (answered, died)
+        self._cells += 1
         started = loop.time()
         stopped_for: ExecutionStatus | None = None
         try:
-            await asyncio.wait(
-                (*ends, output.flooded),
-                timeout=timeout_seconds,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if not (answered.done() or exited.done()):
+            await _first(*ends, output.flooded, seconds=timeout_seconds)
+            if not (answered.done() or died.done()):
                 flooded = output.flooded.done()
                 stopped_for = ExecutionStatus.OUTPUT_LIMIT if flooded else ExecutionStatus.TIMEOUT
                 self._interrupt()
-                await asyncio.wait(ends, timeout=self._grace_seconds, return_when=asyncio.FIRST_COMPLETED)
-            reply = answered.result() if answered.done() else None
-            if reply is None and answered.done():
-                # Its channel closed: the exit itself, and its reason, may come a moment later.
-                await asyncio.wait((exited,), timeout=_LAST_POLL_SECONDS)
+                await _first(*ends, seconds=self._grace_seconds)
+            if cell.reply is None:  # The channel closes before the death is told, and the reverse.
+                await _first(died, seconds=_LAST_WORD_SECONDS)
             seconds = loop.time() - started
             printed = output.drain()
         finally:
@@ -191,60 +200,91 @@ class Interpreter:
                 task.cancel()
             # They must have let go of the socket before anyone closes it.
             await asyncio.gather(*ends, return_exceptions=True)
-        survived = reply is not None and await self._sweep()
-        status, error = reply or (ExecutionStatus.DIED, self._death())
+        status, error = cell.reply or (ExecutionStatus.DIED, f"the interpreter died ({self._death()})")
+        if cell.reply is not None and await self._sweep(spare=(self._keeper,)):
+            state = State.KEPT
+        else:
+            state = await self._roll_back(cell)
+            if state is State.LOST or not cell.snapshot:
+                await self.end()
         if stopped_for is not None:
-            status, error = stopped_for, _stop_text(stopped_for, timeout_seconds, survived)
-        peak = processes.peak_bytes(self.pid) if survived else None
-        return CellRun(status, printed, error, seconds, survived, peak)
+            status, error = stopped_for, _stop_text(stopped_for, timeout_seconds, state)
+        elif cell.reply is None:
+            error += f"; {_STATE_TEXTS[state]}"
+        peak = processes.peak_bytes(self._keeper) if state is State.KEPT else None
+        return CellRun(status, printed, error, seconds, state, peak)
 
     async def end(self) -> None:
-        """Kills the process and all it started. Cancelling the wait does not stop the ending."""
+        """Kills the processes and all they started. Cancelling the wait does not stop the ending."""
         if self._ending is None:
-            self._ending = asyncio.get_running_loop().run_in_executor(
-                self._enders,
-                processes.end_family,
-                self._process,
-                self._mark,
-                self._scratch,
-                END_SECONDS,
-            )
-            self._ending.add_done_callback(lambda _: self._close_files())
+            self._ending = asyncio.ensure_future(self._end())
         await asyncio.shield(self._ending)
 
-    async def _sweep(self) -> bool:
+    async def _end(self) -> None:
+        try:
+            if self._news.born is None:
+                self._channel.close()  # A keeper born from now on ends at once.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.births(), END_SECONDS)
+            if born := self._news.born:
+                await self._off_loop(processes.end_family, born.leader, self._mark, END_SECONDS)
+                self._server.reap(born.leader)
+            await self._off_loop(processes.remove, self._scratch)
+        finally:
+            self._close_files()
+
+    async def _sweep(self, spare: tuple[int, ...]) -> bool:
         """Ends what the cell left running, so that it lives no longer than its slot."""
-        if not processes.has_children(self.pid):
+        born = self._news.born
+        assert born is not None, "a cell has run"
+        if spare and processes.children(born.leader) <= {*spare} and not processes.children(self._keeper):
             return True
-        return await asyncio.get_running_loop().run_in_executor(
-            self._enders, processes.sweep, self.pid, self._mark, _SWEEP_SECONDS
-        )
+        return await self._off_loop(processes.sweep, born.leader, self._mark, _SWEEP_SECONDS, spare)
+
+    async def _roll_back(self, cell: _Cell) -> State:
+        """Ends the keeper; its snapshot, where there is one, takes its place."""
+        if not cell.snapshot:  # Before a first cell there is nothing: a new interpreter has as much.
+            return State.ROLLED_BACK if self._cells == 1 else State.LOST
+        await self._sweep(spare=(cell.snapshot,))
+        if not cell.restored:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_RESTORE_SECONDS):
+                    cell.restored = await self._receive() == _RESTORED.encode()
+        if not cell.restored:
+            return State.LOST
+        self._keeper = cell.snapshot
+        return State.ROLLED_BACK
 
     def _interrupt(self) -> None:
         """As Ctrl-C does: to the whole group, for the cell may be waiting for a program."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGINT)
-
-    async def _exited(self) -> None:
-        """Ends with the process. A closed channel says it sooner, unless a fork holds it open."""
-        # A process that is not asyncio's own child sets no event when it ends.
-        while not processes.has_exited(self.pid):  # noqa: ASYNC110
-            await asyncio.sleep(_POLL_SECONDS)
+        born = self._news.born
+        if born is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(born.leader, signal.SIGINT)
 
     def _death(self) -> str:
-        return f"the interpreter died ({processes.exit_reason(self.pid)}); all variables are lost"
+        status = self._news.death(self._keeper)
+        return "with its leader" if status is None else processes.exit_reason(status)
 
-    async def _converse(self, code: str) -> tuple[ExecutionStatus, str] | None:
-        """The child's word on the cell; None when it has gone or talks nonsense."""
+    def _off_loop(self, function: Callable[..., Result], *arguments: object) -> Awaitable[Result]:
+        return asyncio.get_running_loop().run_in_executor(self._enders, function, *arguments)
+
+    async def _converse(self, code: str, cell: _Cell) -> None:
+        """Sends the code and notes the keeper's words in `cell`, until they end or are nonsense."""
         frame = code.encode("utf-8", "surrogatepass")
         try:
             loop = asyncio.get_running_loop()
             await loop.sock_sendall(self._channel, len(frame).to_bytes(4, "big") + frame)
         except OSError:
-            return None
-        reply = await self._receive()
-        word, _, error = (reply or b"").decode("utf-8", "replace").partition("\n")
-        return (_CHILD_STATUSES[word], error) if word in _CHILD_STATUSES else None
+            return
+        running = (await self._receive() or b"").split()
+        if len(running) == 2 and running[1].isdigit():
+            cell.snapshot = int(running[1])
+            self._news.forget(cell.snapshot)
+        word, _, error = (await self._receive() or b"").decode("utf-8", "replace").partition("\n")
+        cell.restored = word == _RESTORED
+        if word in _STATUSES:
+            cell.reply = _STATUSES[word], error
 
     async def _receive(self) -> bytes | None:
         header = await self._read(4)
@@ -267,33 +307,31 @@ class Interpreter:
     def _close_files(self) -> None:
         self._channel.close()
         self._pipe.close()
+        self._news.close()
 
 
-def _stop_text(status: ExecutionStatus, timeout_seconds: float, survived: bool) -> str:
+def _pipe() -> tuple[FileIO, int]:
+    """A reading end that never blocks, as a file, and a writing end."""
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+    return FileIO(read_end), write_end
+
+
+async def _first(*futures: asyncio.Future[None] | asyncio.Task[None], seconds: float) -> None:
+    await asyncio.wait(futures, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+
+
+_STATE_TEXTS = {
+    State.KEPT: "variables are kept",
+    State.ROLLED_BACK: "variables are as they were before it",
+    State.LOST: "all variables are lost",
+}
+
+
+def _stop_text(status: ExecutionStatus, timeout_seconds: float, state: State) -> str:
     if status is ExecutionStatus.TIMEOUT:
         what = f"the cell ran longer than {timeout_seconds:g} seconds"
     else:
         what = f"the cell printed more than {FLOOD_BYTES // 2**20} MB"
-    if survived:
-        return f"{what} and was interrupted; variables are kept"
-    return f"{what} and was killed; all variables are lost"
-
-
-def _environment(scratch: Path, mark: str) -> dict[str, str]:
-    """Nothing of the parent's but where its shared libraries are: its secrets stay with it."""
-    libraries = os.environ.get("LD_LIBRARY_PATH")
-    return {
-        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
-        "HOME": str(scratch),
-        "TMPDIR": str(scratch),
-        "LANG": "C.UTF-8",
-        "PYTHONHASHSEED": "0",
-        "PYTHONINTMAXSTRDIGITS": "0",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "2",  # Each further arena takes 64 MB of the address space.
-        "CUDA_VISIBLE_DEVICES": "",  # The card's memory is the engine's.
-        processes.MARK_VARIABLE: mark,
-        **({"LD_LIBRARY_PATH": libraries} if libraries else {}),
-    }
+    how = "interrupted" if state is State.KEPT else "killed"
+    return f"{what} and was {how}; {_STATE_TEXTS[state]}"

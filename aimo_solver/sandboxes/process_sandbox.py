@@ -1,21 +1,22 @@
-"""ProcessSandbox: each session is a Python process of its own, started at its first cell.
+"""ProcessSandbox: each session is a Python process of its own, forked from a warm one at its first cell.
 
 Guarantees, beside the protocol's:
 - a session that runs no code costs nothing; at most `concurrent_cells` cells run at once, and a
   cell's clock starts when it has its slot and its interpreter;
 - a cell that runs out of time, or floods, gets SIGINT; if it is back within the grace its session
-  lives on. Otherwise, and after a crash, the process and its family are killed, and the session's
-  *next* cell is not run: its result says `state_lost`, once, and the one after it finds an empty
-  namespace. A cell that was cancelled counts as killed;
+  lives on. Otherwise, and after a crash, the process and its family are killed, and the session
+  goes on from a snapshot made before the cell: the variables are as they were;
+- only when the snapshot is gone too, or the cell was cancelled, are they lost: then the session's
+  *next* cell is not run, its result says `state_lost`, once, and the one after it finds an empty
+  namespace;
 - what a cell started and left running is killed when the cell ends;
 - cancelling `execute`, closing the session or the sandbox leaves no process, descriptor or file,
   and kill -9 of the host leaves no interpreter.
 
 What it limits: address space, output, open files, the size of a file, time. What it does not
 isolate: the code may read and write whatever this user may, kill this user's processes, use the
-network and fork without end. Daemon threads of a cell live as long as the session. A program that
-escapes its session, its parents and its environment outlives an interpreter that dies by itself;
-what interpreters had started outlives kill -9 of the host, and so do the scratch folders.
+network and fork without end. Daemon threads of a cell live until a cell after it fails. What cells
+had started outlives kill -9 of the host, and so do the scratch folders.
 
 Use a sandbox from one event loop, in a thread that lives as long as the sandbox: the kernel ends
 an interpreter when the thread that started it ends.
@@ -26,13 +27,17 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from aimo_solver.errors import SandboxError
 from aimo_solver.sandbox import ExecutionResult, ExecutionStatus
 from aimo_solver.sandboxes.cell import clip
-from aimo_solver.sandboxes.interpreter import Interpreter
+from aimo_solver.sandboxes.fork_server import ForkServer
+from aimo_solver.sandboxes.interpreter import Interpreter, State
 
+PRELOADED = ("math", "itertools", "collections", "functools", "fractions", "numpy", "sympy")
+"""What models import."""
 STATE_LOST_TEXT = "earlier variables are gone; define them again (this cell was not run)"
 
 _LEAST_MEMORY_BYTES = 64 * 2**20
@@ -44,7 +49,8 @@ class ProcessSandbox:
 
     `output_chars`: a cell's stdout keeps its head and tail within so many characters.
     `concurrent_cells`: None means one less than the cores, and at least two.
-    `grace_seconds`: between the polite signal, which may save the session's variables, and SIGKILL.
+    `grace_seconds`: between the polite signal and SIGKILL.
+    `preload`: modules that every session has imported already; those not installed are left out.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class ProcessSandbox:
         output_chars: int = 8192,
         concurrent_cells: int | None = None,
         grace_seconds: float = 0.3,
+        preload: Sequence[str] = PRELOADED,
     ) -> None:
         if concurrent_cells is None:
             concurrent_cells = max(2, (os.cpu_count() or 1) - 1)
@@ -67,13 +74,15 @@ class ProcessSandbox:
         self.slots = asyncio.Semaphore(concurrent_cells)
         # Its own, so that an ending never queues behind other work of the default executor.
         self.enders = ThreadPoolExecutor(4, thread_name_prefix="sandbox-end")
+        self.fork_server = ForkServer(preload)
         self.sessions: set[ProcessSession] = set()
         self._closed = False
 
     async def open_session(self) -> ProcessSession:
-        """Raises SandboxError when the sandbox is closed."""
+        """Raises SandboxError when the sandbox is closed or Python does not start."""
         if self._closed:
             raise SandboxError("the sandbox is closed; make a new one")
+        self.fork_server.start()
         session = ProcessSession(self)
         self.sessions.add(session)
         return session
@@ -82,8 +91,11 @@ class ProcessSandbox:
         """Ends every session still open. Closing twice is harmless."""
         self._closed = True
         await asyncio.gather(*(session.close() for session in tuple(self.sessions)))
-        # Waits for the endings that a cancelled caller did not wait for.
-        await asyncio.get_running_loop().run_in_executor(None, self.enders.shutdown)
+        await asyncio.get_running_loop().run_in_executor(None, self._shut_down)
+
+    def _shut_down(self) -> None:
+        self.enders.shutdown()  # Waits for the endings that a cancelled caller did not wait for.
+        self.fork_server.close()
 
 
 class ProcessSession:
@@ -110,7 +122,8 @@ class ProcessSession:
         async with self._one_cell_at_a_time:
             self._require_open()
             if self._interpreter is not None and not self._interpreter.alive:
-                await self._end_interpreter()  # It died between two cells: a thread's crash.
+                self._state_lost = True  # It died between two cells: a thread's crash.
+                await self._end_interpreter()
             if self._state_lost:
                 self._state_lost = False
                 return ExecutionResult(ExecutionStatus.STATE_LOST, "", STATE_LOST_TEXT, 0.0)
@@ -135,11 +148,13 @@ class ProcessSession:
             queue_seconds = loop.time() - asked
             run = await interpreter.run(code, timeout_seconds)
         except BaseException:  # Cancelled, or broken: either way nobody knows what it does now.
+            self._state_lost = self._interpreter is not None
             await self._end_interpreter()
             self._require_open()
             raise
         self._require_open()
-        if not run.survived:
+        self._state_lost = run.state is State.LOST
+        if not interpreter.alive:
             await self._end_interpreter()
         return ExecutionResult(
             status=run.status,
@@ -153,7 +168,7 @@ class ProcessSession:
     async def _ready_interpreter(self) -> Interpreter:
         if self._interpreter is None:
             box = self._sandbox
-            interpreter = Interpreter(box.memory_bytes, box.grace_seconds, box.enders)
+            interpreter = Interpreter(box.fork_server, box.memory_bytes, box.grace_seconds, box.enders)
             self._interpreter = interpreter
             try:
                 await interpreter.ready()
@@ -166,7 +181,6 @@ class ProcessSession:
     async def _end_interpreter(self) -> None:
         interpreter, self._interpreter = self._interpreter, None
         if interpreter is not None:
-            self._state_lost = True
             await interpreter.end()
 
     def _require_open(self) -> None:

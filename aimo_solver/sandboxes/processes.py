@@ -1,9 +1,9 @@
-"""What /proc knows of a sandbox process's family, and how the whole family is ended.
+"""What /proc knows of a sandbox session's family, and how the whole family is ended.
 
 A family is everything that descends from the leader, sits in its session, or carries its mark in
-the environment. While the leader lives it is the reaper of its orphans (child.py sees to that), so
-the walk down from it is complete; once it is dead, a process that left the session, was orphaned
-*and* cleared its environment is not found.
+the environment. While the leader lives it is the reaper of its orphans, so the walk down from it is
+complete; once it is dead, a process that left the session, was orphaned *and* cleared its
+environment is found only at the end of the sandbox, below the zygote.
 
 These functions block for milliseconds (ending, for at most its deadline): call them off the loop,
 but for the few that say they read a single file.
@@ -15,8 +15,8 @@ import logging
 import os
 import shutil
 import signal
-import subprocess
 import time
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,12 +36,13 @@ class _Entry:
     session: int
 
 
-def has_children(pid: int) -> bool:
-    """Whether the process has children, zombies included. Reads one file a thread."""
-    try:
-        return any(path.read_bytes() for path in Path(f"/proc/{pid}/task").glob("*/children"))
-    except OSError:
-        return True  # A thread ended while we looked: let the full search decide.
+def children(pid: int) -> set[int]:
+    """The process's children, zombies included. Reads one file a thread."""
+    found: set[int] = set()
+    with suppress(OSError):
+        for path in Path(f"/proc/{pid}/task").glob("*/children"):
+            found.update(map(int, path.read_bytes().split()))
+    return found
 
 
 def peak_bytes(pid: int) -> int | None:
@@ -53,69 +54,68 @@ def peak_bytes(pid: int) -> int | None:
     return None
 
 
-def has_exited(pid: int) -> bool:
-    """Whether our child has ended. Leaves it a zombie, so that its id stays taken."""
+def is_alive(pid: int) -> bool:
+    """Whether the process is there and no zombie. Reads one file."""
     try:
-        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    except ChildProcessError:
-        return True
+        return _stat(pid)[0] not in (b"Z", b"X")
+    except OSError:
+        return False
 
 
-def exit_reason(pid: int) -> str:
-    """How our ended child ended, in words; it must not have been reaped yet."""
-    try:
-        end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        end = None
-    if end is None:
-        return "it closed its channel to the sandbox"
-    if end.si_code == os.CLD_EXITED:
-        return f"exit code {end.si_status}"
+def exit_reason(status: int) -> str:
+    """A wait status in words."""
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"exit code {code}"
     with suppress(ValueError):
-        return f"signal {signal.Signals(end.si_status).name}"
-    return f"signal {end.si_status}"
+        return f"signal {signal.Signals(-code).name}"
+    return f"signal {-code}"
 
 
-def sweep(leader: int, mark: str, seconds: float) -> bool:
-    """Kills the leader's family but not the leader. False when some outlive `seconds`."""
+def sweep(leader: int, mark: str, seconds: float, spare: Collection[int] = ()) -> bool:
+    """Kills the leader's family but not the leader nor `spare`. False when some outlive `seconds`."""
+    return _kill_all(lambda: [pid for pid in _family(leader, mark) if pid not in spare], seconds)
+
+
+def end_family(leader: int, mark: str, seconds: float) -> None:
+    """Kills the leader and its family.
+
+    Nobody may reap the leader before this has returned, or its id may be someone else's.
+    """
+    # Stopped, the leader reaps nothing, so that no id of its family is given away meanwhile.
+    _kill(leader, signal.SIGSTOP)
+    sweep(leader, mark, seconds / 2)
+    _kill(leader, signal.SIGKILL)
+    give_up_at = time.monotonic() + seconds / 2
+    while is_alive(leader) and time.monotonic() < give_up_at:
+        time.sleep(_PAUSE_SECONDS)
+    sweep(leader, mark, seconds / 2)
+    if is_alive(leader):
+        _log.warning("sandbox process %d does not die", leader)
+
+
+def end_tree(root: int, seconds: float) -> None:
+    """Kills a process, then all that descends from it; the caller reaps it."""
+    _kill(root, signal.SIGSTOP)
+    _kill_all(lambda: _descendants(root, _living()), seconds)
+    _kill(root, signal.SIGKILL)
+
+
+def _kill_all(find: Callable[[], Collection[int]], seconds: float) -> bool:
     give_up_at = time.monotonic() + seconds
-    while family := _family(leader, mark):
+    while found := find():
         if time.monotonic() > give_up_at:
-            _log.warning("processes %s of a sandbox session do not die", family)
+            _log.warning("processes %s of a sandbox do not die", found)
             return False
-        for pid in family:
+        for pid in found:
             _kill(pid, signal.SIGKILL)
         time.sleep(_PAUSE_SECONDS)
     return True
 
 
-def end_family(leader: subprocess.Popen[bytes], mark: str, scratch: Path, seconds: float) -> None:
-    """Kills and reaps the leader and its family and removes the scratch folder."""
-    # Stopped, the leader starts nothing new, and orphans still come to it and are found.
-    _kill(leader.pid, signal.SIGSTOP)
-    sweep(leader.pid, mark, seconds / 2)
-    _kill(leader.pid, signal.SIGKILL)
-    give_up_at = time.monotonic() + seconds / 2
-    while not has_exited(leader.pid) and time.monotonic() < give_up_at:
-        time.sleep(_PAUSE_SECONDS)
-    # Before the reaping, after which the kernel may give the leader's id to someone else.
-    sweep(leader.pid, mark, seconds / 2)
-    if leader.poll() is None:
-        _log.warning("sandbox process %d does not die", leader.pid)
-    _remove(scratch)
-
-
 def _family(leader: int, mark: str) -> list[int]:
     table = _living()
-    children: dict[int, list[int]] = {}
-    for entry in table:
-        children.setdefault(entry.parent, []).append(entry.pid)
-    below: set[int] = set()
-    ahead = [leader]
-    while ahead:
-        found = children.get(ahead.pop(), [])
-        below.update(found)
-        ahead += found
+    below = _descendants(leader, table)
     # The mark stands in the environment as `NAME=value`, ended by a null byte.
     needle = f"{MARK_VARIABLE}={mark}\0".encode()
     return [
@@ -125,17 +125,33 @@ def _family(leader: int, mark: str) -> list[int]:
     ]
 
 
+def _descendants(root: int, table: Sequence[_Entry]) -> set[int]:
+    by_parent: dict[int, list[int]] = {}
+    for entry in table:
+        by_parent.setdefault(entry.parent, []).append(entry.pid)
+    below: set[int] = set()
+    ahead = [root]
+    while ahead:
+        found = by_parent.get(ahead.pop(), [])
+        below.update(found)
+        ahead += found
+    return below
+
+
 def _living() -> list[_Entry]:
     entries: list[_Entry] = []
     for name in os.listdir("/proc"):
-        if not name.isdecimal():
-            continue
-        with suppress(OSError):
-            # pid (name) state parent group session ...; the name may hold anything, brackets too.
-            stat = Path(f"/proc/{name}/stat").read_bytes().rpartition(b")")[2].split()
-            if stat[0] not in (b"Z", b"X"):
-                entries.append(_Entry(int(name), int(stat[1]), int(stat[3])))
+        if name.isdecimal():
+            with suppress(OSError):
+                state, parent, _, session, *_ = _stat(int(name))
+                if state not in (b"Z", b"X"):
+                    entries.append(_Entry(int(name), int(parent), int(session)))
     return entries
+
+
+def _stat(pid: int) -> list[bytes]:
+    """State, parent, group, session ...; the name before them may hold anything, brackets too."""
+    return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
 
 
 def _environment(pid: int) -> bytes:
@@ -150,7 +166,8 @@ def _kill(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
-def _remove(folder: Path) -> None:
+def remove(folder: Path) -> None:
+    """Removes a scratch folder, whatever the code did to it."""
     shutil.rmtree(folder, ignore_errors=True)
     if not folder.exists():
         return

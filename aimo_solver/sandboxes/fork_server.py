@@ -1,0 +1,119 @@
+"""ForkServer: the host's side of the zygote (zygote.py); starts it, asks it, replaces it.
+
+Guarantees: a request never waits for the zygote; a zygote that died is replaced at the next
+request; `close` ends it and whatever is still below it, and leaves no descriptor.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import aimo_solver
+from aimo_solver.errors import SandboxError
+from aimo_solver.sandboxes import processes
+
+CLOSE_SECONDS = 5.0
+
+_BOOT = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from aimo_solver.sandboxes import zygote; "
+    "del sys.path[0]; zygote.main(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])"
+)
+
+
+class ForkServer:
+    """Asks for sessions. `preload`: the modules that every session has imported already.
+
+    Use it from one thread that lives as long as it: the zygote ends with the thread that started it.
+    """
+
+    def __init__(self, preload: Sequence[str]) -> None:
+        self._preload = preload
+        self._zygote: subprocess.Popen[bytes] | None = None
+        self._requests: socket.socket | None = None
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
+
+    def open_session(self, request: dict[str, object], descriptors: Sequence[int]) -> None:
+        """Asks for a session's processes; `descriptors` are its channel, output and news."""
+        self.start()
+        assert self._requests is not None, "start made it"
+        try:
+            socket.send_fds(self._requests, [json.dumps(request).encode()], descriptors)
+        except OSError as error:
+            raise SandboxError(f"cannot ask for a Python interpreter: {error}; {self.last_words()}") from error
+
+    def reap(self, leader: int) -> None:
+        """Lets go of a dead leader's id."""
+        if self._requests is not None:
+            with suppress(OSError):  # The zygote has died, and its children with it.
+                self._requests.send(json.dumps({"reap": leader}).encode())
+
+    def last_words(self) -> str:
+        """What the zygote wrote to stderr, its end; for messages."""
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - 500))
+        return self._errors.read().decode("utf-8", "replace").strip() or "no word from it"
+
+    def start(self) -> None:
+        """Starts the zygote where none lives. Blocks for the milliseconds of a vfork."""
+        if self._zygote is not None and self._zygote.poll() is None:
+            return
+        self._end_zygote()
+        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        root = str(Path(aimo_solver.__file__).parent.parent)
+        arguments = [root, str(far.fileno()), str(os.getpid()), " ".join(self._preload)]
+        try:
+            self._zygote = subprocess.Popen(
+                [sys.executable, "-s", "-c", _BOOT, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
+                pass_fds=(far.fileno(),),
+                start_new_session=True,
+                cwd="/",
+                env=_environment(),
+            )
+        except OSError as error:
+            near.close()
+            raise SandboxError(f"cannot start a Python interpreter: {error}") from error
+        finally:
+            far.close()
+        near.setblocking(False)
+        self._requests = near
+
+    def close(self) -> None:
+        """Ends the zygote and all below it. Closing twice is harmless. Blocks for milliseconds."""
+        self._end_zygote()
+        self._errors.close()
+
+    def _end_zygote(self) -> None:
+        if self._requests is not None:
+            self._requests.close()
+        if self._zygote is not None:
+            processes.end_tree(self._zygote.pid, CLOSE_SECONDS)
+            self._zygote.wait()
+        self._zygote = self._requests = None
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of the parent's but where its shared libraries are: its secrets stay with it."""
+    libraries = os.environ.get("LD_LIBRARY_PATH")
+    return {
+        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+        "PYTHONINTMAXSTRDIGITS": "0",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "2",  # Each further arena takes 64 MB of the address space.
+        "CUDA_VISIBLE_DEVICES": "",  # The card's memory is the engine's.
+        **({"LD_LIBRARY_PATH": libraries} if libraries else {}),
+    }
