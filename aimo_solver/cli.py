@@ -25,6 +25,7 @@ from aimo_solver.problem import Problem
 from aimo_solver.problem_set import load_problem_set
 from aimo_solver.reports.live import Transcript
 from aimo_solver.reports.table import run_table
+from aimo_solver.sandbox_commands import app as sandbox_app
 from aimo_solver.settings import CodeMode
 
 app = typer.Typer(
@@ -33,6 +34,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(sandbox_app, name="sandbox")
 
 Model = Annotated[Path, typer.Option(help="Folder of a checkpoint.")]
 PresetName = Annotated[str, typer.Option("--preset", help="A preset's name or TOML file.")]

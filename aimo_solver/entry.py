@@ -151,6 +151,8 @@ async def open_workshop(
     sandbox = ProcessSandbox(memory_bytes=preset.sandbox_memory_bytes)
     begun = asyncio.get_running_loop().time()
     try:
+        layers = await sandbox.layers()  # Before the engine, so that the zygote forks from a quiet machine.
+        log("sandbox layers: " + ", ".join(f"{name} {state}" for name, state in layers.items()))
         try:
             async with asyncio.timeout_at(ends_at):
                 await engine.start()

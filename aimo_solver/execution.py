@@ -37,5 +37,7 @@ class ExecutionResult:
     """Wall time of the run itself."""
     queue_seconds: float = 0.0
     """Wall time before the run, waiting for a free slot."""
+    cpu_seconds: float | None = None
+    """Of the cell's own process and those it waited for, where it is known."""
     peak_bytes: int | None = None
-    """Peak resident memory, where it is known."""
+    """Peak resident memory of the cell's process, where it is known."""

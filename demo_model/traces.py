@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from aimo_solver.dialects.dialect import shown_output
 from aimo_solver.dialects.numina import NUMINA
+from aimo_solver.execution import ExecutionResult, ExecutionStatus
 from aimo_solver.sandboxes.cell import run_cell
 from demo_model.demo_set import held_out
 from demo_model.families import FAMILIES, Family, Params
@@ -28,7 +30,6 @@ ANSWERS = (
 )
 REPAIRED_SHARE = 0.12
 PLAIN_SHARE = 0.08
-MAX_OUTPUT_CHARS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ def run_program(program: str) -> str:
     namespace: dict[str, Any] = {"__name__": "__main__"}
     with contextlib.redirect_stdout(stdout):
         outcome = run_cell(program, namespace)
-    return (stdout.getvalue() + outcome.error)[:MAX_OUTPUT_CHARS]
+    result = ExecutionResult(ExecutionStatus(outcome.status), stdout.getvalue(), outcome.error, 0.0)
+    return shown_output(result, NUMINA.tool.output_chars)
 
 
 def _statement(family: Family, params: Params, rng: Random) -> str:

@@ -43,6 +43,9 @@ class InProcessSandbox:
         self.open_sessions += 1
         return InProcessSession(self)
 
+    async def layers(self) -> dict[str, str]:
+        return {"limits": "off: it runs in this process"}
+
     async def close(self) -> None:
         pass
 

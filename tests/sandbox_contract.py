@@ -269,9 +269,10 @@ class SandboxContract:
         first, second = (run_cells(sandbox, *cells) for _ in range(2))
         assert [result.stdout for result in first] == [result.stdout for result in second]
 
-    def test_multiprocessing_works(self, sandbox: Sandbox) -> None:
+    def test_multiprocessing_works_or_says_why_not(self, sandbox: Sandbox) -> None:
         code = "import multiprocessing\nwith multiprocessing.Pool(2) as p: print(p.map(abs, [-1, -2]))"
-        assert run_cell_in(sandbox, code).stdout == "[1, 2]\n"
+        result = run_cell_in(sandbox, code)
+        assert result.stdout == "[1, 2]\n" or "PermissionError" in result.error
 
     def test_a_fork_that_returns_does_not_answer_twice(self, sandbox: Sandbox) -> None:
         result, after = run_cells(sandbox, "import os\npid = os.fork()\nif pid: os.wait()", "1")

@@ -149,21 +149,18 @@ def test_aimo3_kernel_subprocesses_survive_a_reset(sandbox: ProcessSandbox) -> N
 
 def test_cancelling_a_cell_ends_its_processes(sandbox: ProcessSandbox) -> None:
     async def story(session: Session) -> None:
-        noted = Path(tempfile.gettempdir(), "ids")
-        code = (
-            START_SLEEPERS
-            + f"""
-open({str(noted) + "~"!r}, "w").write(f"{{os.getpid()}} {{plain.pid}} {{own_session.pid}} {{orphan}}")
-os.rename({str(noted) + "~"!r}, {str(noted)!r})
+        note_ids = """
+open("ids~", "w").write(f"{os.getpid()} {plain.pid} {own_session.pid} {orphan}")
+os.rename("ids~", "ids")
 while True: pass"""
-        )
-        cell = asyncio.ensure_future(session.execute(code, HANG_GUARD_SECONDS))
-        while not noted.exists():
+        cell = asyncio.ensure_future(session.execute(START_SLEEPERS + note_ids, HANG_GUARD_SECONDS))
+        while not (noted := [*Path(tempfile.gettempdir()).glob("aimo-sandbox-*/ids")]):
             await asyncio.sleep(0.01)
+        started = ids(noted[0].read_text())
         cell.cancel()
         with pytest.raises(asyncio.CancelledError):
             await cell
-        assert not any(map(is_running, ids(noted.read_text())))
+        assert not any(map(is_running, started))
         told = await session.execute("1", HANG_GUARD_SECONDS)
         assert told.status is ExecutionStatus.STATE_LOST
 
@@ -284,7 +281,7 @@ os._exit(0)
 
 def test_numina_harness_is_killed_by_its_code(sandbox: ProcessSandbox) -> None:
     died, after = run_cells(sandbox, "import os\nos.kill(os.getppid(), 9)\nwhile True: pass", "1")
-    assert died.status is ExecutionStatus.DIED
+    assert died.status in (ExecutionStatus.DIED, ExecutionStatus.ERROR)  # With Landlock it is not allowed.
     assert after.stdout == "1\n"
 
 
@@ -301,6 +298,30 @@ def test_a_zygote_that_was_killed_is_replaced(sandbox: ProcessSandbox) -> None:
         await other.close()
 
     in_session(sandbox, story)
+
+
+def test_forks_count_together_against_the_memory_limit(sandbox: ProcessSandbox) -> None:
+    code = """
+import os, time
+for _ in range(4):
+    if os.fork() == 0:
+        block = b"x" * (100 * 2**20)  # Under the limit of one process.
+        break
+time.sleep(1e9)
+"""
+    _, result, after = run_cells(sandbox, "x = 5", code, "x")
+    assert result.status is ExecutionStatus.MEMORY_LIMIT
+    assert after.stdout == "5\n"
+
+
+def test_cpu_seconds_are_the_cells_own(sandbox: ProcessSandbox) -> None:
+    busy = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
+    first, idle, died = run_cells(sandbox, busy, "1", busy + "\nimport os\nos._exit(0)")
+    assert first.cpu_seconds is not None
+    assert idle.cpu_seconds is not None
+    assert died.cpu_seconds is not None
+    assert first.cpu_seconds > 0.2 > idle.cpu_seconds
+    assert died.cpu_seconds > 0.2
 
 
 def test_the_reason_of_a_death_is_said(sandbox: ProcessSandbox) -> None:

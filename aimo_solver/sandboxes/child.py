@@ -11,49 +11,41 @@ with the variables as they were, and says `restored`. N is 0 where there is none
 A cell that goes looking for the socket or the snapshot can spoil its own session and nothing else:
 what the host knows better (time, death) it never takes from here.
 
-Not here: isolation. The process has limits and dies with its leader; it may read and write what
-its user may.
+What it is kept from is in layers.py.
 """
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import random
-import resource
 import select
 import signal
 import sys
 import time
 from contextlib import suppress
 
+from aimo_solver.sandboxes import layers
 from aimo_solver.sandboxes.cell import run_cell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from threading import Thread
 
-OPEN_FILES = 1024
-FILE_BYTES = 256 * 2**20
 PRIVATE_DESCRIPTORS_FROM = 300
 """Above what a program meets that closes or writes to descriptors by number."""
 
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
-_LIBC = ctypes.CDLL(None)
 _POLL_SECONDS = 0.01
 
 
-def main(channel: int, output: int, leader: int, *, scratch: str, mark: str, memory_bytes: int) -> None:
-    """Serves cells until the other end of `channel` closes. Never returns.
-
-    `memory_bytes` is what the cells may add to the address space of the process as it is.
-    """
-    tie_to(leader)
+def main(
+    channel: int, output: int, leader: int, locks: tuple[str, ...], *, scratch: str, mark: str, memory_bytes: int
+) -> None:
+    """Serves cells until the other end of `channel` closes. Never returns. `locks`: the layers to apply."""
+    layers.tie_to(leader)
     channel, output, null = _keep_private(channel), _keep_private(output), _copy(0)
-    _limit(memory_bytes)
     os.chdir(scratch)
+    layers.apply(locks, scratch, memory_bytes)
     os.environ.update(HOME=scratch, TMPDIR=scratch, AIMO_SANDBOX=mark)
     random.seed(0)  # Python's own is seeded anew in every fork.
     module = type(sys)("__main__")
@@ -82,18 +74,6 @@ def main(channel: int, output: int, leader: int, *, scratch: str, mark: str, mem
     os._exit(0)
 
 
-def tie_to(parent: int) -> None:
-    """Dies with the parent: with the thread of it that made this process, to be exact."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # It died before the line above.
-        os._exit(1)
-
-
-def adopt_orphans() -> None:
-    """Orphans below this process stay below it, to be found."""
-    _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
 def _fork() -> int | None:
     """As os.fork, random numbers included; None where earlier cells have used up what it takes."""
     numbers = random.getstate()
@@ -115,30 +95,13 @@ def _outlive(keeper: int, leader: int) -> None:
         os.close(watched)
     while os.getppid() == keeper:
         time.sleep(_POLL_SECONDS)
-    tie_to(leader)
+    layers.tie_to(leader)
 
 
 def _drop(snapshot: int) -> None:
     with suppress(OSError):  # The cell may have killed or reaped it.
         os.kill(snapshot, signal.SIGKILL)
         os.waitpid(snapshot, 0)
-
-
-def _limit(memory_bytes: int) -> None:
-    for kind, wanted in (
-        (resource.RLIMIT_AS, _address_space_bytes() + memory_bytes),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, OPEN_FILES),
-        (resource.RLIMIT_FSIZE, FILE_BYTES),
-    ):
-        hard = resource.getrlimit(kind)[1]
-        value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(kind, (value, value))
-
-
-def _address_space_bytes() -> int:
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[0]) * resource.getpagesize()
 
 
 def _copy(descriptor: int) -> int:

@@ -6,6 +6,7 @@ request; `close` ends it and whatever is still below it, and leaves no descripto
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -21,10 +22,11 @@ from aimo_solver.errors import SandboxError
 from aimo_solver.sandboxes import processes
 
 CLOSE_SECONDS = 5.0
+_ANSWER_BYTES = 2**16
 
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); from aimo_solver.sandboxes import zygote; "
-    "del sys.path[0]; zygote.main(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])"
+    "del sys.path[0]; zygote.main(int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])"
 )
 
 
@@ -38,6 +40,8 @@ class ForkServer:
         self._preload = preload
         self._zygote: subprocess.Popen[bytes] | None = None
         self._requests: socket.socket | None = None
+        self._layers: dict[str, str] = {}
+        self._probed = asyncio.Lock()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
 
     def open_session(self, request: dict[str, object], descriptors: Sequence[int]) -> None:
@@ -48,6 +52,18 @@ class ForkServer:
             socket.send_fds(self._requests, [json.dumps(request).encode()], descriptors)
         except OSError as error:
             raise SandboxError(f"cannot ask for a Python interpreter: {error}; {self.last_words()}") from error
+
+    async def layers(self) -> dict[str, str]:
+        """Each layer of layers.py and "on", or why it is off. Waits until the zygote is warm."""
+        self.start()
+        assert self._requests is not None, "start made it"
+        async with self._probed:
+            if not self._layers:
+                loop = asyncio.get_running_loop()
+                self._layers = json.loads(await loop.sock_recv(self._requests, _ANSWER_BYTES) or "{}")
+        if not self._layers:
+            raise SandboxError(f"a sandbox's Python did not start: {self.last_words()}")
+        return self._layers
 
     def reap(self, leader: int) -> None:
         """Lets go of a dead leader's id."""
@@ -68,7 +84,7 @@ class ForkServer:
         self._end_zygote()
         near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         root = str(Path(aimo_solver.__file__).parent.parent)
-        arguments = [root, str(far.fileno()), str(os.getpid()), " ".join(self._preload)]
+        arguments = [root, str(far.fileno()), str(os.getpid()), " ".join(self._preload), tempfile.gettempdir()]
         try:
             self._zygote = subprocess.Popen(
                 [sys.executable, "-s", "-c", _BOOT, *arguments],

@@ -41,6 +41,7 @@ _READ_BYTES = 2**16
 _SWEEP_SECONDS = 1.0
 _RESTORE_SECONDS = 5.0
 _LAST_WORD_SECONDS = 0.2
+_WATCH_SECONDS = 0.25
 _RESTORED = "restored"
 _STATUSES = {
     "ok": ExecutionStatus.OK,
@@ -70,6 +71,7 @@ class CellRun:
     error: str
     seconds: float
     state: State
+    cpu_seconds: float | None
     peak_bytes: int | None
 
 
@@ -125,6 +127,7 @@ class Interpreter:
 
     def __init__(self, server: ForkServer, memory_bytes: int, grace_seconds: float, enders: Executor) -> None:
         self._server = server
+        self._memory_bytes = memory_bytes
         self._grace_seconds = grace_seconds
         self._enders = enders
         self._ending: asyncio.Future[None] | None = None
@@ -158,7 +161,8 @@ class Interpreter:
 
     @property
     def alive(self) -> bool:
-        return self._ending is None and self._keeper != 0 and self._news.death(self._keeper) is None
+        """Asks the kernel: the news of a death may be under way."""
+        return self._ending is None and self._keeper != 0 and processes.is_alive(self._keeper)
 
     async def ready(self) -> None:
         """Raises SandboxError when the interpreter does not come up."""
@@ -179,15 +183,20 @@ class Interpreter:
         cell = _Cell()
         answered = asyncio.ensure_future(self._converse(code, cell))
         died = asyncio.ensure_future(self._news.death_of(self._keeper))
+        overfull = asyncio.ensure_future(self._watch_memory())
         ends = (answered, died)
+        keeper, cpu_before = self._keeper, processes.cpu_seconds(self._keeper)
         self._cells += 1
         started = loop.time()
         stopped_for: ExecutionStatus | None = None
         try:
-            await _first(*ends, output.flooded, seconds=timeout_seconds)
+            await _first(*ends, output.flooded, overfull, seconds=timeout_seconds)
             if not (answered.done() or died.done()):
-                flooded = output.flooded.done()
-                stopped_for = ExecutionStatus.OUTPUT_LIMIT if flooded else ExecutionStatus.TIMEOUT
+                stopped_for = ExecutionStatus.TIMEOUT
+                if overfull.done():
+                    stopped_for = ExecutionStatus.MEMORY_LIMIT
+                elif output.flooded.done():
+                    stopped_for = ExecutionStatus.OUTPUT_LIMIT
                 self._interrupt()
                 await _first(*ends, seconds=self._grace_seconds)
             if cell.reply is None:  # The channel closes before the death is told, and the reverse.
@@ -196,10 +205,10 @@ class Interpreter:
             printed = output.drain()
         finally:
             output.close()
-            for task in ends:
+            for task in (*ends, overfull):
                 task.cancel()
             # They must have let go of the socket before anyone closes it.
-            await asyncio.gather(*ends, return_exceptions=True)
+            await asyncio.gather(*ends, overfull, return_exceptions=True)
         status, error = cell.reply or (ExecutionStatus.DIED, f"the interpreter died ({self._death()})")
         if cell.reply is not None and await self._sweep(spare=(self._keeper,)):
             state = State.KEPT
@@ -208,11 +217,13 @@ class Interpreter:
             if state is State.LOST or not cell.snapshot:
                 await self.end()
         if stopped_for is not None:
-            status, error = stopped_for, _stop_text(stopped_for, timeout_seconds, state)
+            status, error = stopped_for, self._stop_text(stopped_for, timeout_seconds, state)
         elif cell.reply is None:
             error += f"; {_STATE_TEXTS[state]}"
-        peak = processes.peak_bytes(self._keeper) if state is State.KEPT else None
-        return CellRun(status, printed, error, seconds, state, peak)
+        cpu, peak = await self._used(keeper, state)
+        if cpu is not None and cpu_before is not None:
+            cpu = max(0.0, cpu - cpu_before)
+        return CellRun(status, printed, error, seconds, state, cpu, peak)
 
     async def end(self) -> None:
         """Kills the processes and all they started. Cancelling the wait does not stop the ending."""
@@ -255,6 +266,24 @@ class Interpreter:
         self._keeper = cell.snapshot
         return State.ROLLED_BACK
 
+    async def _used(self, keeper: int, state: State) -> tuple[float | None, int | None]:
+        """CPU seconds and peak memory of the keeper that ran the cell, up to now."""
+        if state is State.KEPT:
+            return processes.cpu_seconds(keeper), processes.peak_bytes(keeper)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._news.death_of(keeper), _LAST_WORD_SECONDS)
+        death = self._news.death(keeper)
+        return (death.cpu_seconds, death.peak_bytes) if death else (None, None)
+
+    async def _watch_memory(self) -> None:
+        """Ends when the family as a whole, a cell's forks included, holds more than a session may."""
+        born = self._news.born
+        assert born is not None, "a cell is running"
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            if await self._off_loop(processes.family_bytes, born.leader, self._mark) > self._memory_bytes:
+                return
+
     def _interrupt(self) -> None:
         """As Ctrl-C does: to the whole group, for the cell may be waiting for a program."""
         born = self._news.born
@@ -263,8 +292,17 @@ class Interpreter:
                 os.killpg(born.leader, signal.SIGINT)
 
     def _death(self) -> str:
-        status = self._news.death(self._keeper)
-        return "with its leader" if status is None else processes.exit_reason(status)
+        death = self._news.death(self._keeper)
+        return "with its leader" if death is None else processes.exit_reason(death.status)
+
+    def _stop_text(self, status: ExecutionStatus, timeout_seconds: float, state: State) -> str:
+        what = {
+            ExecutionStatus.TIMEOUT: f"the cell ran longer than {timeout_seconds:g} seconds",
+            ExecutionStatus.MEMORY_LIMIT: f"the cell used more than {self._memory_bytes / 2**20:.0f} MB",
+            ExecutionStatus.OUTPUT_LIMIT: f"the cell printed more than {FLOOD_BYTES // 2**20} MB",
+        }[status]
+        how = "interrupted" if state is State.KEPT else "killed"
+        return f"{what} and was {how}; {_STATE_TEXTS[state]}"
 
     def _off_loop(self, function: Callable[..., Result], *arguments: object) -> Awaitable[Result]:
         return asyncio.get_running_loop().run_in_executor(self._enders, function, *arguments)
@@ -326,12 +364,3 @@ _STATE_TEXTS = {
     State.ROLLED_BACK: "variables are as they were before it",
     State.LOST: "all variables are lost",
 }
-
-
-def _stop_text(status: ExecutionStatus, timeout_seconds: float, state: State) -> str:
-    if status is ExecutionStatus.TIMEOUT:
-        what = f"the cell ran longer than {timeout_seconds:g} seconds"
-    else:
-        what = f"the cell printed more than {FLOOD_BYTES // 2**20} MB"
-    how = "interrupted" if state is State.KEPT else "killed"
-    return f"{what} and was {how}; {_STATE_TEXTS[state]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from dataclasses import dataclass
 from io import FileIO
 
@@ -18,6 +19,16 @@ class Birth:
     keeper: int
 
 
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How a process ended; what it used, where its leader lived to tell."""
+
+    status: int
+    """As os.wait has it."""
+    cpu_seconds: float | None = None
+    peak_bytes: int | None = None
+
+
 class News:
     """Reads from its start to `close`, on the running loop."""
 
@@ -25,15 +36,15 @@ class News:
         self._loop = asyncio.get_running_loop()
         self._pipe = pipe
         self._rest = b""
-        self._deaths: dict[int, int] = {}
+        self._deaths: dict[int, Death] = {}
         self._changed = asyncio.Event()
         self._ended = False
         self.born: Birth | None = None
         self._loop.add_reader(pipe.fileno(), self._read)
 
-    def death(self, pid: int) -> int | None:
-        """The wait status of a process that has died; -9 where its leader died first."""
-        return self._deaths.get(pid, 9 if self._ended else None)
+    def death(self, pid: int) -> Death | None:
+        """Of a process that has died, as far as is known; all have when their leader has."""
+        return self._deaths.get(pid, Death(signal.SIGKILL) if self._ended else None)
 
     def forget(self, pid: int) -> None:
         """The id belongs to a new process."""
@@ -72,11 +83,12 @@ class News:
             return
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            first, second = map(int, line.split())
             if self.born is None:
-                self.born = Birth(first, second)
+                leader, keeper = map(int, line.split())
+                self.born = Birth(leader, keeper)
             else:
-                self._deaths[first] = second
+                pid, status, cpu_seconds, peak_bytes = line.split()
+                self._deaths[int(pid)] = Death(int(status), float(cpu_seconds), int(peak_bytes))
         self._changed.set()
 
     def _end(self) -> None:

@@ -87,6 +87,10 @@ class ProcessSandbox:
         self.sessions.add(session)
         return session
 
+    async def layers(self) -> dict[str, str]:
+        """What holds the code in, by name: "on", or why it is off (layers.py). Starts Python if need be."""
+        return await self.fork_server.layers()
+
     async def close(self) -> None:
         """Ends every session still open. Closing twice is harmless."""
         self._closed = True
@@ -162,21 +166,29 @@ class ProcessSession:
             error=run.error,
             seconds=run.seconds,
             queue_seconds=queue_seconds,
+            cpu_seconds=run.cpu_seconds,
             peak_bytes=run.peak_bytes,
         )
 
     async def _ready_interpreter(self) -> Interpreter:
         if self._interpreter is None:
-            box = self._sandbox
-            interpreter = Interpreter(box.fork_server, box.memory_bytes, box.grace_seconds, box.enders)
-            self._interpreter = interpreter
             try:
-                await interpreter.ready()
-            except BaseException:  # Ended here: no variables are lost with it.
-                self._interpreter = None
-                await interpreter.end()
-                raise
+                await self._start_interpreter()
+            except SandboxError:  # The zygote may have been dying when it was asked: once more, of a new one.
+                await self._start_interpreter()
+        assert self._interpreter is not None, "it has started"
         return self._interpreter
+
+    async def _start_interpreter(self) -> None:
+        box = self._sandbox
+        interpreter = Interpreter(box.fork_server, box.memory_bytes, box.grace_seconds, box.enders)
+        self._interpreter = interpreter
+        try:
+            await interpreter.ready()
+        except BaseException:  # Ended here: no variables are lost with it.
+            self._interpreter = None
+            await interpreter.end()
+            raise
 
     async def _end_interpreter(self) -> None:
         interpreter, self._interpreter = self._interpreter, None

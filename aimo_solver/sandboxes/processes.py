@@ -24,6 +24,7 @@ from pathlib import Path
 MARK_VARIABLE = "AIMO_SANDBOX"
 
 _PAUSE_SECONDS = 0.005
+_TICKS = os.sysconf("SC_CLK_TCK")
 _log = logging.getLogger(__name__)
 
 
@@ -52,6 +53,24 @@ def peak_bytes(pid: int) -> int | None:
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
     return None
+
+
+def cpu_seconds(pid: int) -> float | None:
+    """What the process, and the children it has waited for, have used. Reads one file."""
+    with suppress(OSError, ValueError):
+        return sum(map(int, _stat(pid)[11:15])) / _TICKS
+    return None
+
+
+def family_bytes(leader: int, mark: str) -> int:
+    """The family's memory, each shared page split among those that share it."""
+    total = 0
+    for pid in _family(leader, mark):
+        with suppress(OSError, ValueError):
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1]) * 1024
+    return total
 
 
 def is_alive(pid: int) -> bool:

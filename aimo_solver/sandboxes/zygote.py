@@ -8,9 +8,10 @@ runs a model's code. A leader, one a session, heads the session's process group,
 and tells the host of every death below it; it runs no model code either. The keeper runs the cells
 (child.py).
 
+Once warm the zygote probes the layers (layers.py) and tells the host, as JSON, which hold.
 Requests come over a socket that keeps message borders, as JSON, with three descriptors: the
 session's channel, its output and its news. A leader writes to the news, a line each: first its own
-id and the keeper's, then "id status" for whatever it has reaped.
+id and the keeper's, then "id status cpu_seconds peak_bytes" for whatever it has reaped.
 """
 
 from __future__ import annotations
@@ -24,18 +25,26 @@ import socket
 import sys
 from contextlib import suppress
 
-from aimo_solver.sandboxes import child
+from aimo_solver.sandboxes import child, layers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 REQUEST_BYTES = 4096
 
 
-def main(control: int, parent: int, preload: str) -> None:
+def main(control: int, parent: int, preload: str, scratch_parent: str) -> None:
     """Serves until the other end of `control` closes. Never returns."""
-    child.tie_to(parent)
-    child.adopt_orphans()  # Of leaders that were killed.
+    layers.tie_to(parent)
+    layers.adopt_orphans()  # Of leaders that were killed.
+    layers.hide()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _warm_up(preload.split())
     requests = socket.socket(fileno=control)
+    states = layers.probe(scratch_parent)
+    locks = tuple(name for name, state in states.items() if state == layers.ON)
+    requests.send(json.dumps(states).encode())
     leaders: set[int] = set()
     while True:
         data, descriptors, _, _ = socket.recv_fds(requests, REQUEST_BYTES, 3)
@@ -46,7 +55,7 @@ def main(control: int, parent: int, preload: str) -> None:
             leaders.discard(request["reap"])
         else:
             with suppress(OSError):  # No more processes: the host reads it from the closed news.
-                leaders.add(_open_session(request, descriptors, requests))
+                leaders.add(_open_session(request, descriptors, locks, requests))
         for descriptor in descriptors:
             os.close(descriptor)
         _reap_all_but(leaders)
@@ -68,7 +77,9 @@ def _warm_up(modules: list[str]) -> None:
     gc.freeze()  # The pages of what is here now stay shared: no collection writes to them.
 
 
-def _open_session(request: dict[str, object], descriptors: list[int], requests: socket.socket) -> int:
+def _open_session(
+    request: dict[str, Any], descriptors: list[int], locks: tuple[str, ...], requests: socket.socket
+) -> int:
     """Forks a leader; its id."""
     zygote = os.getpid()
     pid = os.fork()
@@ -77,28 +88,28 @@ def _open_session(request: dict[str, object], descriptors: list[int], requests: 
     try:
         requests.close()
         os.setsid()
-        child.tie_to(zygote)
-        child.adopt_orphans()
-        _lead(request, *descriptors)
+        layers.tie_to(zygote)
+        layers.adopt_orphans()
+        _lead(request, locks, *descriptors)
     finally:
         os._exit(1)
 
 
-def _lead(request: dict[str, object], channel: int, output: int, news: int) -> None:
+def _lead(request: dict[str, Any], locks: tuple[str, ...], channel: int, output: int, news: int) -> None:
     leader = os.getpid()
     keeper = os.fork()
     if keeper == 0:
         os.close(news)
-        child.main(channel, output, leader, **request)
+        child.main(channel, output, leader, locks, **request)
     os.close(channel)
     os.close(output)
     _tell(news, f"{leader} {keeper}")
     while True:
         try:
-            pid, status = os.wait()
+            pid, status, used = os.wait3(0)
         except ChildProcessError:
             os._exit(0)
-        _tell(news, f"{pid} {status}")
+        _tell(news, f"{pid} {status} {used.ru_utime + used.ru_stime:.3f} {used.ru_maxrss * 1024}")
 
 
 def _tell(news: int, line: str) -> None:
