@@ -45,9 +45,11 @@ def footprint() -> tuple[int, list[str], list[str], list[str]]:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("scratch")))
+def own_temporary_folder() -> Iterator[None]:
+    """Not pytest's, which another user cannot enter."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        os.chmod(folder, 0o711)
+        patch.setattr(tempfile, "tempdir", folder)
         yield
 
 

@@ -324,6 +324,21 @@ def test_cpu_seconds_are_the_cells_own(sandbox: ProcessSandbox) -> None:
     assert died.cpu_seconds > 0.2
 
 
+def test_10_MB_of_code_are_an_error(sandbox: ProcessSandbox) -> None:
+    result, after = run_cells(sandbox, "x" * 10**7, "1")
+    assert result.status is ExecutionStatus.ERROR
+    assert "10,000,000 characters" in result.error
+    assert after.stdout == "1\n"
+
+
+def test_a_scratch_folder_that_cannot_be_made_is_told(sandbox: ProcessSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
+    with pytest.raises(SandboxError, match="scratch folder"):
+        run_cell_in(sandbox, "1")
+    monkeypatch.undo()
+    assert run_cell_in(sandbox, "1").stdout == "1\n"
+
+
 def test_the_reason_of_a_death_is_said(sandbox: ProcessSandbox) -> None:
     assert "exit code 3" in run_cell_in(sandbox, "import os\nos._exit(3)").error
     assert "signal SIGSEGV" in run_cell_in(sandbox, "import ctypes\nctypes.string_at(0)").error

@@ -42,7 +42,8 @@ class ForkServer:
         self._requests: socket.socket | None = None
         self._layers: dict[str, str] = {}
         self._probed = asyncio.Lock()
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
+        # In memory: the disk may be full. `close` closes it.
+        self._errors = open(os.memfd_create("zygote-errors"), "w+b", buffering=0)  # noqa: SIM115
 
     def open_session(self, request: dict[str, object], descriptors: Sequence[int]) -> None:
         """Asks for a session's processes; `descriptors` are its channel, output and news."""
@@ -84,8 +85,8 @@ class ForkServer:
         self._end_zygote()
         near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         root = str(Path(aimo_solver.__file__).parent.parent)
-        arguments = [root, str(far.fileno()), str(os.getpid()), " ".join(self._preload), tempfile.gettempdir()]
         try:
+            arguments = [root, str(far.fileno()), str(os.getpid()), " ".join(self._preload), tempfile.gettempdir()]
             self._zygote = subprocess.Popen(
                 [sys.executable, "-s", "-c", _BOOT, *arguments],
                 stdin=subprocess.DEVNULL,

@@ -38,6 +38,7 @@ from aimo_solver.sandboxes.interpreter import Interpreter, State
 
 PRELOADED = ("math", "itertools", "collections", "functools", "fractions", "numpy", "sympy")
 """What models import."""
+MAX_CODE_CHARS = 1_000_000
 STATE_LOST_TEXT = "earlier variables are gone; define them again (this cell was not run)"
 
 _LEAST_MEMORY_BYTES = 64 * 2**20
@@ -121,6 +122,9 @@ class ProcessSession:
         if not isinstance(code, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError(f"code must be str, got {code!r}")
         _require_positive("timeout_seconds", timeout_seconds)
+        if len(code) > MAX_CODE_CHARS:
+            error = f"the cell has {len(code):,} characters, more than {MAX_CODE_CHARS:,}; it was not run"
+            return ExecutionResult(ExecutionStatus.ERROR, "", error, 0.0)
         loop = asyncio.get_running_loop()
         asked = loop.time()
         async with self._one_cell_at_a_time:
