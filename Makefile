@@ -14,7 +14,7 @@ TORCH  := 2.13.0
 
 MAKEFLAGS    += --silent
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast test-restarts check bench train clean
+.PHONY: help venv demo test test-fast test-restarts check bench soak train clean
 
 help:  ## this list
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -40,8 +40,11 @@ check: venv $(VENV)/.tools  ## lint, format, types, levels
 	$(VENV)/bin/pyright
 	$(VENV)/bin/lint-imports --no-logo --no-cache
 
-bench: venv  ## the solver's tokens/s beside the bare engine's
+bench: venv  ## the sandbox beside its peers, the solver's tokens/s beside the bare engine's
 	$(PY) -m bench
+
+soak: venv  ## 20,000 cells in the sandbox, one in ten hostile
+	$(PY) -m bench soak
 
 train: venv  ## train the demo model from nothing (about 90 minutes on 2 cores)
 	$(PY) -m demo_model.train

@@ -1,6 +1,24 @@
-"""Runs every benchmark and prints its figures."""
+"""`python -m bench`: every benchmark in turn, but for the soak; or one of them, by name."""
 
-from bench.engine_rate import main
+from __future__ import annotations
+
+import typer
+
+from bench import engine_rate, sandbox_rate, sandbox_soak
+
+app = typer.Typer(help="Prints what it measured today.", add_completion=False, pretty_exceptions_enable=False)
+app.command("engine")(engine_rate.main)
+app.command("sandbox")(sandbox_rate.main)
+app.command("soak")(sandbox_soak.main)
+
+
+@app.callback(invoke_without_command=True)
+def every(context: typer.Context) -> None:
+    """Sandbox and engine, where none is named."""
+    if context.invoked_subcommand is None:
+        sandbox_rate.main()
+        engine_rate.main()
+
 
 if __name__ == "__main__":  # vLLM spawns processes that import this file again.
-    main()
+    app()

@@ -8,15 +8,15 @@ ignored). Solver and bare runs alternate, and the figure is the ratio of their m
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -154,29 +154,28 @@ def _batch(settings: VllmSettings, work: Sequence[Sequence[Work]], rounds: int) 
     return rates
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, epilog="example: python -m bench --rollouts 48 --rounds 5")
-    parser.add_argument("--model", type=Path, default=DEMO_MODEL)
-    parser.add_argument("--problems", type=int, default=4, help="of the demo set")
-    parser.add_argument("--rollouts", type=int, default=16)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--stream-interval", type=int, default=8, help="tokens a delta, for solver and bare engine alike"
-    )
-    parser.add_argument("--no-batch", action="store_true", help="leave LLM.generate out")
-    arguments = parser.parse_args()
+def main(
+    model: Annotated[Path, typer.Option(help="Folder of a checkpoint.")] = DEMO_MODEL,
+    problems: Annotated[int, typer.Option(min=1, help="Of the demo set.")] = 4,
+    rollouts: Annotated[int, typer.Option(min=1, help="A problem.")] = 16,
+    rounds: Annotated[int, typer.Option(min=1, help="Of solver and bare engine in turn.")] = 5,
+    stream_interval: Annotated[int, typer.Option(min=1, help="Tokens a delta, for both alike.")] = 8,
+    batch: Annotated[bool, typer.Option(help="Measure LLM.generate too.")] = True,
+) -> None:
+    """The solver's tokens/s beside the bare engine's.
+
+    Example: python -m bench engine --rollouts 48 --rounds 3
+    """
     settings = VllmSettings(
-        model=arguments.model,
+        model=model,
         max_num_seqs=64,
         enforce_eager=True,
         cpu_kvcache_gib=KV_CACHE_GIB,
-        stream_interval=arguments.stream_interval,
+        stream_interval=stream_interval,
     )
-    problems = load_problem_set(DEMO_SET).problems[: arguments.problems]
-    solver, bare, work = asyncio.run(_alternate(settings, problems, arguments.rollouts, arguments.rounds))
-    batch = [] if arguments.no_batch else _batch(settings, work, arguments.rounds)
-    _print(solver, bare, batch)
+    chosen = load_problem_set(DEMO_SET).problems[:problems]
+    solver, bare, work = asyncio.run(_alternate(settings, chosen, rollouts, rounds))
+    _print(solver, bare, _batch(settings, work, rounds) if batch else [])
 
 
 def _print(solver: Sequence[Rate], bare: Sequence[Rate], batch: Sequence[Rate]) -> None:
