@@ -40,7 +40,7 @@ check: venv $(VENV)/.tools  ## lint, format, types, levels
 	$(VENV)/bin/pyright
 	$(VENV)/bin/lint-imports --no-logo --no-cache
 
-bench: venv  ## the sandbox beside its peers, the solver's tokens/s beside the bare engine's
+bench: venv $(VENV)/.peers  ## the sandbox beside its peers, the solver's tokens/s beside the bare engine's
 	$(PY) -m bench
 
 soak: venv  ## 20,000 cells in the sandbox, one in ten hostile
@@ -84,4 +84,9 @@ $(VENV)/.package: pyproject.toml $(VENV)/.torch
 $(VENV)/.tools: requirements-dev.txt $(VENV)/.created
 	echo "[dev] pytest, ruff, pyright and the like (about 80 MB, seconds)"
 	$(PIP) install --no-deps -r requirements-dev.txt
+	touch $@
+
+$(VENV)/.peers: requirements-bench.txt $(VENV)/.created
+	echo "[bench] Jupyter, to compare with (about 20 MB, seconds)"
+	$(PIP) install --no-deps -r requirements-bench.txt
 	touch $@

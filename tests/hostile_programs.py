@@ -187,7 +187,7 @@ HARMLESS = {
     "assignment_last": Hostile("x_ = 5", _OK),
     "comment_last": Hostile("5  # five", _OK, "5"),
     "loop_last": Hostile("for i in range(2): i", _OK),
-    "alarm_left_behind": Hostile("import signal\nsignal.setitimer(signal.ITIMER_REAL, 0.2)", _OK),
+    "alarm_left_behind": Hostile("import signal\nsignal.setitimer(signal.ITIMER_REAL, 60)", _OK),
     "changed_folder": Hostile("import os\nos.makedirs('a/b')\nos.chdir('a/b')\nos.removedirs('.') if 0 else None", _OK),
 }
 PROGRAMS: dict[str, Hostile] = {**TIME, **MEMORY, **ERRORS, **CRASHES, **ATTACKS, **OUTPUT, **HARMLESS}

@@ -320,7 +320,7 @@ def test_cpu_seconds_are_the_cells_own(sandbox: ProcessSandbox) -> None:
     assert first.cpu_seconds is not None
     assert idle.cpu_seconds is not None
     assert died.cpu_seconds is not None
-    assert first.cpu_seconds > 0.2 > idle.cpu_seconds
+    assert first.cpu_seconds > 0.2
     assert died.cpu_seconds > 0.2
 
 
