@@ -52,7 +52,8 @@ class ForkServer:
         try:
             socket.send_fds(self._requests, [json.dumps(request).encode()], descriptors)
         except OSError as error:
-            raise SandboxError(f"cannot ask for a Python interpreter: {error}; {self.last_words()}") from error
+            # It died after it was started: the caller may ask once more.
+            raise SandboxError(f"a sandbox's Python did not start: {error}; {self.last_words()}") from error
 
     async def layers(self) -> dict[str, str]:
         """Each layer of layers.py and "on", or why it is off. Waits until the zygote is warm."""
