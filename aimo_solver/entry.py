@@ -27,7 +27,7 @@ from aimo_solver.engines.checkpoint_files import check_checkpoint
 from aimo_solver.engines.supervised_engine import EngineRestart, SupervisedEngine
 from aimo_solver.engines.vllm_engine import VllmEngine
 from aimo_solver.engines.vllm_settings import VllmSettings
-from aimo_solver.errors import AimoError, InputError
+from aimo_solver.errors import AimoError, InputError, SandboxError
 from aimo_solver.ledger import Ledger
 from aimo_solver.observer import Observer
 from aimo_solver.policies import make_policy
@@ -151,10 +151,9 @@ async def open_workshop(
     sandbox = ProcessSandbox(memory_bytes=preset.sandbox_memory_bytes)
     begun = asyncio.get_running_loop().time()
     try:
-        layers = await sandbox.layers()  # Before the engine, so that the zygote forks from a quiet machine.
-        log("sandbox layers: " + ", ".join(f"{name} {state}" for name, state in layers.items()))
         try:
             async with asyncio.timeout_at(ends_at):
+                await _log_layers(sandbox, log)  # Before the engine takes the machine.
                 await engine.start()
         except TimeoutError:
             raise InputError(
@@ -178,6 +177,16 @@ async def open_workshop(
     finally:
         await sandbox.close()
         await engine.stop()
+
+
+async def _log_layers(sandbox: ProcessSandbox, log: Callable[[str], None]) -> None:
+    """Says what holds code in. Without a sandbox rollouts can still answer, so its failure is logged only."""
+    try:
+        layers = await sandbox.layers()
+    except SandboxError as error:
+        log(f"no code will run: {error}")
+    else:
+        log("sandbox layers: " + ", ".join(f"{name} {state}" for name, state in layers.items()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ class InProcessSandbox:
         return InProcessSession(self)
 
     async def layers(self) -> dict[str, str]:
+        if self.failure is not None:
+            raise self.failure
         return {"limits": "off: it runs in this process"}
 
     async def close(self) -> None:

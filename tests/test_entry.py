@@ -18,7 +18,7 @@ from virtual_clock import run_virtual
 
 from aimo_solver import cli, entry
 from aimo_solver.engines.scripted_engine import Reply, ScriptedEngine
-from aimo_solver.errors import EngineLoadError, InputError
+from aimo_solver.errors import EngineLoadError, InputError, SandboxError
 from aimo_solver.problem import Problem
 from aimo_solver.problem_set import ProblemSet
 from aimo_solver.run_folder import RunFolder
@@ -211,3 +211,12 @@ def test_an_interrupted_run_submits_the_fallback_for_the_rest(place: Path, monke
     with pytest.raises(asyncio.CancelledError):
         answer_set(place)
     assert pl.read_parquet(place / "out.parquet").rows() == [("a", 42), ("b", 0), ("c", 0)]
+
+
+def test_a_sandbox_that_does_not_start_does_not_stop_the_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_engine(monkeypatch)
+    broken = InProcessSandbox(failure=SandboxError("no processes"))
+    monkeypatch.setattr(entry, "ProcessSandbox", lambda memory_bytes: broken)
+    outcome = answer_set(place)
+    assert len(pl.read_parquet(place / "out.parquet")) == 3
+    assert "no code will run: no processes" in (outcome.folder / "log.txt").read_text()

@@ -62,7 +62,8 @@ class ForkServer:
         async with self._probed:
             if not self._layers:
                 loop = asyncio.get_running_loop()
-                self._layers = json.loads(await loop.sock_recv(self._requests, _ANSWER_BYTES) or "{}")
+                with suppress(ConnectionError):  # It died while it warmed up.
+                    self._layers = json.loads(await loop.sock_recv(self._requests, _ANSWER_BYTES) or "{}")
         if not self._layers:
             raise SandboxError(f"a sandbox's Python did not start: {self.last_words()}")
         return self._layers
