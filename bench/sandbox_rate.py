@@ -16,9 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -121,24 +119,12 @@ async def kernel_pool(kernels: int) -> Pool:
 
 def below_this_process() -> set[int]:
     """Every process that descends from this one."""
-    below: set[int] = set()
-    ahead = [os.getpid()]
-    while ahead:
-        found = processes.children(ahead.pop()) - below
-        below |= found
-        ahead += found
-    return below
+    return processes.descendants(os.getpid())
 
 
 def memory_of(pids: set[int]) -> int:
     """Proportional bytes of all of them."""
-    total = 0
-    for pid in pids:
-        with suppress(OSError):
-            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1]) * 1024
-    return total
+    return sum(map(processes.proportional_bytes, pids))
 
 
 async def measure(runs: int, sessions: int, console: Console) -> None:

@@ -32,6 +32,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from threading import Thread
 
+MARK_VARIABLE = "AIMO_SANDBOX"
+"""In the environment of what cells start; processes.py finds them by it."""
 PRIVATE_DESCRIPTORS_FROM = 300
 """Above what a program meets that closes or writes to descriptors by number."""
 
@@ -46,7 +48,7 @@ def main(
     channel, output, null = _keep_private(channel), _keep_private(output), _copy(0)
     os.chdir(scratch)
     layers.apply(locks, scratch, memory_bytes)
-    os.environ.update(HOME=scratch, TMPDIR=scratch, AIMO_SANDBOX=mark)
+    os.environ.update(HOME=scratch, TMPDIR=scratch, **{MARK_VARIABLE: mark})
     random.seed(0)  # Python's own is seeded anew in every fork.
     module = type(sys)("__main__")
     sys.modules["__main__"] = module

@@ -27,9 +27,8 @@ from aimo_solver.sandbox import ExecutionStatus
 from aimo_solver.sandboxes import processes
 from aimo_solver.sandboxes.fork_server import ForkServer
 from aimo_solver.sandboxes.news import News
+from aimo_solver.sandboxes.output import FLOOD_BYTES, Output
 
-FLOOD_BYTES = 4 * 2**20
-"""A cell that prints more than this is stopped."""
 START_SECONDS = 120.0
 """A cold disk needs most of it for the zygote's imports."""
 END_SECONDS = 5.0
@@ -37,7 +36,6 @@ END_SECONDS = 5.0
 Result = TypeVar("Result")
 
 _REPLY_BYTES = 2**16
-_READ_BYTES = 2**16
 _SWEEP_SECONDS = 5.0
 _RESTORE_SECONDS = 15.0
 _LAST_WORD_SECONDS = 2.0
@@ -83,43 +81,6 @@ class _Cell:
     reply: tuple[ExecutionStatus, str] | None = None
     restored: bool = False
     """The snapshot has spoken in the place of a keeper that died."""
-
-
-class _Output:
-    """Collects what comes out of the pipe during one cell."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._descriptor = descriptor
-        self._parts = bytearray()
-        self.flooded: asyncio.Future[None] = self._loop.create_future()
-        self.drain()
-        self._parts.clear()  # Written between the cells, by a thread of an earlier one.
-        self._loop.add_reader(descriptor, self._read)
-
-    def drain(self) -> bytes:
-        """All that was written up to now."""
-        while len(self._parts) <= FLOOD_BYTES and self._read():
-            pass
-        return bytes(self._parts)
-
-    def close(self) -> None:
-        self._loop.remove_reader(self._descriptor)
-        self.flooded.cancel()
-
-    def _read(self) -> bool:
-        try:
-            part = os.read(self._descriptor, _READ_BYTES)
-        except BlockingIOError:
-            return False
-        if not part:  # Every writer is gone; the reader would be called for ever.
-            self._loop.remove_reader(self._descriptor)
-            return False
-        if len(self._parts) <= FLOOD_BYTES:
-            self._parts += part  # Else dropped: the writer must not block before it is stopped.
-        elif not self.flooded.done():
-            self.flooded.set_result(None)
-        return True
 
 
 class Interpreter:
@@ -179,7 +140,7 @@ class Interpreter:
     async def run(self, code: str, timeout_seconds: float) -> CellRun:
         """Runs one cell. When cancelled, the caller must `end` the interpreter."""
         loop = asyncio.get_running_loop()
-        output = _Output(self._pipe.fileno())
+        output = Output(self._pipe.fileno())
         cell = _Cell()
         answered = asyncio.ensure_future(self._converse(code, cell))
         died = asyncio.ensure_future(self._news.death_of(self._keeper))

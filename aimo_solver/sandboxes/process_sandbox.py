@@ -13,10 +13,10 @@ Guarantees, beside the protocol's:
 - cancelling `execute`, closing the session or the sandbox leaves no process, descriptor or file,
   and kill -9 of the host leaves no interpreter.
 
-What it limits: address space, output, open files, the size of a file, time. What it does not
-isolate: the code may read and write whatever this user may, kill this user's processes, use the
-network and fork without end. Daemon threads of a cell live until a cell after it fails. What cells
-had started outlives kill -9 of the host, and so do the scratch folders.
+What it limits: memory, output, open files, the size of a file, time. What else code is kept from
+depends on the machine: layers.py says what, `layers()` says whether. Daemon threads of a cell live
+until a cell after it fails. What cells had started outlives kill -9 of the host, and so do the
+scratch folders.
 
 Use a sandbox from one event loop, in a thread that lives as long as the sandbox: the kernel ends
 an interpreter when the thread that started it ends.

@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-MARK_VARIABLE = "AIMO_SANDBOX"
+from aimo_solver.sandboxes.child import MARK_VARIABLE
 
 _PAUSE_SECONDS = 0.005
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -64,13 +64,21 @@ def cpu_seconds(pid: int) -> float | None:
 
 def family_bytes(leader: int, mark: str) -> int:
     """The family's memory, each shared page split among those that share it."""
-    total = 0
-    for pid in _family(leader, mark):
-        with suppress(OSError, ValueError):
-            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1]) * 1024
-    return total
+    return sum(map(proportional_bytes, _family(leader, mark)))
+
+
+def proportional_bytes(pid: int) -> int:
+    """The process's memory, each shared page split among those that share it; 0 when it is not there."""
+    with suppress(OSError, ValueError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def descendants(pid: int) -> set[int]:
+    """Every living process below this one."""
+    return _descendants(pid, _living())
 
 
 def is_alive(pid: int) -> bool:
@@ -116,7 +124,7 @@ def end_family(leader: int, mark: str, seconds: float) -> None:
 def end_tree(root: int, seconds: float) -> None:
     """Kills a process, then all that descends from it; the caller reaps it."""
     _kill(root, signal.SIGSTOP)
-    _kill_all(lambda: _descendants(root, _living()), seconds)
+    _kill_all(lambda: descendants(root), seconds)
     _kill(root, signal.SIGKILL)
 
 
