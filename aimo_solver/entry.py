@@ -36,6 +36,7 @@ from aimo_solver.problem_set import ProblemSet, load_problem_set
 from aimo_solver.replay import RunLimits, replay
 from aimo_solver.reports.live import LiveLines
 from aimo_solver.reports.table import run_table
+from aimo_solver.rollout import EngineRollouts
 from aimo_solver.run_folder import RunFolder, new_run_path
 from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
 from aimo_solver.settings import CodeMode, Hardware, Preset, load_hardware, load_preset
@@ -162,11 +163,8 @@ async def open_workshop(
         log(f"engine loaded {options.model} in {asyncio.get_running_loop().time() - begun:.1f} s")
         yield Workshop(
             Solver(
-                engine,
-                sandbox,
-                find_dialect(preset.dialect),
+                EngineRollouts(engine, sandbox, find_dialect(preset.dialect), preset.rollout, options.rule, observer),
                 make_policy(preset.policy.name, preset.policy.settings),
-                preset.rollout,
                 options.rule,
                 options.seed,
                 TieBreak(preset.tie_break),

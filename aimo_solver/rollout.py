@@ -12,7 +12,6 @@ import asyncio
 import math
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 
 from aimo_solver.dialects.dialect import Dialect, shown_output
 from aimo_solver.engine import Completion, Engine, FinishReason, Sampling, TokenLogprob
@@ -20,6 +19,7 @@ from aimo_solver.errors import EngineError, SandboxError
 from aimo_solver.execution import ExecutionStatus
 from aimo_solver.observer import Observer
 from aimo_solver.problem import AnswerRule
+from aimo_solver.rollout_source import RolloutTask
 from aimo_solver.sandbox import Sandbox, Session
 from aimo_solver.seeds import turn_seed
 from aimo_solver.settings import CodeMode, RolloutSettings
@@ -28,21 +28,32 @@ from aimo_solver.trajectory import StopReason, Trajectory, Turn
 CLOSE_SECONDS = 2.0
 """The most that closing a session may take before it is left to the sandbox's own clean-up."""
 DISABLED = "code execution is disabled"
+FLUSH_SHARE = 0.25
+"""A flush takes at most this share of a problem's time."""
 
 
-@dataclass(frozen=True, slots=True)
-class RolloutTask:
-    """Which rollout of which problem, and when it must be over. Times are loop times."""
+class EngineRollouts:
+    """RolloutSource on an engine and a sandbox."""
 
-    problem_id: str
-    run: int
-    index: int
-    seed: int
-    prompt_token_ids: tuple[int, ...]
-    problem_started_at: float
-    flush_at: float
-    """When an unfinished rollout is asked for its answer."""
-    deadline: float
+    def __init__(
+        self,
+        engine: Engine,
+        sandbox: Sandbox,
+        dialect: Dialect,
+        settings: RolloutSettings,
+        rule: AnswerRule,
+        observer: Observer | None = None,
+    ) -> None:
+        self._engine, self._dialect = engine, dialect
+        self._parts = engine, sandbox, dialect, settings, rule, observer or Observer()
+        self._prompt: tuple[str, tuple[int, ...]] = "", ()
+        """The last problem's text and its token ids: all its rollouts begin with them."""
+
+    def open(self, task: RolloutTask) -> Rollout:
+        text = task.problem.text
+        if self._prompt[0] != text:
+            self._prompt = text, tuple(self._dialect.encode_prompt(text, self._engine.tokenizer))
+        return Rollout(task, self._prompt[1], *self._parts)
 
 
 class Rollout:
@@ -51,6 +62,7 @@ class Rollout:
     def __init__(
         self,
         task: RolloutTask,
+        prompt_token_ids: Sequence[int],
         engine: Engine,
         sandbox: Sandbox,
         dialect: Dialect,
@@ -63,7 +75,10 @@ class Rollout:
         self._settings, self._rule, self._observer = settings, rule, observer
         self._loop = asyncio.get_running_loop()
         self._started_at = self._loop.time()
-        self._context: list[int] = list(task.prompt_token_ids)
+        granted_seconds = task.deadline - task.problem_started_at
+        self._flush_at = task.deadline - min(settings.flush_seconds, FLUSH_SHARE * granted_seconds)
+        self._context: list[int] = list(prompt_token_ids)
+        self._prompt_tokens = len(prompt_token_ids)
         self._turns: list[Turn] = []
         self._writing: _Writing | None = None
         self._session: Session | None = None
@@ -101,11 +116,11 @@ class Rollout:
 
     def _trajectory(self, reason: StopReason, answer: int | None) -> Trajectory:
         return Trajectory(
-            problem_id=self.task.problem_id,
+            problem_id=self.task.problem.id,
             run=self.task.run,
             rollout=self.task.index,
             seed=self.task.seed,
-            prompt_tokens=len(self.task.prompt_token_ids),
+            prompt_tokens=self._prompt_tokens,
             turns=tuple(self._turns),
             answer=answer,
             stop_reason=reason,
@@ -116,7 +131,7 @@ class Rollout:
     async def _attempt(self) -> StopReason | None:
         """Turns until the model ends by itself (None), or why it has to be cut short."""
         try:
-            async with asyncio.timeout_at(self.task.flush_at):
+            async with asyncio.timeout_at(self._flush_at):
                 for code_round in range(self._settings.code_rounds + 1):
                     finish = await self._generate(self._tokens_left(), self._stop)
                     code = self._dialect.find_code(self._written_text()) if self._stop else None

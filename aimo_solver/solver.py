@@ -10,24 +10,18 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from aimo_solver.dialects.dialect import Dialect
-from aimo_solver.engine import Engine
 from aimo_solver.ledger import Ledger
 from aimo_solver.observer import Observer
 from aimo_solver.policies.policy import Action, Decision, Grant, Policy, Progress
 from aimo_solver.problem import AnswerRule, Problem
-from aimo_solver.rollout import Rollout, RolloutTask
-from aimo_solver.sandbox import Sandbox
+from aimo_solver.rollout_source import LiveRollout, RolloutSource, RolloutTask
 from aimo_solver.seeds import rollout_seed
-from aimo_solver.settings import RolloutSettings
 from aimo_solver.solution import Solution
 from aimo_solver.trajectory import Trajectory
 from aimo_solver.voting import TieBreak, Vote, plurality
 
 GRACE_SECONDS = 3.0
 """How long cancelled rollouts may take to clean up before they are left behind."""
-FLUSH_SHARE = 0.25
-"""A flush takes at most this share of a short grant."""
 
 
 class Solver:
@@ -35,18 +29,14 @@ class Solver:
 
     def __init__(
         self,
-        engine: Engine,
-        sandbox: Sandbox,
-        dialect: Dialect,
+        rollouts: RolloutSource,
         policy: Policy,
-        settings: RolloutSettings,
         rule: AnswerRule,
         base_seed: int = 0,
         tie_break: TieBreak = TieBreak.FIRST_ROLLOUT,
         observer: Observer | None = None,
     ) -> None:
-        self._engine, self._sandbox, self._dialect = engine, sandbox, dialect
-        self._policy, self._settings, self.rule = policy, settings, rule
+        self._rollouts, self._policy, self.rule = rollouts, policy, rule
         self._base_seed, self._tie_break = base_seed, tie_break
         self._observer = observer or Observer()
         self.provisional: int = rule.fallback
@@ -78,18 +68,14 @@ class Solver:
         return solution
 
     def _tasks(self, problem: Problem, run: int, grant: Grant, started_at: float) -> list[RolloutTask]:
-        prompt = tuple(self._dialect.encode_prompt(problem.text, self._engine.tokenizer))
-        deadline = started_at + grant.seconds
         return [
             RolloutTask(
-                problem_id=problem.id,
+                problem=problem,
                 run=run,
                 index=index,
                 seed=rollout_seed(self._base_seed, run, problem.id, index),
-                prompt_token_ids=prompt,
                 problem_started_at=started_at,
-                flush_at=deadline - min(self._settings.flush_seconds, FLUSH_SHARE * grant.seconds),
-                deadline=deadline,
+                deadline=started_at + grant.seconds,
             )
             for index in range(grant.rollouts)
         ]
@@ -115,15 +101,7 @@ class Solver:
                 self._collect(group, task)
 
     def _start(self, group: _Group) -> None:
-        rollout = Rollout(
-            group.waiting.pop(0),
-            self._engine,
-            self._sandbox,
-            self._dialect,
-            self._settings,
-            self.rule,
-            self._observer,
-        )
+        rollout = self._rollouts.open(group.waiting.pop(0))
         group.running[asyncio.create_task(rollout.run())] = rollout
 
     def _review(self, group: _Group, now: float, ledger: Ledger) -> Decision:
@@ -170,6 +148,6 @@ class _Group:
     started_at: float
     deadline: float
     waiting: list[RolloutTask]
-    running: dict[asyncio.Task[Trajectory], Rollout] = field(default_factory=dict)
+    running: dict[asyncio.Task[Trajectory], LiveRollout] = field(default_factory=dict)
     trajectories: list[Trajectory] = field(default_factory=list)
     """Ended, in the order they finished."""

@@ -29,6 +29,7 @@ from aimo_solver.ledger import Ledger
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.problem import ANY_INTEGER, Problem
 from aimo_solver.problem_set import load_problem_set
+from aimo_solver.rollout import EngineRollouts
 from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
 from aimo_solver.seeds import turn_seed
 from aimo_solver.settings import CodeMode, RolloutSettings
@@ -72,7 +73,9 @@ class SolverBench:
         policy = NemoSkillsPolicy(self._rollouts, self._rollouts, base_seconds=3600.0, early_stop=False)
         # No flush: it would be work the bare engine does not do.
         settings = replace(self._settings, flush_tokens=1, flush_seconds=0.0)
-        solver = Solver(self._engine, ProcessSandbox(), dialect, policy, settings, ANY_INTEGER)
+        solver = Solver(
+            EngineRollouts(self._engine, ProcessSandbox(), dialect, settings, ANY_INTEGER), policy, ANY_INTEGER
+        )
         work: list[list[Work]] = []
         begun = loop.time()
         for problem in self._problems:

@@ -6,6 +6,8 @@ padding masks, and the kernels that are fast on short sequences. tests/test_demo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,6 +18,9 @@ from demo_model.tokenizer import CONTEXT_TOKENS
 VOCABULARY_SIZE = 2048
 IGNORED = -100
 """The label that cross-entropy leaves out."""
+LOOKED_BACK_TOKENS = (1, 2, 3)
+"""What the first layer's first heads attend to before any training."""
+LOOK_BACK_GAIN = 5.0
 
 
 def new_model(end_token_id: int, padding_id: int) -> Qwen2ForCausalLM:
@@ -34,7 +39,25 @@ def new_model(end_token_id: int, padding_id: int) -> Qwen2ForCausalLM:
         pad_token_id=padding_id,
         attn_implementation="sdpa",
     )
-    return Qwen2ForCausalLM(config)
+    model = Qwen2ForCausalLM(config)
+    _look_back(model.model.layers[0].self_attn, LOOKED_BACK_TOKENS, config.hidden_size // config.num_attention_heads)
+    return model
+
+
+def _look_back(attention: torch.nn.Module, offsets: Sequence[int], head_size: int) -> None:
+    """Sets biases so that head h attends `offsets[h]` tokens back.
+
+    Rotary positions turn a constant query and key into a score that depends on their distance
+    alone. Copying a number needs such heads, and finding them takes a small model most of its training.
+    """
+    frequencies = _frequencies(head_size)
+    key = torch.where(frequencies > 0.02, LOOK_BACK_GAIN, 0.0)
+    for head, offset in enumerate(offsets):
+        place = slice(head * head_size, (head + 1) * head_size)
+        angles = offset * frequencies
+        with torch.no_grad():
+            attention.k_proj.bias[place] = torch.cat((key, torch.zeros_like(key)))
+            attention.q_proj.bias[place] = torch.cat((key * angles.cos(), -key * angles.sin()))
 
 
 def loss(model: Qwen2ForCausalLM, token_ids: Tensor, labels: Tensor) -> Tensor:
@@ -76,9 +99,12 @@ def _attended(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return (scores + future).softmax(-1).to(value.dtype) @ value
 
 
+def _frequencies(head_size: int) -> Tensor:
+    return 10_000.0 ** (-torch.arange(0, head_size, 2) / head_size)
+
+
 def _rotations(length: int, head_size: int) -> tuple[Tensor, Tensor]:
-    frequencies = 10_000.0 ** (-torch.arange(0, head_size, 2) / head_size)
-    angles = torch.outer(torch.arange(length), frequencies).repeat(1, 2)
+    angles = torch.outer(torch.arange(length), _frequencies(head_size)).repeat(1, 2)
     return angles.cos(), angles.sin()
 
 

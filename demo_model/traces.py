@@ -28,8 +28,10 @@ ANSWERS = (
     "So the answer is $\\boxed{{{}}}$.",
     "Therefore the answer is $\\boxed{{{}}}$.",
 )
-REPAIRED_SHARE = 0.12
-PLAIN_SHARE = 0.08
+REPAIRED_SHARE = 0.08
+PLAIN_SHARE = 0.05
+FIRST_SHARE = 0.75
+"""Of the traces, how many take a family's first program: what is said the same way is learnt sooner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,8 @@ def cot_trace(family: Family, params: Params, rng: Random) -> Trace:
 
 def tir_trace(family: Family, params: Params, rng: Random) -> Trace:
     """Thinks, runs a program and answers; now and then repairs a broken program first."""
-    program = fill(rng.choice(family.programs), params)
-    thought = fill(rng.choice(family.thoughts), params)
+    program = fill(_mostly_first(family.programs, rng), params)
+    thought = fill(_mostly_first(family.thoughts, rng), params)
     segments: list[Segment] = []
     opening = f"<think>{thought}</think>\n"
     broken = _break(program, rng) if rng.random() < REPAIRED_SHARE else None
@@ -95,6 +97,10 @@ def run_program(program: str) -> str:
 
 def _statement(family: Family, params: Params, rng: Random) -> str:
     return fill(rng.choice(family.wordings), params)
+
+
+def _mostly_first(texts: tuple[str, ...], rng: Random) -> str:
+    return texts[0] if rng.random() < FIRST_SHARE else rng.choice(texts)
 
 
 def _block(opening: str, program: str) -> list[Segment]:

@@ -39,8 +39,8 @@ class Phase:
     warmup_steps: int = 20
     cooldown_share: float = 0.3
     """The last part of the steps, in which the learning rate falls to zero."""
-    muon_lr: float = 0.02
-    adamw_lr: float = 3e-3
+    muon_lr: float = 0.03
+    adamw_lr: float = 1e-2
 
     def rate(self, step: int) -> float:
         """The share of the learning rates at this step."""
@@ -165,13 +165,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, epilog="example: python -m demo_model.train --out demo_model")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--processes", type=int, default=2, help="for drawing traces; threads for training")
+    parser.add_argument("--processes", type=int, default=2, help="for drawing traces")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="for training")
     parser.add_argument("--steps", type=int, nargs=2, default=(COT.steps, TIR.steps), metavar=("COT", "TIR"))
     parser.add_argument("--traces", type=int, nargs=2, default=(COT.traces, TIR.traces), metavar=("COT", "TIR"))
     parser.add_argument("--no-check", action="store_true", help="do not try the checkpoints on fresh problems")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.processes)
+    torch.set_num_threads(arguments.threads)
     phases = [
         replace(phase, steps=steps, traces=traces)
         for phase, steps, traces in zip((COT, TIR), arguments.steps, arguments.traces, strict=True)

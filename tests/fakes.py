@@ -19,6 +19,7 @@ from aimo_solver.observer import Observer
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.policies.policy import Policy
 from aimo_solver.problem import ANY_INTEGER, AnswerRule, Problem
+from aimo_solver.rollout import EngineRollouts
 from aimo_solver.sandboxes.cell import run_cell
 from aimo_solver.settings import RolloutSettings
 from aimo_solver.solution import Solution
@@ -101,16 +102,10 @@ class Stage:
 
     async def solve(self, *, engine: Engine | None = None, total_seconds: float = 1000.0) -> Solution:
         await self.engine.start()
-        solver = Solver(
-            engine or self.engine,
-            self.sandbox,
-            self.dialect,
-            self.policy,
-            self.settings,
-            self.rule,
-            self.seed,
-            observer=self.observer,
+        rollouts = EngineRollouts(
+            engine or self.engine, self.sandbox, self.dialect, self.settings, self.rule, self.observer
         )
+        solver = Solver(rollouts, self.policy, self.rule, self.seed, observer=self.observer)
         ledger = Ledger(asyncio.get_running_loop().time(), total_seconds, problems_left=1)
         return await solver.solve(PROBLEM, ledger)
 

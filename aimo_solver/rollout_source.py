@@ -1,0 +1,53 @@
+"""RolloutSource: where the solver gets its rollouts from.
+
+A kernel run takes them from an engine and a sandbox, a simulation from logged samples. The solver,
+the policies and the votes are the same objects in both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from aimo_solver.problem import Problem
+from aimo_solver.trajectory import Trajectory
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutTask:
+    """Which rollout of which problem, and when it must be over. Times are loop times."""
+
+    problem: Problem
+    run: int
+    index: int
+    seed: int
+    problem_started_at: float
+    deadline: float
+
+
+class LiveRollout(Protocol):
+    """A rollout under way. Run it once."""
+
+    @property
+    def task(self) -> RolloutTask: ...
+
+    @property
+    def tokens(self) -> int:
+        """Generated so far."""
+        ...
+
+    async def run(self) -> Trajectory:
+        """The attempt, to its end: by the deadline, and with a stated StopReason. Never raises for what a model did."""
+        ...
+
+    def cancelled(self) -> Trajectory:
+        """What it left when it was cancelled: no answer, so no vote."""
+        ...
+
+
+class RolloutSource(Protocol):
+    """Opens rollouts."""
+
+    def open(self, task: RolloutTask) -> LiveRollout:
+        """A rollout that has not begun; called inside the running event loop, in the order they are to begin."""
+        ...
