@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from aimo_solver import simulation_commands
 from aimo_solver.bundled import DEMO_MODEL, DEMO_SET
 from aimo_solver.entry import (
     DEFAULT_LIMIT_SECONDS,
@@ -35,6 +36,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(sandbox_app, name="sandbox")
+app.command("simulate")(simulation_commands.simulate)
+app.command("pool")(simulation_commands.pool)
 
 Model = Annotated[Path, typer.Option(help="Folder of a checkpoint.")]
 PresetName = Annotated[str, typer.Option("--preset", help="A preset's name or TOML file.")]

@@ -31,6 +31,8 @@ from aimo_solver.errors import AimoError, InputError, SandboxError
 from aimo_solver.ledger import Ledger
 from aimo_solver.observer import Observer
 from aimo_solver.policies import make_policy
+from aimo_solver.policies.adjusted import AdjustedPolicy
+from aimo_solver.policies.policy import Policy
 from aimo_solver.problem import AnswerRule, answer_rule
 from aimo_solver.problem_set import ProblemSet, load_problem_set
 from aimo_solver.replay import RunLimits, replay
@@ -39,7 +41,7 @@ from aimo_solver.reports.table import run_table
 from aimo_solver.rollout import EngineRollouts
 from aimo_solver.run_folder import RunFolder, new_run_path
 from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
-from aimo_solver.settings import CodeMode, Hardware, Preset, load_hardware, load_preset
+from aimo_solver.settings import CodeMode, Hardware, PolicySettings, Preset, load_hardware, load_preset
 from aimo_solver.solution import Solution
 from aimo_solver.solver import Solver
 from aimo_solver.submission import check_submission_path, write_submission
@@ -81,15 +83,13 @@ def run_options(
     """The options, all checked. Raises InputError."""
     check_checkpoint(model)
     chosen = load_preset(preset)
-    policy: dict[str, Any] = dict(chosen.policy.settings)
+    policy = replace(chosen.policy, early_stop=early_stop and chosen.policy.early_stop)
     if rollouts is not None:
-        policy |= {"rollouts": rollouts, "concurrent": rollouts}
-    if not early_stop:
-        policy["early_stop"] = False
+        policy = replace(policy, rollouts=rollouts)
     changes = {"code": code, "temperature": temperature, "max_tokens": max_tokens}
     chosen = replace(
         chosen,
-        policy=replace(chosen.policy, settings=policy),
+        policy=policy,
         rollout=replace(chosen.rollout, **{name: value for name, value in changes.items() if value is not None}),
     )
     _check_preset(chosen, preset)
@@ -105,10 +105,15 @@ def run_options(
     )
 
 
+def _policy(settings: PolicySettings) -> Policy:
+    policy = make_policy(settings.name, settings.settings)
+    return AdjustedPolicy(policy, rollouts=settings.rollouts, early_stop=settings.early_stop)
+
+
 def _check_preset(preset: Preset, name: str) -> None:
     try:
         find_dialect(preset.dialect)
-        make_policy(preset.policy.name, preset.policy.settings)
+        _policy(preset.policy)
         if preset.tie_break not in set(TieBreak):
             raise InputError(f"tie_break must be one of {', '.join(TieBreak)}, got {preset.tie_break!r}")
     except InputError as error:
@@ -164,7 +169,7 @@ async def open_workshop(
         yield Workshop(
             Solver(
                 EngineRollouts(engine, sandbox, find_dialect(preset.dialect), preset.rollout, options.rule, observer),
-                make_policy(preset.policy.name, preset.policy.settings),
+                _policy(preset.policy),
                 options.rule,
                 options.seed,
                 TieBreak(preset.tie_break),

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aimo_solver.errors import InputError
+from aimo_solver.json_lines import json_rows, read_text
 from aimo_solver.problem import AnswerRule, Problem
 
 COLUMNS = "id, problem and perhaps answer, source, level"
@@ -35,17 +35,8 @@ class ProblemSet:
 
 def load_problem_set(path: Path) -> ProblemSet:
     """Reads `.jsonl` or `.csv` with the columns id, problem and perhaps answer, source, level."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such problem file; give a .jsonl or .csv file") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: is a folder; give a .jsonl or .csv file") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else _json_rows(path, text)
+    text = read_text(path, "a .jsonl or .csv file of problems")
+    rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else json_rows(path, text)
     problems: dict[str, Problem] = {}
     for line, row in rows:
         problem = _problem(path, line, row)
@@ -55,19 +46,6 @@ def load_problem_set(path: Path) -> ProblemSet:
     if not problems:
         raise InputError(f"{path}: holds no problems; expected one JSON object a line, or a CSV with a header")
     return ProblemSet(path.stem, tuple(problems.values()))
-
-
-def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:  # ValueError: not JSON, or a number of over 4300 digits.
-            raise InputError(f"{path}, line {number}: not JSON ({error}); expected one object a line") from None
-        if not isinstance(row, dict):
-            raise InputError(f"{path}, line {number}: must be a JSON object, got {type(row).__name__}")
-        yield number, row
 
 
 def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:

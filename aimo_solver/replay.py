@@ -39,7 +39,7 @@ async def replay(
         ledger = Ledger(begun, limits.total_seconds, limits.reserve_seconds, len(problem_set.problems))
         for problem in problem_set.problems:
             solution = await solver.solve(problem, ledger, run)
-            ledger = ledger.charge(solution.seconds)
+            ledger = ledger.charge(solution.spend)
             folder.add(solution)
             solutions.append(solution)
             if finished is not None:

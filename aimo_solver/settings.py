@@ -68,6 +68,10 @@ class PolicySettings:
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     name: str = "nemoskills"
+    rollouts: PositiveInt | None = None
+    """For every problem, all at once; None: the policy's own."""
+    early_stop: bool = True
+    """False: every rollout runs to its own end."""
     settings: dict[str, int | float | bool | str] = field(default_factory=dict)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aimo_solver.ledger import Spend
 from aimo_solver.policies.policy import Grant
 from aimo_solver.problem import Problem
-from aimo_solver.trajectory import Trajectory
+from aimo_solver.trajectory import ENDED_BY_ITSELF, Trajectory
 from aimo_solver.voting import Vote
 
 
@@ -29,6 +30,13 @@ class Solution:
     @property
     def tokens(self) -> int:
         return sum(trajectory.tokens for trajectory in self.trajectories)
+
+    @property
+    def spend(self) -> Spend:
+        """What it took, for the ledger."""
+        ended = sum(trajectory.stop_reason in ENDED_BY_ITSELF for trajectory in self.trajectories)
+        stream_seconds = sum(trajectory.seconds for trajectory in self.trajectories)
+        return Spend(1, self.seconds, self.tokens, ended, stream_seconds)
 
     @property
     def correct(self) -> bool | None:

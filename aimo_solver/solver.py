@@ -23,6 +23,9 @@ from aimo_solver.voting import TieBreak, Vote, plurality
 GRACE_SECONDS = 3.0
 """How long cancelled rollouts may take to clean up before they are left behind."""
 
+LEAST_REVIEW_SECONDS = 0.01
+"""A policy that asks to be asked again at once must not keep the loop from everything else."""
+
 
 class Solver:
     """Answers problems one at a time with the parts it was given."""
@@ -94,6 +97,7 @@ class Solver:
             if loop.time() >= group.deadline + GRACE_SECONDS:
                 return "the time granted is over"
             wake_at = min(decision.review_at or group.deadline + GRACE_SECONDS, group.deadline + GRACE_SECONDS)
+            wake_at = max(wake_at, loop.time() + LEAST_REVIEW_SECONDS)
             finished, _ = await asyncio.wait(
                 group.running, timeout=max(0.0, wake_at - loop.time()), return_when=asyncio.FIRST_COMPLETED
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from aimo_solver.execution import ExecutionStatus
 
@@ -27,6 +28,10 @@ class StopReason(StrEnum):
     """The vote was settled without it."""
     SANDBOX_FAILED = "sandbox_failed"
     ENGINE_FAILED = "engine_failed"
+
+
+ENDED_BY_ITSELF: Final = frozenset({StopReason.ANSWERED, StopReason.NO_ANSWER})
+"""The model came to its own end: such a rollout's length is a whole one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from aimo_solver.dialects import find_dialect
 from aimo_solver.engines.vllm_engine import VllmEngine
 from aimo_solver.engines.vllm_settings import VllmSettings
 from aimo_solver.ledger import Ledger
-from aimo_solver.policies.nemoskills import NemoSkillsPolicy
+from aimo_solver.policies.fixed import FixedPolicy
 from aimo_solver.problem import ANY_INTEGER, Problem
 from aimo_solver.problem_set import load_problem_set
 from aimo_solver.rollout import EngineRollouts
@@ -70,7 +70,7 @@ class SolverBench:
         """One pass of the solver; the work it did, problem by problem."""
         loop = asyncio.get_running_loop()
         dialect = find_dialect("numina")
-        policy = NemoSkillsPolicy(self._rollouts, self._rollouts, base_seconds=3600.0, early_stop=False)
+        policy = FixedPolicy(self._rollouts, self._rollouts)
         # No flush: it would be work the bare engine does not do.
         settings = replace(self._settings, flush_tokens=1, flush_seconds=0.0)
         solver = Solver(

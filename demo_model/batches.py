@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from random import Random
 
 import torch
@@ -14,6 +15,7 @@ from transformers import PreTrainedTokenizerFast
 from demo_model.model import IGNORED
 from demo_model.traces import Trace, draw_trace
 
+_CHUNK_TRACES = 1000
 _POOL_BATCHES = 32
 """Batches sorted by length together: less padding, still mixed."""
 
@@ -29,10 +31,19 @@ class Example:
 def draw_traces(count: int, seed: int, *, code: bool, processes: int) -> list[Trace]:
     """`count` traces; each depends on the seed and its own index alone."""
     draw = partial(_draw_indexed, seed=seed, code=code)
-    if processes < 2:
-        return [draw(index) for index in range(count)]
     with ProcessPoolExecutor(processes) as pool:
         return list(pool.map(draw, range(count), chunksize=256))
+
+
+def draw_examples(count: int, seed: int, tokenizer: Path, *, code: bool, processes: int) -> list[Example]:
+    """The same traces, encoded where they are drawn: the caller's heap holds nothing but token ids.
+
+    A heap torn by hundreds of megabytes of short strings slows every training step after it.
+    """
+    draw = partial(_draw_encoded, seed=seed, code=code, tokenizer=tokenizer)
+    chunks = [range(start, min(start + _CHUNK_TRACES, count)) for start in range(0, count, _CHUNK_TRACES)]
+    with ProcessPoolExecutor(processes) as pool:
+        return [example for chunk in pool.map(draw, chunks) for example in chunk]
 
 
 def encode_trace(trace: Trace, tokenizer: PreTrainedTokenizerFast, prompt_dropout: float = 0.1) -> Example:
@@ -80,6 +91,11 @@ def _pad(examples: Sequence[Example], padding_id: int) -> tuple[torch.Tensor, to
         token_ids[row, : len(example.token_ids)] = torch.tensor(example.token_ids)
         labels[row, : len(example.labels)] = torch.tensor(example.labels)
     return token_ids, labels
+
+
+def _draw_encoded(indices: range, *, seed: int, code: bool, tokenizer: Path) -> list[Example]:
+    loaded = PreTrainedTokenizerFast.from_pretrained(tokenizer)
+    return [encode_trace(_draw_indexed(index, seed=seed, code=code), loaded) for index in indices]
 
 
 def _draw_indexed(index: int, *, seed: int, code: bool) -> Trace:

@@ -8,6 +8,7 @@ killed training resumes from FOLDER/work where it was.
 from __future__ import annotations
 
 import argparse
+import pickle
 import shutil
 import time
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from random import Random
 import torch
 from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
-from demo_model.batches import Example, batches, draw_traces, encode_trace
+from demo_model.batches import Example, batches, draw_examples, draw_traces
 from demo_model.check import check
 from demo_model.model import VOCABULARY_SIZE, loss, new_model
 from demo_model.tokenizer import train_tokenizer
@@ -137,9 +138,7 @@ def train(out: Path, phases: Sequence[Phase], seed: int, processes: int, device:
     for phase in phases:
         trainer = Trainer(model, phase, work / f"{phase.name}.pt", device)
         if trainer.step < phase.steps:
-            print(f"{phase.name}: drawing {phase.traces} traces", flush=True)
-            traces = draw_traces(phase.traces, seed, code=phase.code, processes=processes)
-            examples = [encode_trace(trace, tokenizer) for trace in traces]
+            examples = _examples(phase, work, seed, processes)
             tokens = sum(len(example.token_ids) for example in examples)
             print(f"{phase.name}: {tokens / len(examples):.0f} tokens a trace", flush=True)
             trainer.run(examples, int(tokenizer.pad_token_id))
@@ -147,6 +146,18 @@ def train(out: Path, phases: Sequence[Phase], seed: int, processes: int, device:
         if checked:
             print(check(out / phase.name, seed + 1), flush=True)
     shutil.rmtree(work)
+
+
+def _examples(phase: Phase, work: Path, seed: int, processes: int) -> list[Example]:
+    """Fresh ones, or those a killed training left."""
+    kept = work / f"{phase.name}-{phase.traces}.examples"
+    if not kept.exists():
+        print(f"{phase.name}: drawing {phase.traces} traces", flush=True)
+        examples = draw_examples(phase.traces, seed, work / "tokenizer", code=phase.code, processes=processes)
+        partial = kept.with_suffix(".partial")
+        partial.write_bytes(pickle.dumps(examples))
+        partial.replace(kept)
+    return pickle.loads(kept.read_bytes())
 
 
 def _tokenizer(folder: Path, seed: int, processes: int) -> PreTrainedTokenizerFast:

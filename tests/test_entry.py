@@ -14,7 +14,6 @@ import pytest
 from fakes import InProcessSandbox
 from rich.console import Console
 from typer.testing import CliRunner
-from virtual_clock import run_virtual
 
 from aimo_solver import cli, entry
 from aimo_solver.engines.scripted_engine import Reply, ScriptedEngine
@@ -22,6 +21,7 @@ from aimo_solver.errors import EngineLoadError, InputError, SandboxError
 from aimo_solver.problem import Problem
 from aimo_solver.problem_set import ProblemSet
 from aimo_solver.run_folder import RunFolder
+from aimo_solver.simulation.virtual_clock import run_virtual
 from aimo_solver.solution import Solution
 
 KERNEL = Path(__file__).parent.parent / "kernel.py"
@@ -86,7 +86,7 @@ def refusal(ran: Ran) -> str:
 
 
 BAD_INPUT = {
-    "missing problem file": (["none.jsonl"], "none.jsonl: no such problem file"),
+    "missing problem file": (["none.jsonl"], "none.jsonl: no such file"),
     "empty problem file": (["empty.jsonl"], "empty.jsonl: holds no problems"),
     "malformed line": (["malformed.jsonl"], "malformed.jsonl, line 2: not JSON"),
     "duplicate ids": (["duplicate.jsonl"], "duplicate.jsonl, line 2: id 'a' is used twice"),

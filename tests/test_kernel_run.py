@@ -22,11 +22,11 @@ PRESET = """
 [rollout]
 max_tokens = 96
 flush_seconds = 5.0
-[policy.settings]
+[policy]
 rollouts = 4
-concurrent = 4
-base_seconds = 900.0
 early_stop = false
+[policy.settings]
+base_seconds = 900.0
 """
 
 pytestmark = pytest.mark.restarts

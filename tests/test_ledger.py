@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimo_solver.errors import InputError
-from aimo_solver.ledger import Ledger
+from aimo_solver.ledger import Ledger, Spend
 
 seconds = st.floats(0, 1e6)
 
@@ -29,33 +29,33 @@ def test_an_unknown_number_of_problems_shares_nothing() -> None:
 
 
 def test_charging_a_problem_counts_it_off() -> None:
-    ledger = Ledger(0.0, 100.0, problems_left=2).charge(30.0).charge(5.0)
-    assert (ledger.problems_left, ledger.spent_seconds) == (0, (30.0, 5.0))
+    ledger = Ledger(0.0, 100.0, problems_left=2).charge(Spend(1, 30.0)).charge(Spend(1, 5.0))
+    assert (ledger.problems_left, ledger.spent) == (0, Spend(2, 35.0))
 
 
 def test_charging_leaves_the_old_ledger_as_it_was() -> None:
     before = Ledger(0.0, 100.0, problems_left=2)
-    before.charge(30.0)
+    before.charge(Spend(1, 30.0))
     assert before == Ledger(0.0, 100.0, problems_left=2)
 
 
 def test_more_problems_than_were_told_is_no_error() -> None:
-    assert Ledger(0.0, 100.0, problems_left=1).charge(1.0).charge(1.0).problems_left == 0
+    assert Ledger(0.0, 100.0, problems_left=1).charge(Spend(1, 1.0)).charge(Spend(1, 1.0)).problems_left == 0
 
 
 def test_saved_is_what_the_finished_problems_left_of_their_base() -> None:
-    assert Ledger(0.0, 1000.0).charge(100.0).charge(300.0).saved_seconds(350.0) == 300.0
+    assert Ledger(0.0, 1000.0).charge(Spend(1, 100.0)).charge(Spend(1, 300.0)).saved_seconds(350.0) == 300.0
 
 
 def test_a_problem_over_its_base_draws_from_the_savings() -> None:
-    assert Ledger(0.0, 1000.0).charge(100.0).charge(500.0).saved_seconds(350.0) == 100.0
+    assert Ledger(0.0, 1000.0).charge(Spend(1, 100.0)).charge(Spend(1, 500.0)).saved_seconds(350.0) == 100.0
 
 
 @given(total=st.floats(1, 1e6), started_at=st.floats(-1e6, 1e6), now=st.floats(-1e6, 1e9), spent=st.lists(seconds))
 def test_nothing_is_ever_negative(total: float, started_at: float, now: float, spent: list[float]) -> None:
     ledger = Ledger(started_at, total, problems_left=3)
     for took in spent:
-        ledger = ledger.charge(took)
+        ledger = ledger.charge(Spend(1, took))
     assert min(ledger.left_seconds(now), ledger.share_seconds(now), ledger.saved_seconds(350.0)) >= 0
 
 

@@ -96,7 +96,7 @@ def test_golds_outside_the_rule_are_kept_and_counted(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.jsonl: no such problem file; give a \.jsonl or \.csv file"):
+    with pytest.raises(InputError, match=r"none\.jsonl: no such file; give a \.jsonl or \.csv file"):
         load_problem_set(tmp_path / "none.jsonl")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fakes import InProcessSandbox, Stage, boxed, code
-from virtual_clock import run_virtual
 
 from aimo_solver.engine import Sampling
 from aimo_solver.engines.scripted_engine import Reply
@@ -14,6 +13,7 @@ from aimo_solver.execution import ExecutionStatus
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.problem import AIMO3, ANY_INTEGER, AnswerRule
 from aimo_solver.settings import CodeMode, RolloutSettings
+from aimo_solver.simulation.virtual_clock import run_virtual
 from aimo_solver.trajectory import StopReason, Trajectory
 
 ONE = NemoSkillsPolicy(rollouts=1, concurrent=1, base_seconds=60.0)

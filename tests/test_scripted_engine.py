@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from engine_contract import EngineContract, Run, complete
-from virtual_clock import VirtualLoop, run_virtual
 
 from aimo_solver.engine import FinishReason, Sampling
 from aimo_solver.engines.scripted_engine import ByteTokenizer, Reply, ScriptedEngine, replies_by_prompt
 from aimo_solver.errors import EngineError, EngineLoadError
+from aimo_solver.simulation.virtual_clock import VirtualLoop, run_virtual
 
 TOKENS = ("answer", "```output", " the", "é", "🙂🙂")
 # Letters, first and following bytes of longer characters, and the tokens above.

@@ -53,7 +53,7 @@ def test_a_file_says_what_differs(tmp_path: Path) -> None:
 
 
 def test_policy_settings_keep_their_types(tmp_path: Path) -> None:
-    (tmp_path / "mine.toml").write_text("[policy.settings]\nrollouts = 1\nbase_seconds = 1.0\nearly_stop = true\n")
+    (tmp_path / "mine.toml").write_text("[policy.settings]\nrollouts = 1\nbase_seconds = 1.0\ncareful = true\n")
     settings = load_preset(str(tmp_path / "mine.toml")).policy.settings
     assert [type(value) for value in settings.values()] == [int, float, bool]
 
@@ -78,7 +78,7 @@ def test_a_missing_file_is_named() -> None:
     [
         ("temprature = 0.7", "temprature: "),
         ("[rollout]\ntemprature = 0.7", "rollout.temprature: "),
-        ("[policy]\nrollouts = 3", "policy.rollouts: "),
+        ("[policy]\nrolouts = 3", "policy.rolouts: "),
         ("[rollout]\ntemperature = -1", "rollout.temperature: "),
         ("[rollout]\ntemperature = nan", "rollout.temperature: "),
         ("[rollout]\ntop_p = 0.0", "rollout.top_p: "),

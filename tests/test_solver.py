@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 from fakes import Stage, boxed, code
-from virtual_clock import run_virtual
 
 from aimo_solver.engine import Sampling
 from aimo_solver.engines.scripted_engine import Reply
 from aimo_solver.engines.supervised_engine import SupervisedEngine
 from aimo_solver.observer import Observer
+from aimo_solver.policies.adjusted import AdjustedPolicy
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
+from aimo_solver.policies.policy import Policy
 from aimo_solver.problem import AIMO3
 from aimo_solver.settings import RolloutSettings
+from aimo_solver.simulation.virtual_clock import run_virtual
 from aimo_solver.solution import Solution
 from aimo_solver.solver import GRACE_SECONDS
 from aimo_solver.trajectory import StopReason, Trajectory
@@ -23,8 +26,9 @@ from aimo_solver.voting import Vote
 SETTINGS = RolloutSettings(max_tokens=400, flush_seconds=2.0)
 
 
-def policy(**settings: object) -> NemoSkillsPolicy:
-    return replace(NemoSkillsPolicy(rollouts=8, concurrent=8, base_seconds=60.0), **settings)  # type: ignore[arg-type]
+def policy(*, early_stop: bool = True, **settings: object) -> Policy:
+    chosen = replace(NemoSkillsPolicy(rollouts=8, concurrent=8, base_seconds=60.0), **settings)  # type: ignore[arg-type]
+    return AdjustedPolicy(chosen, early_stop=early_stop)
 
 
 def by_arrival(*turns: Reply) -> Stage:
@@ -37,7 +41,7 @@ def by_arrival(*turns: Reply) -> Stage:
     return Stage(reply, SETTINGS)
 
 
-def solve(turns: list[Reply], **settings: object) -> Solution:
+def solve(turns: list[Reply], **settings: Any) -> Solution:
     async def story() -> Solution:
         stage = by_arrival(*turns)
         stage.policy = policy(rollouts=len(turns), concurrent=len(turns)) if not settings else policy(**settings)

@@ -12,12 +12,12 @@ import pytest
 from engine_contract import Said, complete
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from virtual_clock import run_virtual
 
 from aimo_solver.engine import Completion, FinishReason, Sampling
 from aimo_solver.engines.scripted_engine import ByteTokenizer, Reply, ScriptedEngine, replies_by_prompt
 from aimo_solver.engines.supervised_engine import SupervisedEngine
 from aimo_solver.errors import EngineError, EngineLoadError
+from aimo_solver.simulation.virtual_clock import run_virtual
 
 TOKENIZER = ByteTokenizer(("output", " the"))
 TEXT = "Über the five 🙂 output of `x = 3` is the éé answer."

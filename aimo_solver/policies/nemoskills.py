@@ -8,16 +8,20 @@ less is left than a base for every problem to come, each gets an equal share.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from aimo_solver.errors import InputError
 from aimo_solver.ledger import Ledger
-from aimo_solver.policies.policy import Action, Decision, Grant, Progress
+from aimo_solver.policies.policy import Action, Decision, Grant, Progress, scaled_seconds
 from aimo_solver.policies.stopping import StoppingRule, agreement, cannot_be_caught, enough_finished, first_reason
 
 
 @dataclass(frozen=True, slots=True)
 class NemoSkillsPolicy:
     """Pure, as every policy."""
+
+    contest_share_seconds: ClassVar[float] = 18_000 / 50
+    """Of one problem in the contest these seconds were chosen for."""
 
     rollouts: int = 16
     concurrent: int = 16
@@ -29,8 +33,6 @@ class NemoSkillsPolicy:
     agree_first: int = 5
     finished_share: float = 5 / 6
     """Stop when this share of the rollouts has finished; 1: never."""
-    early_stop: bool = True
-    """False: every rollout runs to its own end, and the same seeds give the same trajectories."""
 
     def __post_init__(self) -> None:
         for name in ("rollouts", "concurrent", "base_seconds"):
@@ -55,8 +57,11 @@ class NemoSkillsPolicy:
         return Grant(min(base + drawn, left), self.rollouts, min(self.concurrent, self.rollouts))
 
     def review(self, progress: Progress, ledger: Ledger) -> Decision:
-        reason = first_reason(self._rules, progress) if self.early_stop else None
+        reason = first_reason(self._rules, progress)
         return Decision(Action.STOP, reason) if reason is not None else Decision(Action.GO_ON)
+
+    def scaled(self, factor: float) -> NemoSkillsPolicy:
+        return scaled_seconds(self, factor)
 
     @property
     def _rules(self) -> tuple[StoppingRule, ...]:

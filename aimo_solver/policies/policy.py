@@ -6,9 +6,9 @@ The simulator and the kernel run the same object, so a policy keeps no state and
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from aimo_solver.ledger import Ledger
 
@@ -74,3 +74,27 @@ class Policy(Protocol):
     def grant(self, ledger: Ledger, now: float) -> Grant: ...
 
     def review(self, progress: Progress, ledger: Ledger) -> Decision: ...
+
+
+@runtime_checkable
+class ScalablePolicy(Policy, Protocol):
+    """A policy with absolute seconds, made for a contest of another length."""
+
+    @property
+    def contest_share_seconds(self) -> float:
+        """Of one problem in the contest its seconds were chosen for."""
+        ...
+
+    def scaled(self, factor: float) -> Policy:
+        """The same policy with its seconds multiplied."""
+        ...
+
+
+T = TypeVar("T")
+
+
+def scaled_seconds(policy: T, factor: float) -> T:
+    """The policy with every setting that is in seconds multiplied."""
+    settings: Any = policy
+    names = [field.name for field in fields(settings) if "seconds" in field.name]
+    return replace(settings, **{name: getattr(policy, name) * factor for name in names})

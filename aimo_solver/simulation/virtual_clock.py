@@ -20,7 +20,7 @@ START_SECONDS = 1_000_000.0
 LIMIT_SECONDS = 1_000_000.0
 
 
-class VirtualDeadlock(AssertionError):
+class VirtualDeadlock(RuntimeError):
     """Everything waits, and nothing will ever happen."""
 
 

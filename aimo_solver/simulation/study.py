@@ -1,0 +1,187 @@
+"""Studies: policies by budgets over hundreds of paired contests, on all cores.
+
+`solved_se` is the contests' standard error: how well the mean is known for this pool. `vs_first`
+compares with the first policy named, contest by contest; its error is bootstrapped over the pool's
+problems, because another pool of the same kind would hold others.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from aimo_solver.errors import InputError
+from aimo_solver.policies import make_policy
+from aimo_solver.policies.policy import Policy, ScalablePolicy
+from aimo_solver.pool import Pool
+from aimo_solver.simulation.bounds import hindsight, informed, majority_all
+from aimo_solver.simulation.contest import ContestResult, ProblemOrder, draw_contest, run_contest
+from aimo_solver.workload import SpeedTable, Workload
+
+CONTESTS_A_TASK = 10
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPlan:
+    """What is to be simulated."""
+
+    pool: Pool
+    speeds: SpeedTable
+    policies: tuple[str, ...]
+    budgets_seconds: tuple[float, ...]
+    """Whole contests' limits."""
+    contests: int = 300
+    problems: int = 50
+    order: ProblemOrder = ProblemOrder.RANDOM
+    seed: int = 0
+    scaled: bool = True
+    """Peers' seconds are scaled from their own contest to the budget."""
+
+    def __post_init__(self) -> None:
+        for name in ("contests", "problems"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)!r}")
+        for budget in self.budgets_seconds:
+            if not 0 < budget < float("inf"):
+                raise InputError(f"budget-seconds must be positive, got {budget!r}")
+        for policy in self.policies:
+            self.policy(policy, 1.0)
+
+    def policy(self, name: str, budget_seconds: float) -> Policy:
+        """As this study plays it."""
+        policy = make_policy(name, {}, Workload(self.pool.rollout_tokens, self.speeds))
+        if self.scaled and isinstance(policy, ScalablePolicy):
+            return policy.scaled(budget_seconds / self.problems / policy.contest_share_seconds)
+        return policy
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """To the first policy, in problems solved."""
+
+    difference: float
+    se: float
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFigures:
+    """What one policy made of one budget."""
+
+    pool: str
+    policy: str
+    budget_seconds: float
+    hardware: str
+    solved_mean: float
+    solved_se: float
+    worst_5_percent: float
+    """The 5th percentile of problems solved."""
+    seconds_mean: float
+    unasked_mean: float
+    share_of_bound: float
+    bound: float
+    hindsight: float
+    majority_all: float
+    vs_first: Difference
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def run_study(plan: StudyPlan, advanced: Callable[[int], None] = lambda contests: None) -> Iterator[PolicyFigures]:
+    """The figures, budget by budget and policy by policy. `advanced` is told of contests played."""
+    tasks = [
+        (budget, policy, range(start, min(start + CONTESTS_A_TASK, plan.contests)))
+        for budget in plan.budgets_seconds
+        for policy in plan.policies
+        for start in range(0, plan.contests, CONTESTS_A_TASK)
+    ]
+    played: dict[tuple[float, str], dict[int, ContestResult]] = {}
+    with ProcessPoolExecutor(os.cpu_count(), initializer=_begin, initargs=(plan,)) as workers:
+        futures = {workers.submit(_play, *task): task for task in tasks}
+        limits = {budget: workers.submit(_limits, budget) for budget in plan.budgets_seconds}
+        for future in as_completed(futures):
+            budget, policy, indices = futures[future]
+            played.setdefault((budget, policy), {}).update(zip(indices, future.result(), strict=True))
+            advanced(len(indices))
+        for budget in plan.budgets_seconds:
+            first = _in_order(played[budget, plan.policies[0]])
+            for policy in plan.policies:
+                results = _in_order(played[budget, policy])
+                yield _figures(plan, policy, budget, results, first, limits[budget].result())
+
+
+_plan: StudyPlan
+"""A worker's own copy, so that a pool travels once."""
+
+
+def _begin(plan: StudyPlan) -> None:
+    global _plan  # noqa: PLW0603
+    _plan = plan
+
+
+def _play(budget: float, policy: str, indices: Iterable[int]) -> list[ContestResult]:
+    chosen = _plan.policy(policy, budget)
+    contests = (draw_contest(_plan.pool, _plan.problems, _plan.order, _plan.seed, index) for index in indices)
+    return [run_contest(contest, chosen, _plan.speeds, budget) for contest in contests]
+
+
+def _limits(budget: float) -> tuple[float, float, float]:
+    """The informed bound, hindsight, and the majority of all."""
+    plan = _plan
+    contests = [draw_contest(plan.pool, plan.problems, plan.order, plan.seed, index) for index in range(plan.contests)]
+    return (
+        informed(plan.pool, plan.speeds, plan.problems, budget),
+        hindsight(contests, plan.speeds, budget),
+        majority_all(contests),
+    )
+
+
+def _in_order(results: dict[int, ContestResult]) -> list[ContestResult]:
+    return [results[index] for index in sorted(results)]
+
+
+def _figures(
+    plan: StudyPlan,
+    policy: str,
+    budget: float,
+    results: Sequence[ContestResult],
+    first: Sequence[ContestResult],
+    limits: tuple[float, float, float],
+) -> PolicyFigures:
+    solved = np.array([result.solved for result in results])
+    bound, known, majority = limits
+    return PolicyFigures(
+        pool=plan.pool.name,
+        policy=policy,
+        budget_seconds=budget,
+        hardware=plan.speeds.name,
+        solved_mean=float(solved.mean()),
+        solved_se=float(solved.std(ddof=1) / len(solved) ** 0.5) if len(solved) > 1 else 0.0,
+        worst_5_percent=float(np.quantile(solved, 0.05)),
+        seconds_mean=float(np.mean([result.seconds for result in results])),
+        unasked_mean=float(np.mean([result.unasked for result in results])),
+        share_of_bound=float(solved.mean() / bound) if bound else 0.0,
+        bound=bound,
+        hindsight=known,
+        majority_all=majority,
+        vs_first=_difference(results, first, plan.problems),
+    )
+
+
+def _difference(results: Sequence[ContestResult], first: Sequence[ContestResult], problems: int) -> Difference:
+    """Mean difference a contest, and its standard error were the pool's problems drawn anew."""
+    by_problem: dict[str, list[int]] = {}
+    for ours, theirs in zip(results, first, strict=True):
+        for mine, other in zip(ours.asked, theirs.asked, strict=True):
+            by_problem.setdefault(mine.id, []).append(mine.solved - other.solved)
+    sums = np.array([sum(differences) for differences in by_problem.values()], dtype=float)
+    counts = np.array([len(differences) for differences in by_problem.values()], dtype=float)
+    picks = np.random.default_rng(0).integers(len(sums), size=(RESAMPLES, len(sums)))
+    resampled = sums[picks].sum(axis=1) / counts[picks].sum(axis=1)
+    return Difference(float(problems * sums.sum() / counts.sum()), float(problems * resampled.std(ddof=1)))

@@ -1,0 +1,138 @@
+"""`aimo simulate` and `aimo pool`: contests from logged samples, and samples from runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from aimo_solver.entry import run_or_exit
+from aimo_solver.errors import InputError
+from aimo_solver.policies import POLICIES
+from aimo_solver.pool import load_pool, pool_row
+from aimo_solver.problem import answer_rule
+from aimo_solver.run_folder import read_samples
+from aimo_solver.simulation.contest import ProblemOrder
+from aimo_solver.simulation.study import PolicyFigures, StudyPlan, run_study
+from aimo_solver.workload import Workload, load_speed_table
+
+ROLLOUTS_IN_TIME = (3, 6, 12)
+"""Default budgets: the time in which so many rollouts side by side finish, on average, for each problem."""
+
+
+def simulate(
+    pools: Annotated[list[Path], typer.Option("--pool", help="A .jsonl file of logged samples; repeatable.")],
+    policies: Annotated[list[str], typer.Option("--policy", help="By name; repeatable. All, if not given.")] = [],  # noqa: B006
+    budgets: Annotated[
+        list[float], typer.Option("--budget-seconds", help="A whole contest's time; repeatable. Three, if not given.")
+    ] = [],  # noqa: B006
+    contests: Annotated[int, typer.Option(min=1, help="Contests a policy and budget.")] = 300,
+    problems: Annotated[int, typer.Option(min=1, help="Problems a contest.")] = 50,
+    hardware: Annotated[str, typer.Option(help="A speed table's name or TOML file.")] = "h100",
+    order: Annotated[ProblemOrder, typer.Option(help="Problems drawn at random, or as the file has them.")] = (
+        ProblemOrder.RANDOM
+    ),
+    seed: Annotated[int, typer.Option(help="Of the contests.")] = 0,
+    edition: Annotated[str, typer.Option(help="Answer rule: any-integer, aimo1, aimo2, aimo3.")] = "aimo3",
+    unscaled: Annotated[bool, typer.Option("--unscaled", help="Leave peers' seconds as they are.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, progress to stderr.")] = False,
+) -> None:
+    """Plays whole contests from logged samples, through the solver, policies and votes of a real run.
+
+    Example: aimo simulate --pool pool.jsonl --policy nemoskills --policy adaptive --budget-seconds 17400
+    """
+    console = Console(stderr=as_json)
+
+    def run() -> None:
+        speeds, rule = load_speed_table(hardware), answer_rule(edition)
+        for streams, speed, source in zip(speeds.streams, speeds.tokens_per_second, speeds.sources, strict=True):
+            console.print(f"{speeds.name}: {streams} streams, {speed:g} tokens/s each ({source})", style="dim")
+        plans = []
+        for path in pools:
+            pool = load_pool(path, rule)
+            for note in pool.notes:
+                console.print(f"{pool.name}: {note}", style="dim")
+            workload = Workload(pool.rollout_tokens, speeds)
+            chosen = budgets or [round(problems * workload.seconds(streams), 1) for streams in ROLLOUTS_IN_TIME]
+            plans.append(
+                StudyPlan(
+                    pool,
+                    speeds,
+                    tuple(policies) or tuple(POLICIES),
+                    tuple(chosen),
+                    contests,
+                    problems,
+                    order,
+                    seed,
+                    scaled=not unscaled,
+                )
+            )
+        figures = [one for plan in plans for one in _play(plan, console)]
+        if as_json:
+            typer.echo(json.dumps({"policies": [one.to_json() for one in figures]}, indent=2))
+
+    run_or_exit(run)
+
+
+def _play(plan: StudyPlan, console: Console) -> list[PolicyFigures]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        total = len(plan.policies) * len(plan.budgets_seconds) * plan.contests
+        task = progress.add_task(f"{plan.pool.name}: contests", total=total)
+        figures = list(run_study(plan, lambda contests: progress.advance(task, contests)))
+    console.print(_table(plan, figures))
+    return figures
+
+
+def _table(plan: StudyPlan, figures: Sequence[PolicyFigures]) -> Table:
+    title = f"{plan.pool.name}: {plan.contests} contests of {plan.problems} problems"
+    table = Table(title=title, title_justify="left")
+    names = ("budget s", "policy", "solved", "worst 5 %", "seconds", "unasked", "of bound", f"- {plan.policies[0]}")
+    for name in names:
+        table.add_column(name, justify="left" if name == "policy" else "right", no_wrap=True)
+    for budget in plan.budgets_seconds:
+        rows = [one for one in figures if one.budget_seconds == budget]
+        for one in rows:
+            table.add_row(
+                f"{budget:,.0f}",
+                one.policy,
+                f"{one.solved_mean:.2f} ± {one.solved_se:.2f}",
+                f"{one.worst_5_percent:.0f}",
+                f"{one.seconds_mean:,.0f}",
+                f"{one.unasked_mean:.1f}",
+                f"{one.share_of_bound:.3f}",
+                f"{one.vs_first.difference:+.2f} ± {one.vs_first.se:.2f}",
+            )
+        table.add_row("", "informed bound", f"{rows[0].bound:.2f}", style="dim")
+        table.add_row("", "hindsight", f"{rows[0].hindsight:.2f}", style="dim")
+        table.add_row("", "majority of all", f"{rows[0].majority_all:.2f}", style="dim")
+        table.add_section()
+    return table
+
+
+def pool(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, as `aimo replay` leaves them.")],
+    out: Annotated[Path, typer.Option(help="The pool to write.")] = Path("pool.jsonl"),
+) -> None:
+    """Turns runs into a pool: replay once, simulate for ever.
+
+    Example: aimo pool runs/20261120-230000-demo --out demo-pool.jsonl
+    """
+
+    def run() -> None:
+        samples = read_samples(runs)
+        if not samples:
+            raise InputError("the runs hold no rollout that ended by itself on a problem whose gold answer is known")
+        lines = [json.dumps(pool_row(one.id, one.gold, one.samples)) for one in samples]
+        partial = out.with_name(f".{out.name}.partial")
+        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        partial.replace(out)
+        typer.echo(f"{out}: {len(samples)} problems, {sum(len(one.samples) for one in samples)} samples")
+
+    run_or_exit(run)
