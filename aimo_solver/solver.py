@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from aimo_solver.ledger import Ledger
 from aimo_solver.observer import Observer
-from aimo_solver.policies.policy import Action, Decision, Grant, Policy, Progress
+from aimo_solver.policies.policy import Action, Grant, Policy, Progress
 from aimo_solver.problem import AnswerRule, Problem
 from aimo_solver.rollout_source import LiveRollout, RolloutSource, RolloutTask
 from aimo_solver.seeds import rollout_seed
@@ -86,43 +86,24 @@ class Solver:
     async def _run(self, group: _Group, grant: Grant, ledger: Ledger) -> str:
         """Runs rollouts until all have ended or the policy stops; says why."""
         loop = asyncio.get_running_loop()
+        last_moment = group.deadline + GRACE_SECONDS
         while True:
             while group.waiting and len(group.running) < grant.concurrent:
-                self._start(group)
+                group.start(self._rollouts.open(group.waiting.pop(0)))
             if not group.running:
                 return "all rollouts have ended"
-            decision = self._review(group, loop.time(), ledger)
+            decision = self._policy.review(group.progress(loop.time()), ledger)
             if decision.action is Action.STOP:
                 return decision.reason
-            if loop.time() >= group.deadline + GRACE_SECONDS:
+            now = loop.time()
+            if now >= last_moment:
                 return "the time granted is over"
-            wake_at = min(decision.review_at or group.deadline + GRACE_SECONDS, group.deadline + GRACE_SECONDS)
-            wake_at = max(wake_at, loop.time() + LEAST_REVIEW_SECONDS)
-            finished, _ = await asyncio.wait(
-                group.running, timeout=max(0.0, wake_at - loop.time()), return_when=asyncio.FIRST_COMPLETED
-            )
-            for task in sorted(finished, key=lambda task: group.running[task].task.index):
-                self._collect(group, task)
+            wake_at = min(decision.review_at or last_moment, last_moment)
+            await group.any_end(max(wake_at, now + LEAST_REVIEW_SECONDS))
+            for trajectory in group.collect():
+                self._count(group, trajectory)
 
-    def _start(self, group: _Group) -> None:
-        rollout = self._rollouts.open(group.waiting.pop(0))
-        group.running[asyncio.create_task(rollout.run())] = rollout
-
-    def _review(self, group: _Group, now: float, ledger: Ledger) -> Decision:
-        progress = Progress(
-            now=now,
-            started_at=group.started_at,
-            deadline=group.deadline,
-            answers=tuple(trajectory.answer for trajectory in group.trajectories),
-            running=len(group.running),
-            waiting=len(group.waiting),
-            tokens=sum(t.tokens for t in group.trajectories) + sum(r.tokens for r in group.running.values()),
-        )
-        return self._policy.review(progress, ledger)
-
-    def _collect(self, group: _Group, task: asyncio.Task[Trajectory]) -> None:
-        del group.running[task]
-        trajectory = task.result()
+    def _count(self, group: _Group, trajectory: Trajectory) -> None:
         group.trajectories.append(trajectory)
         vote = self._vote(group)
         if vote.answer is not None:
@@ -155,3 +136,49 @@ class _Group:
     running: dict[asyncio.Task[Trajectory], LiveRollout] = field(default_factory=dict)
     trajectories: list[Trajectory] = field(default_factory=list)
     """Ended, in the order they finished."""
+    _ended: list[asyncio.Task[Trajectory]] = field(default_factory=list)
+    """Not collected yet."""
+    _woken: asyncio.Future[None] | None = None
+
+    def start(self, rollout: LiveRollout) -> None:
+        task = asyncio.create_task(rollout.run())
+        self.running[task] = rollout
+        task.add_done_callback(self._note_end)
+
+    def progress(self, now: float) -> Progress:
+        return Progress(
+            now=now,
+            started_at=self.started_at,
+            deadline=self.deadline,
+            answers=tuple([trajectory.answer for trajectory in self.trajectories]),
+            running=len(self.running),
+            waiting=len(self.waiting),
+        )
+
+    async def any_end(self, wake_at: float) -> None:
+        """Waits for a rollout to end, or until then. One timer, whatever the number of rollouts."""
+        if self._ended:
+            return
+        loop = asyncio.get_running_loop()
+        self._woken = loop.create_future()
+        timer = loop.call_at(wake_at, self._wake)
+        try:
+            await self._woken
+        finally:
+            timer.cancel()
+
+    def collect(self) -> list[Trajectory]:
+        """What has ended since the last call; of those that ended together the lowest index first."""
+        ended, self._ended = self._ended, []
+        ended.sort(key=lambda task: self.running[task].task.index)
+        for task in ended:
+            del self.running[task]
+        return [task.result() for task in ended]
+
+    def _note_end(self, task: asyncio.Task[Trajectory]) -> None:
+        self._ended.append(task)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(None)

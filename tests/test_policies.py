@@ -28,7 +28,7 @@ def ample(*spent: float) -> Ledger:
 
 
 def progress(*answers: int | None, running: int = 0, waiting: int = 0) -> Progress:
-    return Progress(10.0, 0.0, 350.0, answers, running, waiting, tokens=100)
+    return Progress(10.0, 0.0, 350.0, answers, running, waiting)
 
 
 def review(*answers: int | None, rollouts: int = 16, policy: Policy = POLICY) -> Decision:

@@ -32,7 +32,7 @@ RULES: dict[str, StoppingRule] = {
 
 
 def progress(*answers: int | None, running: int = 100) -> Progress:
-    return Progress(10.0, 0.0, 350.0, answers, running, 0, tokens=100)
+    return Progress(10.0, 0.0, 350.0, answers, running, 0)
 
 
 def stops_after(rule: StoppingRule, answers: list[int]) -> int | None:

@@ -37,8 +37,6 @@ class Progress:
     running: int
     waiting: int
     """Granted rollouts not begun yet."""
-    tokens: int
-    """Generated so far by all rollouts."""
 
     @property
     def votes(self) -> Counter[int]:
