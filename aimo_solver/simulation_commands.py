@@ -1,7 +1,8 @@
-"""`aimo simulate` and `aimo pool`: contests from logged samples, and samples from runs."""
+"""`aimo simulate`, `pool` and `profile-engine`: contests from logged samples, and where those and speeds are from."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,16 +13,22 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from aimo_solver.entry import run_or_exit
+from aimo_solver.bundled import DEMO_MODEL
+from aimo_solver.dialects import find_dialect
+from aimo_solver.entry import DEFAULT_LIMIT_SECONDS, RunOptions, open_workshop, run_options, run_or_exit
 from aimo_solver.errors import InputError
+from aimo_solver.observer import Observer
 from aimo_solver.policies import POLICIES
 from aimo_solver.pool import load_pool, pool_row
 from aimo_solver.problem import answer_rule
 from aimo_solver.run_folder import read_samples
+from aimo_solver.simulation import engine_profile
 from aimo_solver.simulation.contest import ProblemOrder
+from aimo_solver.simulation.engine_profile import speed_table_toml
 from aimo_solver.simulation.study import PolicyFigures, StudyPlan, run_study
-from aimo_solver.workload import Workload, load_speed_table
+from aimo_solver.workload import SpeedTable, Workload, load_speed_table
 
+PROFILE_PROBLEM = "How many integers from $1$ to $90$ are relatively prime to $12$?"
 ROLLOUTS_IN_TIME = (3, 6, 12)
 """Default budgets: the time in which so many rollouts side by side finish, on average, for each problem."""
 
@@ -136,3 +143,50 @@ def pool(
         typer.echo(f"{out}: {len(samples)} problems, {sum(len(one.samples) for one in samples)} samples")
 
     run_or_exit(run)
+
+
+def profile_engine(
+    out: Annotated[Path, typer.Option(help="The speed table to write.")] = Path("speeds.toml"),
+    streams: Annotated[list[int], typer.Option(min=1, help="Streams at once; repeatable.")] = [1, 2, 4, 8, 16],  # noqa: B006
+    seconds: Annotated[float, typer.Option(help="For each number of streams.")] = 10.0,
+    model: Annotated[Path, typer.Option(help="Folder of a checkpoint.")] = DEMO_MODEL,
+    preset: Annotated[str, typer.Option(help="A preset's name or TOML file.")] = "demo",
+    hardware: Annotated[str, typer.Option(help="Hardware settings' name or TOML file.")] = "cpu",
+) -> None:
+    """Measures tokens/s of one stream against the streams at once: what `aimo simulate --hardware` reads.
+
+    Example: aimo profile-engine --model /models/mine --hardware cuda --streams 1 --streams 12 --out mine.toml
+    """
+    console = Console()
+
+    def run() -> None:
+        options = run_options(
+            model=model,
+            preset=preset,
+            hardware=hardware,
+            edition="any-integer",
+            seed=0,
+            limit_seconds=DEFAULT_LIMIT_SECONDS,
+        )
+        table = asyncio.run(_profile(options, sorted(set(streams)), seconds, out.stem, console))
+        out.write_text(f"# {model} with hardware {hardware}. Tokens/s of one stream.\n" + speed_table_toml(table))
+        console.print(f"{out}: {len(table.streams)} rows")
+
+    run_or_exit(run)
+
+
+async def _profile(
+    options: RunOptions, streams: Sequence[int], seconds: float, name: str, console: Console
+) -> SpeedTable:
+    ends_at = asyncio.get_running_loop().time() + options.limits.total_seconds
+
+    def log(line: str) -> None:
+        console.print(line, style="dim", soft_wrap=True)
+
+    def measured(count: int, speed: float) -> None:
+        console.print(f"{count:>4} streams  {speed:,.1f} tokens/s each  {speed * count:,.0f} in all")
+
+    async with open_workshop(options, Observer(), log, ends_at) as workshop:
+        prompt = find_dialect(options.preset.dialect).encode_prompt(PROFILE_PROBLEM, workshop.engine.tokenizer)
+        source = f"measured by aimo profile-engine, {seconds:g} s a row"
+        return await engine_profile.profile_engine(workshop.engine, prompt, streams, seconds, name, source, measured)
