@@ -40,7 +40,7 @@ check: venv $(VENV)/.tools  ## lint, format, types, levels
 	$(VENV)/bin/pyright
 	$(VENV)/bin/lint-imports --no-logo --no-cache
 
-bench: venv $(VENV)/.peers  ## the sandbox beside its peers, the solver's tokens/s beside the bare engine's
+bench: venv $(VENV)/.peers  ## simulated contests, the sandbox beside its peers, the solver's tokens/s beside the bare engine's
 	$(PY) -m bench
 
 soak: venv  ## 20,000 cells in the sandbox, one in ten hostile

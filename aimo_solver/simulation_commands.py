@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -93,33 +94,32 @@ def _play(plan: StudyPlan, console: Console) -> list[PolicyFigures]:
         total = len(plan.policies) * len(plan.budgets_seconds) * plan.contests
         task = progress.add_task(f"{plan.pool.name}: contests", total=total)
         figures = list(run_study(plan, lambda contests: progress.advance(task, contests)))
-    console.print(_table(plan, figures))
+    for budget in plan.budgets_seconds:
+        console.print(_table(plan, [one for one in figures if one.budget_seconds == budget]))
     return figures
 
 
 def _table(plan: StudyPlan, figures: Sequence[PolicyFigures]) -> Table:
-    title = f"{plan.pool.name}: {plan.contests} contests of {plan.problems} problems"
-    table = Table(title=title, title_justify="left")
-    names = ("budget s", "policy", "solved", "worst 5 %", "seconds", "unasked", "of bound", f"- {plan.policies[0]}")
-    for name in names:
+    """One budget. Narrow enough for 80 columns."""
+    first = figures[0]
+    title = f"{plan.pool.name}: {plan.contests} contests of {plan.problems} problems in {first.budget_seconds:,.0f} s"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for name in ("policy", "solved", "worst 5%", "seconds", "unasked", "of bound", f"to {plan.policies[0]}"):
         table.add_column(name, justify="left" if name == "policy" else "right", no_wrap=True)
-    for budget in plan.budgets_seconds:
-        rows = [one for one in figures if one.budget_seconds == budget]
-        for one in rows:
-            table.add_row(
-                f"{budget:,.0f}",
-                one.policy,
-                f"{one.solved_mean:.2f} ± {one.solved_se:.2f}",
-                f"{one.worst_5_percent:.0f}",
-                f"{one.seconds_mean:,.0f}",
-                f"{one.unasked_mean:.1f}",
-                f"{one.share_of_bound:.3f}",
-                f"{one.vs_first.difference:+.2f} ± {one.vs_first.se:.2f}",
-            )
-        table.add_row("", "informed bound", f"{rows[0].bound:.2f}", style="dim")
-        table.add_row("", "hindsight", f"{rows[0].hindsight:.2f}", style="dim")
-        table.add_row("", "majority of all", f"{rows[0].majority_all:.2f}", style="dim")
-        table.add_section()
+    for one in figures:
+        table.add_row(
+            one.policy,
+            f"{one.solved_mean:.2f} ± {one.solved_se:.2f}",
+            f"{one.worst_5_percent:.0f}",
+            f"{one.seconds_mean:,.0f}",
+            f"{one.unasked_mean:.1f}",
+            f"{one.share_of_bound:.3f}",
+            f"{one.vs_first.difference:+.2f} ± {one.vs_first.se:.2f}",
+        )
+    table.add_section()
+    limits = {"informed bound": first.bound, "hindsight": first.hindsight, "majority of all": first.majority_all}
+    for name, value in limits.items():
+        table.add_row(name, f"{value:.2f}", style="dim")
     return table
 
 
@@ -135,7 +135,7 @@ def pool(
     def run() -> None:
         samples = read_samples(runs)
         if not samples:
-            raise InputError("the runs hold no rollout that ended by itself on a problem whose gold answer is known")
+            raise InputError("the runs hold no finished rollout of a problem whose gold answer is known")
         lines = [json.dumps(pool_row(one.id, one.gold, one.samples)) for one in samples]
         partial = out.with_name(f".{out.name}.partial")
         partial.write_text("\n".join(lines) + "\n", encoding="utf-8")

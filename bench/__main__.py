@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from bench import engine_rate, sandbox_rate, sandbox_soak
+from bench import engine_rate, sandbox_rate, sandbox_soak, simulation_rate
 
 app = typer.Typer(help="Prints what it measured today.", add_completion=False, pretty_exceptions_enable=False)
 app.command("engine")(engine_rate.main)
 app.command("sandbox")(sandbox_rate.main)
+app.command("simulation")(simulation_rate.main)
 app.command("soak")(sandbox_soak.main)
 
 
 @app.callback(invoke_without_command=True)
 def every(context: typer.Context) -> None:
-    """Sandbox and engine, where none is named."""
+    """Simulation, sandbox and engine, where none is named."""
     if context.invoked_subcommand is None:
+        simulation_rate.main()
         sandbox_rate.main()
         engine_rate.main()
 

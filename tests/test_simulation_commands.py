@@ -1,0 +1,91 @@
+"""`aimo simulate` and `aimo pool`, by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from examples import solution, trajectory
+from typer.testing import CliRunner
+
+from aimo_solver.cli import app
+from aimo_solver.run_folder import RunFolder
+
+SAMPLES = [{"answer": "1", "tokens": 1000}, {"answer": "2", "tokens": 2000}, {"answer": "1", "tokens": 3000}]
+ONE_POLICY = ["--policy", "fixed", "--contests", "2", "--problems", "3"]
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    ran = CliRunner().invoke(app, list(arguments))
+    return ran.exit_code, ran.stdout, ran.stderr
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> str:
+    rows = [{"id": id, "gold": "1", "samples": SAMPLES} for id in ("a", "b")]
+    path = tmp_path / "small.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return str(path)
+
+
+def test_figures_come_as_json(pool: str) -> None:
+    code, out, _ = run("simulate", "--pool", pool, *ONE_POLICY, "--policy", "adaptive", "--json")
+    figures = json.loads(out)["policies"]
+    assert code == 0
+    assert [(one["policy"], one["pool"]) for one in figures] == [("fixed", "small"), ("adaptive", "small")] * 3
+    assert set(figures[0]) == {
+        *("pool", "policy", "budget_seconds", "hardware", "solved_mean", "solved_se", "worst_5_percent"),
+        *("seconds_mean", "unasked_mean", "share_of_bound", "bound", "hindsight", "majority_all", "vs_first"),
+    }
+
+
+def test_a_table_names_each_policy_and_the_speeds_sources(pool: str) -> None:
+    code, out, _ = run("simulate", "--pool", pool, *ONE_POLICY, "--budget-seconds", "100")
+    assert code == 0
+    assert "unmeasured" in out
+    assert "fixed" in out
+    assert "informed bound" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--budget-seconds", "0"], "budget-seconds must be positive, got 0.0"),
+        (["--policy", "greedy"], "policy must be one of fixed, "),
+        (["--hardware", "a100"], "speed table must be one of"),
+        (["--edition", "aimo9"], "answer rule must be one of"),
+    ],
+)
+def test_bad_input_is_one_sentence(pool: str, arguments: list[str], sentence: str) -> None:
+    code, _, err = run("simulate", "--pool", pool, *arguments)
+    assert code == 1
+    assert err.startswith("error: ")
+    assert sentence in err
+    assert "Traceback" not in err
+
+
+def test_a_file_that_is_no_pool_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "set.jsonl").write_text('{"id": "a", "problem": "?", "answer": 1}')
+    code, _, err = run("simulate", "--pool", str(tmp_path / "set.jsonl"))
+    assert code == 1
+    assert "line 1: samples must be a list of logged rollouts" in err
+
+
+def test_runs_become_a_pool_that_can_be_simulated(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "run", {}) as folder:
+        folder.add(solution([trajectory(42, rollout) for rollout in range(4)]))
+    out = tmp_path / "mine.jsonl"
+    assert run("pool", str(tmp_path / "run"), "--out", str(out))[0] == 0
+    code, printed, _ = run("simulate", "--pool", str(out), *ONE_POLICY, "--budget-seconds", "100", "--json")
+    assert code == 0
+    assert json.loads(printed)["policies"][0]["solved_mean"] == 3.0
+
+
+def test_a_run_without_golds_makes_no_pool(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "run", {}) as folder:
+        folder.add(solution([trajectory(42)], gold=None))
+    code, _, err = run("pool", str(tmp_path / "run"), "--out", str(tmp_path / "mine.jsonl"))
+    assert code == 1
+    assert "no finished rollout" in err
+    assert not (tmp_path / "mine.jsonl").exists()
