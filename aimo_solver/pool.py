@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from aimo_solver.errors import InputError
 from aimo_solver.json_lines import json_rows, read_text
@@ -88,7 +88,7 @@ class _Reader:
         tokens, chars = sample.get("tokens"), sample.get("chars")
         if tokens is None and _is_amount(chars):
             self.guessed_tokens += 1
-            tokens = chars // CHARS_PER_TOKEN
+            tokens = int(chars) // CHARS_PER_TOKEN
         if not _is_amount(tokens):
             raise InputError(f"{where}: tokens must be 0 or more, or null beside a number of chars, got {tokens!r}")
         value = _integer(sample["answer"])
@@ -135,5 +135,5 @@ def _integer(value: object) -> int | None:
         return None
 
 
-def _is_amount(value: object) -> bool:
+def _is_amount(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")

@@ -7,6 +7,7 @@ padding masks, and the kernels that are fast on short sequences. tests/test_demo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -44,7 +45,7 @@ def new_model(end_token_id: int, padding_id: int) -> Qwen2ForCausalLM:
     return model
 
 
-def _look_back(attention: torch.nn.Module, offsets: Sequence[int], head_size: int) -> None:
+def _look_back(attention: Any, offsets: Sequence[int], head_size: int) -> None:
     """Sets biases so that head h attends `offsets[h]` tokens back.
 
     Rotary positions turn a constant query and key into a score that depends on their distance

@@ -35,7 +35,8 @@ def make_policy(name: str, settings: Mapping[str, Any], workload: Workload | Non
     """
     if name not in POLICIES:
         raise InputError(f"policy must be one of {', '.join(POLICIES)}, got {name!r}")
-    defaults = {field.name: field.default for field in fields(POLICIES[name])}
+    kind: Any = POLICIES[name]
+    defaults = {field.name: field.default for field in fields(kind)}
     plans = defaults.pop("workload", None) is not None
     if plans:
         defaults |= WORKLOAD_DEFAULTS
@@ -44,9 +45,9 @@ def make_policy(name: str, settings: Mapping[str, Any], workload: Workload | Non
             raise InputError(f"policy {name} has no setting {key!r}; it has {', '.join(defaults)}")
         _check_type(key, value, defaults[key])
     if not plans:
-        return POLICIES[name](**settings)
+        return kind(**settings)
     own = {key: value for key, value in settings.items() if key not in WORKLOAD_DEFAULTS}
-    return POLICIES[name](workload=workload or _workload(settings), **own)
+    return kind(workload=workload or _workload(settings), **own)
 
 
 def _check_type(key: str, value: Any, default: Any) -> None:

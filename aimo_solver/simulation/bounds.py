@@ -124,7 +124,8 @@ def informed(pool: Pool, speeds: SpeedTable, problems: int, total_seconds: float
 def _values(groups: Sequence[Groups], prices: Floats, share: float) -> Floats:
     """What one problem is worth at each price: backward induction over the states seen."""
     step = HORIZON_SHARES * share / TIME_STEPS
-    seen = [_states(some, np.arange(TIME_STEPS + 1) * step) for some in groups]
+    moments = np.linspace(0.0, HORIZON_SHARES * share, TIME_STEPS + 1)
+    seen = [_states(some, moments) for some in groups]
     names, right = np.concatenate([states for states, _ in seen]), np.concatenate([rightness for _, rightness in seen])
     numbers, places = np.unique(names, return_inverse=True)
     places = places.reshape(names.shape)
