@@ -10,20 +10,6 @@ from typing import Any
 from aimo_solver.errors import InputError
 
 
-def read_text(path: Path, wanted: str) -> str:
-    """The file's text, UTF-8. `wanted` says what it should be. Raises InputError."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; give {wanted}") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: is a folder; give {wanted}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-
-
 def json_rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Each line's number and object, empty lines left out. Raises InputError."""
     for number, line in enumerate(text.split("\n"), start=1):

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from aimo_solver.errors import InputError
-from aimo_solver.json_lines import json_rows, read_text
+from aimo_solver.json_lines import json_rows
 from aimo_solver.problem import AnswerRule
+from aimo_solver.text_file import read_text
 
 CHARS_PER_TOKEN = 4
 """What stands in for a missing token count."""

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from aimo_solver.errors import InputError
-from aimo_solver.json_lines import json_rows, read_text
+from aimo_solver.json_lines import json_rows
 from aimo_solver.problem import AnswerRule, Problem
+from aimo_solver.text_file import read_text
 
 COLUMNS = "id, problem and perhaps answer, source, level"
 

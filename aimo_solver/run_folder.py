@@ -18,8 +18,9 @@ from typing import Any, Final, TextIO
 import tomli_w
 
 from aimo_solver.errors import InputError
-from aimo_solver.json_lines import json_rows, read_text
+from aimo_solver.json_lines import json_rows
 from aimo_solver.solution import Solution
+from aimo_solver.text_file import read_text, write_text
 from aimo_solver.trajectory import StopReason, Trajectory
 
 VERSION: Final = 1
@@ -78,9 +79,7 @@ class RunFolder:
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Writes summary.json, whole or not at all."""
-        partial = self.path / ".summary.json.partial"
-        partial.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-        partial.replace(self.path / "summary.json")
+        write_text(self.path / "summary.json", json.dumps(summary, indent=2) + "\n")
 
 
 def new_run_path(folder: Path, name: str) -> Path:
@@ -112,7 +111,9 @@ def read_samples(folders: Sequence[Path]) -> list[LoggedProblem]:
     for folder in folders:
         golds |= _golds(folder)
         path = folder / "trajectories.jsonl"
-        for line, row in json_rows(path, read_text(path, "a run folder, with its trajectories.jsonl")):
+        text = read_text(path, "a run folder, with its trajectories.jsonl")
+        whole = text[: text.rfind("\n") + 1]  # A kill may have cut the last line.
+        for line, row in json_rows(path, whole):
             try:
                 if row["problem_id"] in golds and row["stop_reason"] in SAMPLE_ENDS:
                     sample = {"answer": row["answer"], "tokens": row["tokens"], "time_s": row["seconds"]}
@@ -125,7 +126,10 @@ def read_samples(folders: Sequence[Path]) -> list[LoggedProblem]:
 def _golds(folder: Path) -> dict[str, int]:
     path = folder / "answers.csv"
     rows = csv.DictReader(read_text(path, "a run folder, with its answers.csv").splitlines())
-    return {row["id"]: int(row["gold"]) for row in rows if row.get("id") and row.get("gold")}
+    try:
+        return {row["id"]: int(row["gold"]) for row in rows if row.get("id") and row.get("gold")}
+    except ValueError as error:
+        raise InputError(f"{path}: gold must be an integer ({error}); is it a run folder of this program?") from None
 
 
 def trajectory_row(trajectory: Trajectory) -> dict[str, Any]:

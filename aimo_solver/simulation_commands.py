@@ -27,6 +27,7 @@ from aimo_solver.simulation import engine_profile
 from aimo_solver.simulation.contest import ProblemOrder
 from aimo_solver.simulation.engine_profile import speed_table_toml
 from aimo_solver.simulation.study import PolicyFigures, StudyPlan, run_study
+from aimo_solver.text_file import write_text
 from aimo_solver.workload import SpeedTable, Workload, load_speed_table
 
 PROFILE_PROBLEM = "How many integers from $1$ to $90$ are relatively prime to $12$?"
@@ -137,9 +138,7 @@ def pool(
         if not samples:
             raise InputError("the runs hold no finished rollout of a problem whose gold answer is known")
         lines = [json.dumps(pool_row(one.id, one.gold, one.samples)) for one in samples]
-        partial = out.with_name(f".{out.name}.partial")
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        partial.replace(out)
+        write_text(out, "\n".join(lines) + "\n")
         typer.echo(f"{out}: {len(samples)} problems, {sum(len(one.samples) for one in samples)} samples")
 
     run_or_exit(run)
@@ -160,6 +159,8 @@ def profile_engine(
     console = Console()
 
     def run() -> None:
+        if not seconds > 0:  # Before minutes of loading.
+            raise InputError(f"seconds must be positive, got {seconds!r}")
         options = run_options(
             model=model,
             preset=preset,
@@ -169,7 +170,7 @@ def profile_engine(
             limit_seconds=DEFAULT_LIMIT_SECONDS,
         )
         table = asyncio.run(_profile(options, sorted(set(streams)), seconds, out.stem, console))
-        out.write_text(f"# {model} with hardware {hardware}. Tokens/s of one stream.\n" + speed_table_toml(table))
+        write_text(out, f"# {model} with hardware {hardware}. Tokens/s of one stream.\n" + speed_table_toml(table))
         console.print(f"{out}: {len(table.streams)} rows")
 
     run_or_exit(run)

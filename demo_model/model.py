@@ -49,7 +49,7 @@ def _look_back(attention: Any, offsets: Sequence[int], head_size: int) -> None:
     """Sets biases so that head h attends `offsets[h]` tokens back.
 
     Rotary positions turn a constant query and key into a score that depends on their distance
-    alone. Copying a number needs such heads, and finding them takes a small model most of its training.
+    alone. Copying a number digit by digit needs such heads; they need not be found first.
     """
     frequencies = _frequencies(head_size)
     key = torch.where(frequencies > 0.02, LOOK_BACK_GAIN, 0.0)

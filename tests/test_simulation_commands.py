@@ -89,3 +89,35 @@ def test_a_run_without_golds_makes_no_pool(tmp_path: Path) -> None:
     assert code == 1
     assert "no finished rollout" in err
     assert not (tmp_path / "mine.jsonl").exists()
+
+
+def test_a_gold_that_is_no_integer_is_one_sentence(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "run", {}) as folder:
+        folder.add(solution([trajectory(42)]))
+    answers = tmp_path / "run" / "answers.csv"
+    answers.write_text(answers.read_text().replace("42", "x"))
+    code, _, err = run("pool", str(tmp_path / "run"))
+    assert code == 1
+    assert "answers.csv: gold must be an integer" in err
+
+
+def test_a_killed_runs_last_line_may_be_cut(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "run", {}) as folder:
+        folder.add(solution([trajectory(42), trajectory(42, 1)]))
+    log = tmp_path / "run" / "trajectories.jsonl"
+    log.write_text(log.read_text()[:-20])
+    assert "1 problems, 1 samples" in run("pool", str(tmp_path / "run"), "--out", str(tmp_path / "mine.jsonl"))[1]
+
+
+def test_a_pool_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "run", {}) as folder:
+        folder.add(solution([trajectory(42)]))
+    code, _, err = run("pool", str(tmp_path / "run"), "--out", str(tmp_path / "none" / "mine.jsonl"))
+    assert code == 1
+    assert "mine.jsonl: cannot be written" in err
+
+
+def test_a_profile_of_no_seconds_is_refused_before_the_engine_loads() -> None:
+    code, _, err = run("profile-engine", "--seconds", "0")
+    assert code == 1
+    assert "seconds must be positive, got 0.0" in err
