@@ -332,10 +332,9 @@ def test_10_MB_of_code_are_an_error(sandbox: ProcessSandbox) -> None:
 
 
 def test_a_scratch_folder_that_cannot_be_made_is_told(sandbox: ProcessSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
-    with pytest.raises(SandboxError, match="scratch folder"):
+    with monkeypatch.context() as broken, pytest.raises(SandboxError, match="scratch folder"):
+        broken.setattr(tempfile, "tempdir", "/nonexistent")
         run_cell_in(sandbox, "1")
-    monkeypatch.undo()
     assert run_cell_in(sandbox, "1").stdout == "1\n"
 
 
