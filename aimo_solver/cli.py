@@ -38,6 +38,7 @@ app = typer.Typer(
 app.add_typer(sandbox_app, name="sandbox")
 app.command("simulate")(simulation_commands.simulate)
 app.command("pool")(simulation_commands.pool)
+app.command("learn-table")(simulation_commands.learn_table)
 app.command("profile-engine")(simulation_commands.profile_engine)
 
 Model = Annotated[Path, typer.Option(help="Folder of a checkpoint.")]

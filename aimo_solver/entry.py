@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -267,7 +268,11 @@ def _described(options: RunOptions, problem_set: ProblemSet, runs: int) -> dict[
 
 
 def run_or_exit(run: Callable[[], None]) -> None:
-    """Runs; bad input and a broken engine end in one sentence and exit code 1, never in a traceback."""
+    """Runs; bad input and a broken engine end in one sentence and exit code 1, never in a traceback.
+
+    SIGTERM ends a run as Ctrl-C does: killed outright, it would leave the engine's processes behind.
+    """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         run()
     except AimoError as error:
@@ -276,6 +281,8 @@ def run_or_exit(run: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; what was finished is in the run folder\n")
         raise SystemExit(INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def main(started_at: float) -> None:

@@ -10,34 +10,23 @@ from __future__ import annotations
 import csv
 import json
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 import tomli_w
 
 from aimo_solver.errors import InputError
-from aimo_solver.json_lines import json_rows
 from aimo_solver.solution import Solution
-from aimo_solver.text_file import read_text, write_text
-from aimo_solver.trajectory import StopReason, Trajectory
+from aimo_solver.text_file import write_text
+from aimo_solver.trajectory import Trajectory
 
 VERSION: Final = 1
 """Of the lines in trajectories.jsonl."""
 ANSWER_FIELDS: Final[tuple[str, ...]] = tuple(
     "run id answer gold correct answered rollouts votes seconds tokens code_calls stop".split()
 )
-SAMPLE_ENDS: Final = frozenset(
-    {
-        StopReason.ANSWERED,
-        StopReason.NO_ANSWER,
-        StopReason.TOKEN_LIMIT,
-        StopReason.ROUND_LIMIT,
-        StopReason.FLUSHED,
-    }
-)
-"""How a rollout ends that is a sample of its model."""
 
 
 class RunFolder:
@@ -89,47 +78,6 @@ def new_run_path(folder: Path, name: str) -> Path:
     while path.exists():
         path, number = folder / f"{stem}-{number}", number + 1
     return path
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedProblem:
-    """What runs logged of one problem, as a pool holds it."""
-
-    id: str
-    gold: int
-    samples: tuple[dict[str, Any], ...]
-
-
-def read_samples(folders: Sequence[Path]) -> list[LoggedProblem]:
-    """The finished rollouts of every problem with a gold answer, in the order of the runs.
-
-    A rollout that was cancelled, or left without an answer by time, would have said something else
-    in the end: it is no sample. Raises InputError.
-    """
-    golds: dict[str, int] = {}
-    samples: dict[str, list[dict[str, Any]]] = {}
-    for folder in folders:
-        golds |= _golds(folder)
-        path = folder / "trajectories.jsonl"
-        text = read_text(path, "a run folder, with its trajectories.jsonl")
-        whole = text[: text.rfind("\n") + 1]  # A kill may have cut the last line.
-        for line, row in json_rows(path, whole):
-            try:
-                if row["problem_id"] in golds and row["stop_reason"] in SAMPLE_ENDS:
-                    sample = {"answer": row["answer"], "tokens": row["tokens"], "time_s": row["seconds"]}
-                    samples.setdefault(row["problem_id"], []).append(sample)
-            except KeyError as error:
-                raise InputError(f"{path}, line {line}: has no {error}; is it a run folder of this program?") from None
-    return [LoggedProblem(id, golds[id], tuple(logged)) for id, logged in samples.items()]
-
-
-def _golds(folder: Path) -> dict[str, int]:
-    path = folder / "answers.csv"
-    rows = csv.DictReader(read_text(path, "a run folder, with its answers.csv").splitlines())
-    try:
-        return {row["id"]: int(row["gold"]) for row in rows if row.get("id") and row.get("gold")}
-    except ValueError as error:
-        raise InputError(f"{path}: gold must be an integer ({error}); is it a run folder of this program?") from None
 
 
 def trajectory_row(trajectory: Trajectory) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class PolicySettings:
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
-    name: str = "nemoskills"
+    name: str = "adaptive"
     rollouts: PositiveInt | None = None
     """For every problem, all at once; None: the policy's own."""
     early_stop: bool = True

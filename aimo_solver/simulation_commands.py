@@ -1,4 +1,4 @@
-"""`aimo simulate`, `pool` and `profile-engine`: contests from logged samples, and where those and speeds are from."""
+"""`aimo simulate`: contests from logged samples; `pool`, `profile-engine`, `learn-table`: what it and policies need."""
 
 from __future__ import annotations
 
@@ -20,12 +20,17 @@ from aimo_solver.entry import DEFAULT_LIMIT_SECONDS, RunOptions, open_workshop, 
 from aimo_solver.errors import InputError
 from aimo_solver.observer import Observer
 from aimo_solver.policies import POLICIES
-from aimo_solver.pool import load_pool, pool_row
-from aimo_solver.problem import answer_rule
-from aimo_solver.run_folder import read_samples
+from aimo_solver.policies.stop_table import write_stop_table
+from aimo_solver.pool import Pool, load_pool, pool_row
+from aimo_solver.problem import AnswerRule, answer_rule
+from aimo_solver.reports.plot import check_plot_path, plot_study
+from aimo_solver.run_logs import read_samples, read_streams
+from aimo_solver.settings import load_preset
 from aimo_solver.simulation import engine_profile
 from aimo_solver.simulation.contest import ProblemOrder
 from aimo_solver.simulation.engine_profile import speed_table_toml
+from aimo_solver.simulation.learning import learn_stop_table
+from aimo_solver.simulation.run_speeds import speeds_of_runs
 from aimo_solver.simulation.study import PolicyFigures, StudyPlan, run_study
 from aimo_solver.text_file import write_text
 from aimo_solver.workload import SpeedTable, Workload, load_speed_table
@@ -37,7 +42,9 @@ ROLLOUTS_IN_TIME = (3, 6, 12)
 
 def simulate(
     pools: Annotated[list[Path], typer.Option("--pool", help="A .jsonl file of logged samples; repeatable.")],
-    policies: Annotated[list[str], typer.Option("--policy", help="By name; repeatable. All, if not given.")] = [],  # noqa: B006
+    policies: Annotated[
+        list[str], typer.Option("--policy", help="A name or preset file; repeatable. All, if not given.")
+    ] = [],  # noqa: B006
     budgets: Annotated[
         list[float], typer.Option("--budget-seconds", help="A whole contest's time; repeatable. Three, if not given.")
     ] = [],  # noqa: B006
@@ -50,6 +57,7 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Of the contests.")] = 0,
     edition: Annotated[str, typer.Option(help="Answer rule: any-integer, aimo1, aimo2, aimo3.")] = "aimo3",
     unscaled: Annotated[bool, typer.Option("--unscaled", help="Leave peers' seconds as they are.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw solved against seconds: .svg, .png or .pdf.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, progress to stderr.")] = False,
 ) -> None:
     """Plays whole contests from logged samples, through the solver, policies and votes of a real run.
@@ -59,34 +67,48 @@ def simulate(
     console = Console(stderr=as_json)
 
     def run() -> None:
+        if plot is not None:
+            check_plot_path(plot)
         speeds, rule = load_speed_table(hardware), answer_rule(edition)
         for streams, speed, source in zip(speeds.streams, speeds.tokens_per_second, speeds.sources, strict=True):
             console.print(f"{speeds.name}: {streams} streams, {speed:g} tokens/s each ({source})", style="dim")
-        plans = []
-        for path in pools:
-            pool = load_pool(path, rule)
-            for note in pool.notes:
-                console.print(f"{pool.name}: {note}", style="dim")
-            workload = Workload(pool.rollout_tokens, speeds)
-            chosen = budgets or [round(problems * workload.seconds(streams), 1) for streams in ROLLOUTS_IN_TIME]
-            plans.append(
-                StudyPlan(
-                    pool,
-                    speeds,
-                    tuple(policies) or tuple(POLICIES),
-                    tuple(chosen),
-                    contests,
-                    problems,
-                    order,
-                    seed,
-                    scaled=not unscaled,
-                )
+        own = {Path(name).stem: load_preset(name).policy for name in policies if name.endswith(".toml")}
+        names = tuple(Path(name).stem if name.endswith(".toml") else name for name in policies) or tuple(POLICIES)
+        plans = [
+            StudyPlan(
+                pool,
+                speeds,
+                names,
+                tuple(budgets) or _usual_budgets(pool, speeds, problems),
+                contests,
+                problems,
+                order,
+                seed,
+                scaled=not unscaled,
+                own=own,
             )
+            for pool in (_load_pool(path, rule, console) for path in pools)
+        ]
         figures = [one for plan in plans for one in _play(plan, console)]
+        if plot is not None:
+            plot_study(figures, problems, plot)
+            console.print(f"{plot}: {len(figures)} figures drawn")
         if as_json:
             typer.echo(json.dumps({"policies": [one.to_json() for one in figures]}, indent=2))
 
     run_or_exit(run)
+
+
+def _load_pool(path: Path, rule: AnswerRule, console: Console) -> Pool:
+    loaded = load_pool(path, rule)
+    for note in loaded.notes:
+        console.print(f"{loaded.name}: {note}", style="dim")
+    return loaded
+
+
+def _usual_budgets(pool: Pool, speeds: SpeedTable, problems: int) -> tuple[float, ...]:
+    workload = Workload(pool.rollout_tokens, speeds)
+    return tuple(round(problems * workload.seconds(streams), 1) for streams in ROLLOUTS_IN_TIME)
 
 
 def _play(plan: StudyPlan, console: Console) -> list[PolicyFigures]:
@@ -110,12 +132,12 @@ def _table(plan: StudyPlan, figures: Sequence[PolicyFigures]) -> Table:
     for one in figures:
         table.add_row(
             one.policy,
-            f"{one.solved_mean:.2f} ± {one.solved_se:.2f}",
+            f"{one.solved_mean:.2f}±{one.solved_se:.2f}",
             f"{one.worst_5_percent:.0f}",
             f"{one.seconds_mean:,.0f}",
             f"{one.unasked_mean:.1f}",
             f"{one.share_of_bound:.3f}",
-            f"{one.vs_first.difference:+.2f} ± {one.vs_first.se:.2f}",
+            f"{one.vs_first.difference:+.2f}±{one.vs_first.se:.2f}",
         )
     table.add_section()
     limits = {"informed bound": first.bound, "hindsight": first.hindsight, "majority of all": first.majority_all}
@@ -127,10 +149,13 @@ def _table(plan: StudyPlan, figures: Sequence[PolicyFigures]) -> Table:
 def pool(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, as `aimo replay` leaves them.")],
     out: Annotated[Path, typer.Option(help="The pool to write.")] = Path("pool.jsonl"),
+    speeds: Annotated[
+        Path | None, typer.Option(help="Also write how fast these rollouts were, as a speed table.")
+    ] = None,
 ) -> None:
     """Turns runs into a pool: replay once, simulate for ever.
 
-    Example: aimo pool runs/20261120-230000-demo --out demo-pool.jsonl
+    Example: aimo pool runs/20261120-230000-demo --out demo-pool.jsonl --speeds demo.toml
     """
 
     def run() -> None:
@@ -140,6 +165,30 @@ def pool(
         lines = [json.dumps(pool_row(one.id, one.gold, one.samples)) for one in samples]
         write_text(out, "\n".join(lines) + "\n")
         typer.echo(f"{out}: {len(samples)} problems, {sum(len(one.samples) for one in samples)} samples")
+        if speeds is not None:
+            table = speeds_of_runs(read_streams(runs), speeds.stem)
+            write_text(speeds, speed_table_toml(table))
+            typer.echo(f"{speeds}: {len(table.streams)} rows, code and prompts included")
+
+    run_or_exit(run)
+
+
+def learn_table(
+    pool_file: Annotated[Path, typer.Argument(metavar="POOL", help="A .jsonl file of logged samples.")],
+    out: Annotated[Path, typer.Option(help="The table to write.")] = Path("table.json"),
+    hardware: Annotated[str, typer.Option(help="A speed table's name or TOML file.")] = "h100",
+    edition: Annotated[str, typer.Option(help="Answer rule: any-integer, aimo1, aimo2, aimo3.")] = "aimo3",
+) -> None:
+    """Learns from a pool when to stop: a file for the policy `table`.
+
+    Example: aimo learn-table demo-pool.jsonl --out table.json
+    """
+
+    def run() -> None:
+        table = learn_stop_table(load_pool(pool_file, answer_rule(edition)), load_speed_table(hardware))
+        write_stop_table(table, out)
+        states = sum(len(rows) for rows in table.stop_up_to.values())
+        typer.echo(f"{out}: {len(table.widths)} prices of time, {states} states")
 
     run_or_exit(run)
 

@@ -44,6 +44,8 @@ class Solver:
         self._observer = observer or Observer()
         self.provisional: int = rule.fallback
         """The answer to give should everything stop now."""
+        self.answer_by: float | None = None
+        """Loop time by which the problem in hand is answered; None while there is none."""
 
     async def solve(self, problem: Problem, ledger: Ledger, run: int = 0) -> Solution:
         """Answers one problem inside what the policy grants it."""
@@ -52,10 +54,12 @@ class Solver:
         grant = self._policy.grant(ledger, started_at)
         self._observer.problem_started(problem, run, grant)
         group = _Group(started_at, started_at + grant.seconds, self._tasks(problem, run, grant, started_at))
+        self.answer_by = group.deadline + 2 * GRACE_SECONDS  # Once to stop, once to clean up.
         try:
             stop = await self._run(group, grant, ledger)
         finally:
             await self._cancel(group)
+            self.answer_by = None
         vote = self._vote(group)
         solution = Solution(
             problem=problem,

@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from aimo_solver.dialects.numina import NUMINA
 from aimo_solver.problem import ANY_INTEGER
@@ -36,7 +36,7 @@ class CheckResult:
 
 def check(folder: Path, seed: int) -> CheckResult:
     """Greedy pass@1 of the checkpoint on fresh problems of every family, wordings it was taught."""
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     right = answered = problems = 0
     for family in FAMILIES:

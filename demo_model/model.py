@@ -1,6 +1,6 @@
-"""The demo model: a standard Qwen2 module, and a lean forward pass over its weights for training.
+"""The demo model: a standard Llama module, and a lean forward pass over its weights for training.
 
-`loss` computes what `Qwen2ForCausalLM` computes, in a third of the time on a CPU: no cache, no
+`loss` computes what `LlamaForCausalLM` computes, in a third of the time on a CPU: no cache, no
 padding masks, and the kernels that are fast on short sequences. tests/test_demo_model.py holds the two together.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import Qwen2Config, Qwen2ForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from demo_model.tokenizer import CONTEXT_TOKENS
 
@@ -24,9 +24,12 @@ LOOKED_BACK_TOKENS = (1, 2, 3)
 LOOK_BACK_GAIN = 5.0
 
 
-def new_model(end_token_id: int, padding_id: int) -> Qwen2ForCausalLM:
-    """About 1 million parameters; every matrix a multiple of 128 wide, so that quantisers can group it."""
-    config = Qwen2Config(
+def new_model(end_token_id: int, padding_id: int) -> LlamaForCausalLM:
+    """About 1 million parameters; every matrix a multiple of 128 wide, so that quantisers can group it.
+
+    Llama and not Qwen2: for a Qwen2 config transformers cuts text as Qwen2 does, whatever tokenizer.json says.
+    """
+    config = LlamaConfig(
         vocab_size=VOCABULARY_SIZE,
         hidden_size=128,
         intermediate_size=384,
@@ -34,13 +37,14 @@ def new_model(end_token_id: int, padding_id: int) -> Qwen2ForCausalLM:
         num_attention_heads=4,
         num_key_value_heads=4,
         max_position_embeddings=CONTEXT_TOKENS,
+        attention_bias=True,
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=end_token_id,
         pad_token_id=padding_id,
         attn_implementation="sdpa",
     )
-    model = Qwen2ForCausalLM(config)
+    model = LlamaForCausalLM(config)
     _look_back(model.model.layers[0].self_attn, LOOKED_BACK_TOKENS, config.hidden_size // config.num_attention_heads)
     return model
 
@@ -61,7 +65,7 @@ def _look_back(attention: Any, offsets: Sequence[int], head_size: int) -> None:
             attention.q_proj.bias[place] = torch.cat((key * angles.cos(), -key * angles.sin()))
 
 
-def loss(model: Qwen2ForCausalLM, token_ids: Tensor, labels: Tensor) -> Tensor:
+def loss(model: LlamaForCausalLM, token_ids: Tensor, labels: Tensor) -> Tensor:
     """Mean cross-entropy of the next token where `labels` (batch, length) are not IGNORED.
 
     Padding must be on the right: attention is causal and knows no other mask.
@@ -87,7 +91,7 @@ def _normed(hidden: Tensor, norm: torch.nn.Module) -> Tensor:
     return F.rms_norm(hidden, hidden.shape[-1:], norm.weight, norm.variance_epsilon)  # type: ignore[arg-type]
 
 
-def _heads(projected: Tensor, model: Qwen2ForCausalLM) -> Tensor:
+def _heads(projected: Tensor, model: LlamaForCausalLM) -> Tensor:
     batch, length, _ = projected.shape
     return projected.view(batch, length, model.config.num_attention_heads, -1).transpose(1, 2)
 

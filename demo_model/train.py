@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 
 import torch
-from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from demo_model.batches import Example, batches, draw_examples, draw_traces
 from demo_model.check import check
@@ -43,11 +43,13 @@ class Phase:
     what was learnt: 50 steps at four tenths of it took the loss on fresh traces from 0.52 to 0.40."""
     muon_lr: float = 0.03
     adamw_lr: float = 1e-2
+    peak: float = 1.0
+    """The largest share of those rates. Training that goes on from a checkpoint loses less of it below 1."""
 
     def rate(self, step: int) -> float:
         """The share of the learning rates at this step."""
         cooldown_steps = self.cooldown_share * self.steps
-        return min(1.0, (step + 1) / self.warmup_steps, (self.steps - step) / cooldown_steps)
+        return self.peak * min(1.0, (step + 1) / self.warmup_steps, (self.steps - step) / cooldown_steps)
 
 
 COT = Phase("cot", code=False, traces=20_000, steps=1_500)
@@ -57,7 +59,7 @@ TIR = Phase("tir", code=True, traces=60_000, steps=6_000)
 class Trainer:
     """One phase's optimisers and place; saves and resumes both."""
 
-    def __init__(self, model: Qwen2ForCausalLM, phase: Phase, state: Path, device: str) -> None:
+    def __init__(self, model: LlamaForCausalLM, phase: Phase, state: Path, device: str) -> None:
         self.model, self.phase, self.state, self.device = model.to(device), phase, state, device
         hidden = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
         others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
@@ -120,9 +122,9 @@ class Trainer:
         print(f"{self.phase.name}: resumed at step {self.step}", flush=True)
 
 
-def save_checkpoint(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+def save_checkpoint(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Standard Hugging Face files, bfloat16."""
-    copy = Qwen2ForCausalLM(model.config)
+    copy = LlamaForCausalLM(model.config)
     copy.load_state_dict(model.state_dict())
     copy.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -148,7 +150,7 @@ def train(
     if start is None:
         model = new_model(int(tokenizer.eos_token_id), int(tokenizer.pad_token_id))
     else:
-        model = Qwen2ForCausalLM.from_pretrained(start, dtype=torch.float32)
+        model = LlamaForCausalLM.from_pretrained(start, dtype=torch.float32)
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters", flush=True)
     for phase in phases:
         trainer = Trainer(model, phase, work / f"{phase.name}.pt", device)
@@ -196,12 +198,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, nargs=2, default=(COT.steps, TIR.steps), metavar=("COT", "TIR"))
     parser.add_argument("--traces", type=int, nargs=2, default=(COT.traces, TIR.traces), metavar=("COT", "TIR"))
     parser.add_argument("--start", type=Path, help="a TIR checkpoint to go on from, with TIR traces alone")
+    parser.add_argument("--peak", type=float, default=1.0, help="the largest share of the learning rates; with --start")
     parser.add_argument("--no-check", action="store_true", help="do not try the checkpoints on fresh problems")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     phases = [
-        replace(phase, steps=steps, traces=traces)
+        replace(phase, steps=steps, traces=traces, peak=arguments.peak)
         for phase, steps, traces in zip((COT, TIR), arguments.steps, arguments.traces, strict=True)
     ]
     train(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 
 import pytest
 import torch
-from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
+from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from aimo_solver.dialects.dialect import shown_output
 from aimo_solver.dialects.numina import NUMINA
@@ -18,6 +19,7 @@ from demo_model.families import FAMILIES
 from demo_model.model import IGNORED, loss, new_model
 from demo_model.tokenizer import TURN_END, train_tokenizer
 from demo_model.traces import Segment, Trace, draw_trace, run_program
+from demo_model.train import save_checkpoint
 
 TRACE = Trace(
     "sum",
@@ -40,7 +42,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 @pytest.fixture(scope="module")
-def model(tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:
+def model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
     torch.manual_seed(0)
     model = new_model(tokenizer.eos_token_id, tokenizer.pad_token_id)
     with torch.no_grad():
@@ -72,6 +74,13 @@ def test_marks_are_one_token_each_and_ordinary_text(tokenizer: PreTrainedTokeniz
 def test_any_text_is_read_back_as_it_was(tokenizer: PreTrainedTokenizerFast) -> None:
     for written in ("  x = [1,2]\n\n", "Gauß ≤ π², 🎲 ( 3 , 4 ) .", text(TRACE)):
         assert tokenizer.decode(tokenizer.encode(written, add_special_tokens=False)) == written
+
+
+def test_anyones_loader_cuts_text_as_the_training_did(
+    tokenizer: PreTrainedTokenizerFast, model: LlamaForCausalLM, tmp_path: Path
+) -> None:
+    save_checkpoint(model, tokenizer, tmp_path)
+    assert AutoTokenizer.from_pretrained(tmp_path).tokenize(text(TRACE)) == tokenizer.tokenize(text(TRACE))
 
 
 # Traces
@@ -172,7 +181,7 @@ def test_padding_is_on_the_right_and_not_learned(tokenizer: PreTrainedTokenizerF
 # Model
 
 
-def test_the_loss_is_the_standard_modules(model: Qwen2ForCausalLM) -> None:
+def test_the_loss_is_the_standard_modules(model: LlamaForCausalLM) -> None:
     generator = torch.Generator().manual_seed(1)
     token_ids = torch.randint(0, 400, (2, 12), generator=generator)
     labels = token_ids.clone()
@@ -181,7 +190,7 @@ def test_the_loss_is_the_standard_modules(model: Qwen2ForCausalLM) -> None:
     assert loss(model, token_ids, labels).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_the_losss_gradient_is_the_standard_modules(model: Qwen2ForCausalLM) -> None:
+def test_the_losss_gradient_is_the_standard_modules(model: LlamaForCausalLM) -> None:
     token_ids = torch.arange(1, 11).reshape(1, 10)  # 0 is padding, whose input gradient the module drops.
     gradients = []
     for value in (loss(model, token_ids, token_ids), model(input_ids=token_ids, labels=token_ids).loss):
@@ -191,10 +200,10 @@ def test_the_losss_gradient_is_the_standard_modules(model: Qwen2ForCausalLM) -> 
     assert torch.allclose(*gradients, rtol=1e-3, atol=1e-5)
 
 
-def test_quantisers_can_group_every_matrix(model: Qwen2ForCausalLM) -> None:
+def test_quantisers_can_group_every_matrix(model: LlamaForCausalLM) -> None:
     assert model.config.hidden_size % 128 == model.config.intermediate_size % 128 == 0
 
 
-def test_the_weights_fit_in_git(model: Qwen2ForCausalLM) -> None:
+def test_the_weights_fit_in_git(model: LlamaForCausalLM) -> None:
     """Two checkpoints in bfloat16."""
     assert 2 * 2 * sum(parameter.numel() for parameter in model.parameters()) <= 12_000_000

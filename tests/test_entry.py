@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import runpy
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -220,3 +221,28 @@ def test_a_sandbox_that_does_not_start_does_not_stop_the_run(place: Path, monkey
     outcome = answer_set(place)
     assert len(pl.read_parquet(place / "out.parquet")) == 3
     assert "no code will run: no processes" in (outcome.folder / "log.txt").read_text()
+
+
+ENDED_POLITELY = """
+import asyncio, os, signal
+from aimo_solver.entry import run_or_exit
+
+async def work():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(60)
+    finally:
+        await asyncio.sleep(0)
+        print("engine stopped", flush=True)
+
+run_or_exit(lambda: asyncio.run(work()))
+"""
+
+
+@pytest.mark.parametrize("ignored", ["", "signal.signal(signal.SIGINT, signal.SIG_IGN)"])
+def test_sigterm_left_the_engines_processes_running(ignored: str) -> None:
+    """A run begun in the background ignores Ctrl-C, and SIGTERM must end it politely all the same."""
+    program = ENDED_POLITELY.replace("\nasync", f"\n{ignored}\n\nasync", 1)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.stdout == "engine stopped\n"
+    assert (ended.returncode, ended.stderr) == (130, "interrupted; what was finished is in the run folder\n")

@@ -19,11 +19,10 @@ from aimo_solver.run_folder import (
     RunFolder,
     answer_row,
     new_run_path,
-    read_samples,
     trajectory_row,
 )
 from aimo_solver.settings import CodeMode
-from aimo_solver.trajectory import StopReason, Turn
+from aimo_solver.trajectory import Turn
 
 CALL = Turn("```python\nprint(42)\n```\n```output\n", 12, 1.23456, "print(42)", "42\n", ExecutionStatus.OK, 0.5)
 LAST = Turn("Die Lösung: $\\boxed{42}$\u2028", 9, 0.5, entropies=(0.123456, 0.0))
@@ -143,19 +142,3 @@ def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path: Path, monkey
         path.mkdir()
         names.append(path.name)
     assert names == [f"20260101-000000-demo{ending}" for ending in ("", "-2", "-3")]
-
-
-def test_runs_become_pools(tmp_path: Path) -> None:
-    done, cut = trajectory(answer=42), trajectory(answer=None, stop_reason=StopReason.DEADLINE)
-    paths = [tmp_path / "one", tmp_path / "two"]
-    for path in paths:
-        with RunFolder(path, {}) as folder:
-            folder.add(solution([done, cut]))
-    (logged,) = read_samples(paths)
-    assert (logged.gold, len(logged.samples)) == (42, 2)
-    assert {sample["answer"] for sample in logged.samples} == {42}
-
-
-def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="give a run folder"):
-        read_samples([tmp_path])

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from aimo_solver.cli import app
 from aimo_solver.run_folder import RunFolder
+from aimo_solver.workload import load_speed_table
 
 SAMPLES = [{"answer": "1", "tokens": 1000}, {"answer": "2", "tokens": 2000}, {"answer": "1", "tokens": 3000}]
 ONE_POLICY = ["--policy", "fixed", "--contests", "2", "--problems", "3"]
@@ -48,9 +49,35 @@ def test_a_table_names_each_policy_and_the_speeds_sources(pool: str) -> None:
     assert "informed bound" in out
 
 
+def test_a_policy_with_settings_of_ones_own_is_called_as_its_file(pool: str, tmp_path: Path) -> None:
+    (tmp_path / "three.toml").write_text('[policy]\nname = "fixed"\n[policy.settings]\nstop = "agreement"\n')
+    code, out, _ = run("simulate", "--pool", pool, *ONE_POLICY, "--policy", str(tmp_path / "three.toml"), "--json")
+    assert code == 0
+    assert {one["policy"] for one in json.loads(out)["policies"]} == {"fixed", "three"}
+
+
+def test_settings_a_policy_refuses_are_told_with_the_files_name(pool: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('[policy]\nname = "fixed"\n[policy.settings]\nstop = "hope"\n')
+    code, _, err = run("simulate", "--pool", pool, "--policy", str(tmp_path / "mine.toml"))
+    assert code == 1
+    assert err.startswith("error: policy mine: stop must be empty or one of")
+
+
+def test_a_plot_shows_each_policy(pool: str, tmp_path: Path) -> None:
+    pictures = [tmp_path / "1.svg", tmp_path / "2.svg"]
+    for picture in pictures:
+        code, _, _ = run("simulate", "--pool", pool, *ONE_POLICY, "--budget-seconds", "100", "--plot", str(picture))
+        assert code == 0
+    assert pictures[0].read_text().startswith("<?xml")
+    assert pictures[0].read_bytes() == pictures[1].read_bytes()
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (["--policy", "fixed", "--policy", "fixed"], "must have names of their own, got 'fixed' twice"),
+        (["--plot", "solved.gif"], "plot must end in .svg, .png, .pdf, got 'solved.gif'"),
+        (["--plot", "nowhere/solved.svg"], "its folder does not exist"),
         (["--budget-seconds", "0"], "budget-seconds must be positive, got 0.0"),
         (["--policy", "greedy"], "policy must be one of fixed, "),
         (["--hardware", "a100"], "speed table must be one of"),
@@ -82,6 +109,14 @@ def test_runs_become_a_pool_that_can_be_simulated(tmp_path: Path) -> None:
     assert json.loads(printed)["policies"][0]["solved_mean"] == 3.0
 
 
+def test_a_pool_and_its_speeds_are_written_together(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "run", {}) as folder:
+        folder.add(solution([trajectory(42, rollout) for rollout in range(4)]))
+    pool, speeds = str(tmp_path / "mine.jsonl"), str(tmp_path / "mine.toml")
+    assert run("pool", str(tmp_path / "run"), "--out", pool, "--speeds", speeds)[0] == 0
+    assert load_speed_table(speeds).tokens_per_second == (10.0,)  # 10 tokens in a second, each of 4.
+
+
 def test_a_run_without_golds_makes_no_pool(tmp_path: Path) -> None:
     with RunFolder(tmp_path / "run", {}) as folder:
         folder.add(solution([trajectory(42)], gold=None))
@@ -99,6 +134,16 @@ def test_a_gold_that_is_no_integer_is_one_sentence(tmp_path: Path) -> None:
     code, _, err = run("pool", str(tmp_path / "run"))
     assert code == 1
     assert "answers.csv: gold must be an integer" in err
+
+
+def test_a_time_that_is_no_number_is_one_sentence(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "run", {}) as folder:
+        folder.add(solution([trajectory(42)]))
+    logged = tmp_path / "run" / "trajectories.jsonl"
+    logged.write_text(logged.read_text().replace('"started_seconds": 0.0', '"started_seconds": "x"'))
+    code, _, err = run("pool", str(tmp_path / "run"))
+    assert code == 1
+    assert "trajectories.jsonl, line 1: started_seconds must be a number, got 'x'" in err
 
 
 def test_a_killed_runs_last_line_may_be_cut(tmp_path: Path) -> None:

@@ -6,20 +6,22 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from fakes import Stage, boxed, code
+from fakes import PROBLEM, Stage, boxed, code
 
 from aimo_solver.engine import Sampling
 from aimo_solver.engines.scripted_engine import Reply
 from aimo_solver.engines.supervised_engine import SupervisedEngine
+from aimo_solver.ledger import Ledger
 from aimo_solver.observer import Observer
 from aimo_solver.policies.adjusted import AdjustedPolicy
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.policies.policy import Policy
 from aimo_solver.problem import AIMO3
+from aimo_solver.rollout import EngineRollouts
 from aimo_solver.settings import RolloutSettings
 from aimo_solver.simulation.virtual_clock import run_virtual
 from aimo_solver.solution import Solution
-from aimo_solver.solver import GRACE_SECONDS
+from aimo_solver.solver import GRACE_SECONDS, Solver
 from aimo_solver.trajectory import StopReason, Trajectory
 from aimo_solver.voting import Vote
 
@@ -177,3 +179,20 @@ def test_cancelling_a_problem_frees_engine_and_sandbox() -> None:
     stage = run_virtual(story())
     assert not stage.engine.active_requests
     assert stage.sandbox.open_sessions == 0
+
+
+def test_the_moment_an_answer_is_due_stands_while_a_problem_is_in_hand() -> None:
+    async def story() -> tuple[float | None, float | None, float | None]:
+        stage = by_arrival(after(5, 42))
+        await stage.engine.start()
+        rollouts = EngineRollouts(stage.engine, stage.sandbox, stage.dialect, SETTINGS, stage.rule, stage.observer)
+        solver = Solver(rollouts, policy(rollouts=1, concurrent=1), stage.rule)
+        now = asyncio.get_running_loop().time()
+        before = solver.answer_by
+        solving = asyncio.create_task(solver.solve(PROBLEM, Ledger(now, 1000.0, problems_left=1)))
+        await asyncio.sleep(1)
+        within = None if solver.answer_by is None else solver.answer_by - now
+        await solving
+        return before, within, solver.answer_by
+
+    assert run_virtual(story()) == (None, 60.0 + 2 * GRACE_SECONDS, None)

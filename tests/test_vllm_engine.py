@@ -31,35 +31,8 @@ HANG_GUARD_SECONDS = 3600.0
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo model when it has been trained, else one with random weights."""
-    if (DEMO_CHECKPOINT / "model.safetensors").exists():
-        return DEMO_CHECKPOINT
-    torch = pytest.importorskip("torch")
-    from transformers import Qwen2Config, Qwen2ForCausalLM
-
-    from demo_model.tokenizer import train_tokenizer
-
-    texts = [f"user assistant What is {n} + {n * n}? The answer is {n * n + n}.\n```output" for n in range(999)]
-    tokenizer = train_tokenizer(texts, 512)
-    torch.manual_seed(0)
-    config = Qwen2Config(
-        vocab_size=512,
-        hidden_size=256,
-        intermediate_size=256,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=2048,
-        tie_word_embeddings=True,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    folder = tmp_path_factory.mktemp("checkpoint")
-    Qwen2ForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+def checkpoint() -> Path:
+    return DEMO_CHECKPOINT
 
 
 @pytest.fixture(scope="module")

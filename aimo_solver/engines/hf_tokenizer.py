@@ -1,8 +1,9 @@
 """A checkpoint's own tokenizer, read with Hugging Face transformers from its folder, offline.
 
-Guarantees: text goes in and comes out unchanged (no special tokens added, none removed, no
-clean-up of spaces). Not guaranteed: that `encode(decode(ids)) == ids`; no tokenizer gives that,
-which is why rollouts never re-tokenise what was generated.
+Guarantees: text is cut as the folder's tokenizer.json says, where it has one; it goes in and comes
+out unchanged (no special tokens added, none removed, no clean-up of spaces). Not guaranteed: that
+`encode(decode(ids)) == ids`; no tokenizer gives that, which is why rollouts never re-tokenise what
+was generated.
 """
 
 from __future__ import annotations
@@ -14,17 +15,20 @@ from aimo_solver.errors import EngineLoadError
 
 
 class HfTokenizer:
-    """Tokenizer over transformers' AutoTokenizer."""
+    """Tokenizer over a checkpoint folder."""
 
     def __init__(self, folder: Path) -> None:
         """Raises EngineLoadError when the folder holds no tokenizer that can be read."""
         try:
-            from transformers import AutoTokenizer
+            from transformers import AutoTokenizer, PreTrainedTokenizerFast
         except ImportError as error:
             raise EngineLoadError(f"cannot import transformers ({error}); install the engine's requirements") from error
         self._folder = folder
+        # For some model types, Qwen2 among them, AutoTokenizer puts the type's usual rules in the place of
+        # those in tokenizer.json: a distilled or home-made checkpoint then reads tokens it was never taught.
+        reader = PreTrainedTokenizerFast if (folder / "tokenizer.json").exists() else AutoTokenizer
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            self._tokenizer = reader.from_pretrained(folder, local_files_only=True)
         # Damaged files fail in the tokenizers library with anything, its bare Exception included.
         except Exception as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]

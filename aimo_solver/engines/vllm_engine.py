@@ -17,6 +17,7 @@ main file must guard its start with `if __name__ == "__main__":`. Known to run o
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import os
 import tempfile
@@ -130,7 +131,11 @@ class VllmEngine:
         Raises EngineError when processes do not die (a driver holds them).
         """
         llm, self._llm = self._llm, None
-        if not await asyncio.to_thread(self._end, llm):
+        gone = await asyncio.to_thread(self._end, llm)
+        # Reference cycles keep vLLM's engine alive until Python ends, and its __del__ fails there, loudly.
+        del llm
+        gc.collect()
+        if not gone:
             raise EngineError(f"the engine's processes {self.process_ids} do not die; restart the machine")
 
     async def generate(self, prompt_token_ids: Sequence[int], sampling: Sampling) -> AsyncGenerator[Completion, None]:

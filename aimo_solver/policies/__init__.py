@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, Final
 
 from aimo_solver.errors import InputError
@@ -14,6 +15,8 @@ from aimo_solver.policies.imagination import ImaginationPolicy
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.policies.numina import NuminaPolicy
 from aimo_solver.policies.policy import Policy
+from aimo_solver.policies.stop_table import load_stop_table
+from aimo_solver.policies.table import TablePolicy
 from aimo_solver.workload import Workload, load_speed_table
 
 POLICIES: Final[Mapping[str, type[Any]]] = {
@@ -23,6 +26,7 @@ POLICIES: Final[Mapping[str, type[Any]]] = {
     "imagination": ImaginationPolicy,
     "aimo3-public": Aimo3PublicPolicy,
     "adaptive": AdaptivePolicy,
+    "table": TablePolicy,
 }
 WORKLOAD_DEFAULTS: Final[Mapping[str, Any]] = {"rollout_tokens": 10_000.0, "speed_table": "h100"}
 """What a policy that plans believes of its rollouts when its settings do not say."""
@@ -35,6 +39,8 @@ def make_policy(name: str, settings: Mapping[str, Any], workload: Workload | Non
     """
     if name not in POLICIES:
         raise InputError(f"policy must be one of {', '.join(POLICIES)}, got {name!r}")
+    if name == "table":
+        return _table_policy(settings, workload)
     kind: Any = POLICIES[name]
     defaults = {field.name: field.default for field in fields(kind)}
     plans = defaults.pop("workload", None) is not None
@@ -48,6 +54,16 @@ def make_policy(name: str, settings: Mapping[str, Any], workload: Workload | Non
         return kind(**settings)
     own = {key: value for key, value in settings.items() if key not in WORKLOAD_DEFAULTS}
     return kind(workload=workload or _workload(settings), **own)
+
+
+def _table_policy(settings: Mapping[str, Any], workload: Workload | None) -> Policy:
+    file = settings.get("file")
+    if not isinstance(file, str):
+        raise InputError(f"policy table needs the setting file, a table that aimo learn-table wrote, got {file!r}")
+    others = {key: value for key, value in settings.items() if key != "file"}
+    otherwise = make_policy("adaptive", others, workload)
+    assert isinstance(otherwise, AdaptivePolicy)
+    return TablePolicy(load_stop_table(Path(file)), otherwise)
 
 
 def _check_type(key: str, value: Any, default: Any) -> None:

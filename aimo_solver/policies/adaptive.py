@@ -72,12 +72,16 @@ class AdaptivePolicy:
         if leader is None:
             return Decision(Action.GO_ON)
         share = ledger.share_seconds(progress.started_at, self.expected_problems)
-        pressure = min(self.most_doubt, self.risk * (self._mean_seconds(ledger, PACE_STREAMS) / share) ** 2)
+        pressure = min(self.most_doubt, self.risk * (self.unit_seconds(ledger) / share) ** 2)
         stop_at = progress.started_at + share * doubt(votes, runner_up) / pressure
         if progress.now >= stop_at:
             spent = progress.now - progress.started_at
             return Decision(Action.STOP, f"{leader} leads {votes} to {runner_up} after {spent / share:.2f} shares")
         return Decision(Action.GO_ON, review_at=stop_at)
+
+    def unit_seconds(self, ledger: Ledger) -> float:
+        """u: what a mean rollout takes beside five others."""
+        return self._mean_seconds(ledger, PACE_STREAMS)
 
     def _rollouts(self, ledger: Ledger, share: float) -> int:
         """The most that end, on average, inside the share."""

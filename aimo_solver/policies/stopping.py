@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Protocol
+from typing import Final, Protocol
 
 from aimo_solver.policies.policy import Progress
 
@@ -115,6 +115,19 @@ def same_window(size: int = 5) -> StoppingRule:
         return None
 
     return rule
+
+
+STOPPING_RULES: Final[Mapping[str, StoppingRule]] = {
+    "cannot-be-caught": cannot_be_caught,
+    "agreement": agreement(4, 5),
+    "agreement-of-last": agreement_of_last(4, 5),
+    "enough-finished": enough_finished(5 / 6),
+    "adaptive-consistency": adaptive_consistency(),
+    "sequential-ratio": sequential_ratio(),
+    "e-process": e_process(),
+    "same-window": same_window(),
+}
+"""Each with the figures of its source."""
 
 
 def first_reason(rules: Sequence[StoppingRule], progress: Progress) -> str | None:

@@ -7,7 +7,7 @@ gets more rollouts of a problem than the pool has samples of it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -85,23 +85,26 @@ def draw_contest(pool: Pool, problems: int, order: ProblemOrder, seed: int, inde
 
 
 def run_contest(
-    contest: Sequence[ContestProblem], policy: Policy, speeds: SpeedTable, total_seconds: float
+    contest: Sequence[ContestProblem],
+    policy: Policy | Callable[[str], Policy],
+    speeds: SpeedTable,
+    total_seconds: float,
 ) -> ContestResult:
-    """Plays one contest on a virtual clock."""
-    return run_virtual(_play(contest, policy, speeds, total_seconds))
+    """Plays one contest on a virtual clock. `policy` is one for all, or the one for a problem's id."""
+    policy_for = policy if callable(policy) else lambda id: policy
+    return run_virtual(_play(contest, policy_for, speeds, total_seconds))
 
 
 async def _play(
-    contest: Sequence[ContestProblem], policy: Policy, speeds: SpeedTable, total_seconds: float
+    contest: Sequence[ContestProblem], policy_for: Callable[[str], Policy], speeds: SpeedTable, total_seconds: float
 ) -> ContestResult:
     loop, streams = asyncio.get_running_loop(), Streams(speeds)
     ledger = Ledger(loop.time(), total_seconds, problems_left=len(contest))
     asked: list[Asked] = []
     for place, one in enumerate(contest):
         # Golds and answers were read by the answer rule when the pool was.
-        solver = Solver(
-            PoolRollouts(one.samples, streams), AdjustedPolicy(policy, most_rollouts=len(one.samples)), ANY_INTEGER
-        )
+        policy = AdjustedPolicy(policy_for(one.problem.id), most_rollouts=len(one.samples))
+        solver = Solver(PoolRollouts(one.samples, streams), policy, ANY_INTEGER)
         solution = await solver.solve(Problem(f"{place}:{one.problem.id}", "", one.problem.gold), ledger)
         ledger = ledger.charge(solution.spend)
         solved = solution.vote.answer == one.problem.gold

@@ -8,22 +8,31 @@ problems, because another pool of the same kind would hold others.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from aimo_solver.errors import InputError
-from aimo_solver.policies import make_policy
+from aimo_solver.policies import WORKLOAD_DEFAULTS, make_policy
+from aimo_solver.policies.adaptive import AdaptivePolicy
+from aimo_solver.policies.adjusted import AdjustedPolicy
 from aimo_solver.policies.policy import Policy, ScalablePolicy
+from aimo_solver.policies.stop_table import StopTable
+from aimo_solver.policies.table import TablePolicy
 from aimo_solver.pool import Pool
+from aimo_solver.settings import PolicySettings
 from aimo_solver.simulation.bounds import hindsight, informed, majority_all
 from aimo_solver.simulation.contest import ContestResult, ProblemOrder, draw_contest, run_contest
+from aimo_solver.simulation.learning import FOLDS, learn_fold
 from aimo_solver.workload import SpeedTable, Workload
 
 CONTESTS_A_TASK = 10
+LEARNT = "table"
+"""The policy that learns from the pool: judged on each fold of the problems by what the others taught."""
 RESAMPLES = 2000
 
 
@@ -34,6 +43,7 @@ class StudyPlan:
     pool: Pool
     speeds: SpeedTable
     policies: tuple[str, ...]
+    """By name, or as `own` calls them."""
     budgets_seconds: tuple[float, ...]
     """Whole contests' limits."""
     contests: int = 300
@@ -42,6 +52,8 @@ class StudyPlan:
     seed: int = 0
     scaled: bool = True
     """Peers' seconds are scaled from their own contest to the budget."""
+    own: Mapping[str, PolicySettings] = field(default_factory=dict)
+    """Policies with settings of the user's."""
 
     def __post_init__(self) -> None:
         for name in ("contests", "problems"):
@@ -51,14 +63,37 @@ class StudyPlan:
             if not 0 < budget < float("inf"):
                 raise InputError(f"budget-seconds must be positive, got {budget!r}")
         for policy in self.policies:
-            self.policy(policy, 1.0)
+            if self.policies.count(policy) > 1:
+                raise InputError(f"policies must have names of their own, got {policy!r} twice; rename a file")
+            if not self.learns(policy):
+                try:
+                    self.policy(policy, 1.0)
+                except InputError as error:
+                    raise InputError(f"policy {policy}: {error}" if policy in self.own else str(error)) from None
+
+    def learns(self, name: str) -> bool:
+        """Whether this policy is learnt from the pool, and not the user's own by that name."""
+        return name == LEARNT and name not in self.own
 
     def policy(self, name: str, budget_seconds: float) -> Policy:
-        """As this study plays it."""
-        policy = make_policy(name, {}, Workload(self.pool.rollout_tokens, self.speeds))
+        """As this study plays it; one that learns needs more (`learnt_policy`)."""
+        chosen = self.own.get(name, PolicySettings(name))
+        # What a user's settings say of the workload is what is to be tried.
+        told = WORKLOAD_DEFAULTS.keys() & chosen.settings.keys()
+        workload = None if told else Workload(self.pool.rollout_tokens, self.speeds)
+        policy = make_policy(chosen.name, chosen.settings, workload)
         if self.scaled and isinstance(policy, ScalablePolicy):
-            return policy.scaled(budget_seconds / self.problems / policy.contest_share_seconds)
+            policy = policy.scaled(budget_seconds / self.problems / policy.contest_share_seconds)
+        if name in self.own:
+            policy = AdjustedPolicy(policy, chosen.rollouts, early_stop=chosen.early_stop)
         return policy
+
+    def learnt_policy(self, tables: Sequence[StopTable]) -> Callable[[str], Policy]:
+        """Each problem's: by the table of its fold."""
+        otherwise = AdaptivePolicy(Workload(self.pool.rollout_tokens, self.speeds))
+        policies = [TablePolicy(table, otherwise) for table in tables]
+        folds = {problem.id: place % len(tables) for place, problem in enumerate(self.pool.problems)}
+        return lambda id: policies[folds[id]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +138,9 @@ def run_study(plan: StudyPlan, advanced: Callable[[int], None] = lambda contests
     ]
     played: dict[tuple[float, str], dict[int, ContestResult]] = {}
     with ProcessPoolExecutor(os.cpu_count(), initializer=_begin, initargs=(plan,)) as workers:
-        futures = {workers.submit(_play, *task): task for task in tasks}
+        folds = range(FOLDS if any(map(plan.learns, plan.policies)) else 0)
+        tables = tuple(workers.map(learn_fold, repeat(plan.pool), folds, repeat(plan.speeds)))
+        futures = {workers.submit(_play, *task, tables if plan.learns(task[1]) else ()): task for task in tasks}
         limits = {budget: workers.submit(_limits, budget) for budget in plan.budgets_seconds}
         for future in as_completed(futures):
             budget, policy, indices = futures[future]
@@ -125,8 +162,8 @@ def _begin(plan: StudyPlan) -> None:
     _plan = plan
 
 
-def _play(budget: float, policy: str, indices: Iterable[int]) -> list[ContestResult]:
-    chosen = _plan.policy(policy, budget)
+def _play(budget: float, policy: str, indices: Iterable[int], tables: Sequence[StopTable]) -> list[ContestResult]:
+    chosen = _plan.learnt_policy(tables) if tables else _plan.policy(policy, budget)
     contests = (draw_contest(_plan.pool, _plan.problems, _plan.order, _plan.seed, index) for index in indices)
     return [run_contest(contest, chosen, _plan.speeds, budget) for contest in contests]
 

@@ -1,0 +1,1 @@
+"""Gateways: how a contest hands over its problems and takes the answers, one edition's way a file."""

@@ -1,0 +1,95 @@
+"""Serving: a contest's problems from its gateway, through the solver, back to its gateway.
+
+Guarantees: the server is up before the model is loaded; whatever breaks behind it, every problem
+gets an answer (`gateways/predictor.py`); the limit's clock is the session's, installs and loading
+included; the engine's processes end with the last problem. What was answered is in the run folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from aimo_solver.entry import RunOptions, open_workshop
+from aimo_solver.gateways import aimo1, inference_server
+from aimo_solver.gateways.answerer import Answerer, SolverAnswerer
+from aimo_solver.gateways.edition import Edition
+from aimo_solver.gateways.predict import make_predict
+from aimo_solver.gateways.predictor import Predictor
+from aimo_solver.ledger import Ledger
+from aimo_solver.observer import Observer
+from aimo_solver.problem_set import load_problem_set
+from aimo_solver.replay import RunLimits
+from aimo_solver.run_folder import RunFolder, new_run_path
+from aimo_solver.summary import summarise
+
+CHECK_SECONDS = 15 * 60.0
+"""A version saved against the public placeholder problems need not take the contest's hours."""
+RESERVE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """What is served: an edition, its input folder, and the problems a version is saved against."""
+
+    edition: Edition
+    folder: Path
+    test_file: Path | None
+    scored: bool
+    """Whether this run counts."""
+
+    @property
+    def problems(self) -> int:
+        """How many will be asked, as far as is known."""
+        if self.scored or self.test_file is None:
+            return self.edition.problems
+        return len(load_problem_set(self.test_file).problems)
+
+    @property
+    def limits(self) -> RunLimits:
+        """The session's time."""
+        total_seconds = self.edition.limit_seconds if self.scored else CHECK_SECONDS
+        return RunLimits(total_seconds, RESERVE_SECONDS)
+
+
+def serve_contest(
+    contest: Contest, options: RunOptions, runs_folder: Path, started_at: float, log: Callable[[str], None]
+) -> Path:
+    """Answers all that is asked; the run folder. `started_at` is when the session began (monotonic clock)."""
+    options = replace(options, rule=contest.edition.rule, limits=contest.limits)
+    ledger = Ledger(started_at, contest.limits.total_seconds, contest.limits.reserve_seconds, contest.problems)
+    path = new_run_path(runs_folder, contest.edition.name)
+
+    @asynccontextmanager
+    async def open_answerer() -> AsyncIterator[Answerer]:
+        described = {"edition": contest.edition.name} | asdict(options) | {"model": str(options.model)}
+        with RunFolder(path, described) as run:
+
+            def note(line: str) -> None:
+                run.log(line)
+                log(line)
+
+            async with open_workshop(options, Observer(), note, ledger.ends_at, path / "engine.log") as workshop:
+                answerer = SolverAnswerer(workshop.solver, ledger, run, note)
+                try:
+                    yield answerer
+                finally:
+                    run.finish(summarise(answerer.solutions).to_json())
+
+    predictor = Predictor(open_answerer, options.rule, ledger.ends_at, log)
+    predictor.start()
+    try:
+        _serve(contest, predictor)
+    finally:
+        predictor.close()
+    return path
+
+
+def _serve(contest: Contest, predictor: Predictor) -> None:
+    if contest.edition.server is None:
+        aimo1.serve(contest.folder, predictor.answer)
+    else:
+        predict = make_predict(predictor.answer)
+        inference_server.serve(contest.edition, contest.folder, predict, contest.test_file, scored=contest.scored)
