@@ -73,7 +73,7 @@ $(VENV)/.locked: requirements-cpu.txt $(VENV)/.created
 # After the lock, so that torch finds its needs there at their pinned versions and brings only itself.
 $(VENV)/.torch: Makefile $(VENV)/.locked
 	echo "[3/4] PyTorch $(TORCH) (about 190 MB from a CPU index; several GB from the default one, see TORCH_INDEX)"
-	$(PIP) install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==$(TORCH)
+	$(PIP) install --no-warn-conflicts $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==$(TORCH)
 	touch $@
 
 $(VENV)/.package: pyproject.toml $(VENV)/.torch

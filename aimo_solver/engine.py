@@ -92,6 +92,11 @@ class Engine(Protocol):
         """Prompt and completion together hold at most this many tokens."""
         ...
 
+    @property
+    def down_seconds(self) -> float:
+        """So far, between a death and the restart after it; 0 for an engine that is not restarted."""
+        ...
+
     def generate(self, prompt_token_ids: Sequence[int], sampling: Sampling) -> AsyncGenerator[Completion, None]:
         """Streams the completion. Raises EngineError when the engine cannot go on."""
         ...

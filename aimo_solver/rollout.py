@@ -49,6 +49,10 @@ class EngineRollouts:
         self._prompt: tuple[str, tuple[int, ...]] = "", ()
         """The last problem's text and its token ids: all its rollouts begin with them."""
 
+    @property
+    def lost_seconds(self) -> float:
+        return self._engine.down_seconds
+
     def open(self, task: RolloutTask) -> Rollout:
         text = task.problem.text
         if self._prompt[0] != text:
@@ -75,8 +79,8 @@ class Rollout:
         self._settings, self._rule, self._observer = settings, rule, observer
         self._loop = asyncio.get_running_loop()
         self._started_at = self._loop.time()
-        granted_seconds = task.deadline - task.problem_started_at
-        self._flush_at = task.deadline - min(settings.flush_seconds, FLUSH_SHARE * granted_seconds)
+        granted_seconds = task.deadline.at - task.problem_started_at
+        self._flush_seconds = min(settings.flush_seconds, FLUSH_SHARE * granted_seconds)
         self._context: list[int] = list(prompt_token_ids)
         self._prompt_tokens = len(prompt_token_ids)
         self._turns: list[Turn] = []
@@ -91,7 +95,7 @@ class Rollout:
     async def run(self) -> Trajectory:
         """The attempt, to its end."""
         try:
-            async with asyncio.timeout_at(self.task.deadline):
+            async with self.task.deadline.limit():
                 reason = await self._attempt()
                 if reason is not None and self._answer() is None:
                     await self._flush()
@@ -131,7 +135,7 @@ class Rollout:
     async def _attempt(self) -> StopReason | None:
         """Turns until the model ends by itself (None), or why it has to be cut short."""
         try:
-            async with asyncio.timeout_at(self._flush_at):
+            async with self.task.deadline.limit(before_seconds=self._flush_seconds):
                 for code_round in range(self._settings.code_rounds + 1):
                     finish = await self._generate(self._tokens_left(), self._stop)
                     code = self._dialect.find_code(self._written_text()) if self._stop else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from aimo_solver.deadline import Deadline
 from aimo_solver.problem import Problem
 from aimo_solver.trajectory import Trajectory
 
@@ -22,7 +23,7 @@ class RolloutTask:
     index: int
     seed: int
     problem_started_at: float
-    deadline: float
+    deadline: Deadline
 
 
 class LiveRollout(Protocol):
@@ -47,6 +48,11 @@ class LiveRollout(Protocol):
 
 class RolloutSource(Protocol):
     """Opens rollouts."""
+
+    @property
+    def lost_seconds(self) -> float:
+        """So far, in which no rollout could go on through no fault of its own: an engine was restarted."""
+        ...
 
     def open(self, task: RolloutTask) -> LiveRollout:
         """A rollout that has not begun; called inside the running event loop, in the order they are to begin."""

@@ -1,8 +1,9 @@
 """Solver: one problem, a group of rollouts, a vote.
 
 Guarantees: an integer within the answer rule, by the grant's deadline plus GRACE_SECONDS at the
-latest, whatever engine, sandbox or model do; `provisional` holds the best answer so far at every
-moment; with early stop off, the same seeds give the same trajectories.
+latest, whatever engine, sandbox or model do (engine restarts put that deadline off, as far as the
+ledger has time); `provisional` holds the best answer so far at every moment; with early stop off,
+the same seeds give the same trajectories.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from aimo_solver.deadline import Deadline
 from aimo_solver.ledger import Ledger
 from aimo_solver.observer import Observer
 from aimo_solver.policies.policy import Action, Grant, Policy, Progress
@@ -44,8 +46,14 @@ class Solver:
         self._observer = observer or Observer()
         self.provisional: int = rule.fallback
         """The answer to give should everything stop now."""
-        self.answer_by: float | None = None
-        """Loop time by which the problem in hand is answered; None while there is none."""
+        self._deadline: Deadline | None = None
+        """Of the problem in hand."""
+
+    @property
+    def answer_by(self) -> float | None:
+        """Loop time by which the problem in hand is answered, as things stand; None while there is none."""
+        deadline = self._deadline
+        return None if deadline is None else deadline.at + 2 * GRACE_SECONDS  # Once to stop, once to clean up.
 
     async def solve(self, problem: Problem, ledger: Ledger, run: int = 0) -> Solution:
         """Answers one problem inside what the policy grants it."""
@@ -53,13 +61,13 @@ class Solver:
         self.provisional = self.rule.fallback
         grant = self._policy.grant(ledger, started_at)
         self._observer.problem_started(problem, run, grant)
-        group = _Group(started_at, started_at + grant.seconds, self._tasks(problem, run, grant, started_at))
-        self.answer_by = group.deadline + 2 * GRACE_SECONDS  # Once to stop, once to clean up.
+        self._deadline = deadline = self._put_off_by_restarts(started_at + grant.seconds, ledger)
+        group = _Group(started_at, deadline, self._tasks(problem, run, grant, started_at, deadline))
         try:
             stop = await self._run(group, grant, ledger)
         finally:
             await self._cancel(group)
-            self.answer_by = None
+            self._deadline = None
         vote = self._vote(group)
         solution = Solution(
             problem=problem,
@@ -74,7 +82,13 @@ class Solver:
         self._observer.problem_finished(solution)
         return solution
 
-    def _tasks(self, problem: Problem, run: int, grant: Grant, started_at: float) -> list[RolloutTask]:
+    def _put_off_by_restarts(self, at: float, ledger: Ledger) -> Deadline:
+        """A restart is the whole run's loss, not one problem's: it may take half of what is left for the others."""
+        return Deadline(at, lambda: self._rollouts.lost_seconds, ledger.left_seconds(at) / 2)
+
+    def _tasks(
+        self, problem: Problem, run: int, grant: Grant, started_at: float, deadline: Deadline
+    ) -> list[RolloutTask]:
         return [
             RolloutTask(
                 problem=problem,
@@ -82,7 +96,7 @@ class Solver:
                 index=index,
                 seed=rollout_seed(self._base_seed, run, problem.id, index),
                 problem_started_at=started_at,
-                deadline=started_at + grant.seconds,
+                deadline=deadline,
             )
             for index in range(grant.rollouts)
         ]
@@ -90,7 +104,6 @@ class Solver:
     async def _run(self, group: _Group, grant: Grant, ledger: Ledger) -> str:
         """Runs rollouts until all have ended or the policy stops; says why."""
         loop = asyncio.get_running_loop()
-        last_moment = group.deadline + GRACE_SECONDS
         while True:
             while group.waiting and len(group.running) < grant.concurrent:
                 group.start(self._rollouts.open(group.waiting.pop(0)))
@@ -99,7 +112,7 @@ class Solver:
             decision = self._policy.review(group.progress(loop.time()), ledger)
             if decision.action is Action.STOP:
                 return decision.reason
-            now = loop.time()
+            now, last_moment = loop.time(), group.deadline.at + GRACE_SECONDS
             if now >= last_moment:
                 return "the time granted is over"
             wake_at = min(decision.review_at or last_moment, last_moment)
@@ -135,7 +148,7 @@ class _Group:
     """The rollouts of one problem, by state."""
 
     started_at: float
-    deadline: float
+    deadline: Deadline
     waiting: list[RolloutTask]
     running: dict[asyncio.Task[Trajectory], LiveRollout] = field(default_factory=dict)
     trajectories: list[Trajectory] = field(default_factory=list)
@@ -150,10 +163,11 @@ class _Group:
         task.add_done_callback(self._note_end)
 
     def progress(self, now: float) -> Progress:
+        """For the policy, in which time lost to restarts has not passed."""
         return Progress(
             now=now,
-            started_at=self.started_at,
-            deadline=self.deadline,
+            started_at=self.started_at + self.deadline.moved_seconds,
+            deadline=self.deadline.at,
             answers=tuple([trajectory.answer for trajectory in self.trajectories]),
             running=len(self.running),
             waiting=len(self.waiting),

@@ -95,9 +95,10 @@ class Stage:
     engine: ScriptedEngine = field(init=False)
 
     def __post_init__(self) -> None:
-        self.engine = ScriptedEngine(self._reply, tokenizer=TOKENIZER, context_tokens=self.context_tokens)
+        self.engine = ScriptedEngine(self.answer, tokenizer=TOKENIZER, context_tokens=self.context_tokens)
 
-    def _reply(self, prompt_text: str, sampling: Sampling) -> Reply:
+    def answer(self, prompt_text: str, sampling: Sampling) -> Reply:
+        """The reply to a request of the engine."""
         return self.reply(prompt_text.removeprefix(PROMPT), sampling)
 
     async def solve(self, *, engine: Engine | None = None, total_seconds: float = 1000.0) -> Solution:

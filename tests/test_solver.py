@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from fakes import PROBLEM, Stage, boxed, code
+from fakes import PROBLEM, TOKENIZER, Stage, boxed, code
 
 from aimo_solver.engine import Sampling
-from aimo_solver.engines.scripted_engine import Reply
+from aimo_solver.engines.scripted_engine import Reply, ScriptedEngine
 from aimo_solver.engines.supervised_engine import SupervisedEngine
 from aimo_solver.ledger import Ledger
 from aimo_solver.observer import Observer
@@ -127,6 +127,41 @@ def test_public_aimo3_kernel_dead_server_makes_every_later_answer_0() -> None:
     solution = run_virtual(story())
     assert solution.answer == 42
     assert StopReason.ENGINE_FAILED not in {trajectory.stop_reason for trajectory in solution.trajectories}
+
+
+def solve_with_a_restart(*, total_seconds: float) -> Solution:
+    """60 s are granted; the engine dies at once and takes 100 s to come back."""
+
+    async def story() -> Solution:
+        deaths, starts = iter([5]), iter([0.0, 100.0])
+
+        def reply(text: str, sampling: Sampling) -> Reply:
+            return Reply(boxed(42).removeprefix(text), tokens_per_chunk=1, dies_after_tokens=next(deaths, None))
+
+        def make_engine() -> ScriptedEngine:
+            return ScriptedEngine(stage.answer, tokenizer=TOKENIZER, start_seconds=next(starts))
+
+        stage = Stage(reply, SETTINGS)
+        supervised = SupervisedEngine(make_engine, log=lambda line: None)
+        await supervised.start()
+        try:
+            return await stage.solve(engine=supervised, total_seconds=total_seconds)
+        finally:
+            await supervised.stop()
+
+    return run_virtual(story())
+
+
+def test_a_problem_does_not_pay_alone_for_the_engines_restart() -> None:
+    solution = solve_with_a_restart(total_seconds=1000)
+    assert solution.answer == 42
+    assert solution.seconds > 100
+
+
+def test_a_restart_takes_no_more_than_half_of_what_is_left_for_others() -> None:
+    solution = solve_with_a_restart(total_seconds=80)
+    assert solution.vote.answer is None
+    assert solution.seconds <= 60 + (80 - 60) / 2 + GRACE_SECONDS
 
 
 def test_the_same_seeds_give_the_same_trajectories() -> None:

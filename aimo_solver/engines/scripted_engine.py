@@ -132,6 +132,11 @@ class ScriptedEngine:
         """Prompt and completion together hold at most this many tokens."""
         return self._context_tokens
 
+    @property
+    def down_seconds(self) -> float:
+        """Always 0: whoever wants a dead engine back supervises it."""
+        return 0.0
+
     async def start(self) -> None:
         """Takes `start_seconds`. Raises `load_error` when the script says so."""
         await asyncio.sleep(self._start_seconds)

@@ -19,6 +19,7 @@ repeatable if the engine dies at the same token, else another, equally likely tr
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -77,6 +78,11 @@ class SupervisedEngine:
         self._deltas = 0
         self._fruitless = 0
         """Attempts to restart since the last delta."""
+        self._now: Callable[[], float] = time.monotonic
+        """The loop's clock, once started; read from other threads too."""
+        self._down_since: float | None = None
+        self._down_seconds = 0.0
+        """Of the restarts that are over."""
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -91,6 +97,12 @@ class SupervisedEngine:
         return self._context_tokens
 
     @property
+    def down_seconds(self) -> float:
+        """So far, between a death and the restart after it."""
+        since = self._down_since
+        return self._down_seconds + (0.0 if since is None else self._now() - since)
+
+    @property
     def engine(self) -> ManagedEngine | None:
         """The engine inside, for tests and logs; None before the start."""
         return self._engine
@@ -101,6 +113,7 @@ class SupervisedEngine:
         await self._engine.start()
         self._tokenizer, self._context_tokens = self._engine.tokenizer, self._engine.context_tokens
         loop = asyncio.get_running_loop()
+        self._now = loop.time
         self._started_at, self._failure, self._fruitless = loop.time(), None, 0
         self._watchdog = loop.create_task(self._watch())
 
@@ -172,8 +185,14 @@ class SupervisedEngine:
         if engine is not self._engine or restarting or self._failure is not None:
             return  # Somebody noticed before, or the engine is being stopped.
         self._log(f"engine died ({reason}), {self._open_requests} rollouts wait; restarting")
+        self._down_since = self._now()
         self._restart = asyncio.get_running_loop().create_task(self._replace(reason))
+        self._restart.add_done_callback(self._count_down_time)
         self._break_waits()
+
+    def _count_down_time(self, restart: asyncio.Task[None]) -> None:
+        if self._down_since is not None:
+            self._down_seconds, self._down_since = self.down_seconds, None
 
     def _break_waits(self) -> None:
         now = asyncio.get_running_loop().time()

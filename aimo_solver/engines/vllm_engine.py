@@ -82,6 +82,11 @@ class VllmEngine:
         return self._context_tokens
 
     @property
+    def down_seconds(self) -> float:
+        """Always 0: whoever wants a dead engine back supervises it."""
+        return 0.0
+
+    @property
     def process_ids(self) -> list[int]:
         """The engine's living processes: its core and its workers."""
         return self._processes.alive()

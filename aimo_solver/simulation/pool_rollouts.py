@@ -20,6 +20,10 @@ class PoolRollouts:
     def __init__(self, samples: Sequence[Sample], streams: Streams) -> None:
         self._samples, self._streams = samples, streams
 
+    @property
+    def lost_seconds(self) -> float:
+        return 0.0
+
     def open(self, task: RolloutTask) -> PoolRollout:
         return PoolRollout(task, self._samples[task.index], self._streams)
 
@@ -42,7 +46,7 @@ class PoolRollout:
     async def run(self) -> Trajectory:
         loop = self._streams.loop
         self._stream = stream = self._streams.begin(self._sample.tokens)
-        deadline = loop.call_at(self.task.deadline, stream.cut)
+        deadline = loop.call_at(self.task.deadline.at, stream.cut)
         try:
             done = await stream.done()
         finally:
