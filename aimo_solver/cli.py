@@ -12,15 +12,9 @@ from rich.console import Console
 
 from aimo_solver import simulation_commands
 from aimo_solver.bundled import DEMO_MODEL, DEMO_SET
-from aimo_solver.entry import (
-    DEFAULT_LIMIT_SECONDS,
-    RunOptions,
-    open_workshop,
-    run_options,
-    run_or_exit,
-    run_set,
-)
+from aimo_solver.entry import run_or_exit, run_set
 from aimo_solver.errors import InputError
+from aimo_solver.hardware import AUTO
 from aimo_solver.ledger import Ledger
 from aimo_solver.problem import Problem
 from aimo_solver.problem_set import load_problem_set
@@ -28,6 +22,7 @@ from aimo_solver.reports.live import Transcript
 from aimo_solver.reports.table import run_table
 from aimo_solver.sandbox_commands import app as sandbox_app
 from aimo_solver.settings import CodeMode
+from aimo_solver.workshop import DEFAULT_LIMIT_SECONDS, RunOptions, open_workshop, run_options
 
 app = typer.Typer(
     help="Answers olympiad problems with a language model, Python and a vote, inside a time limit.",
@@ -43,7 +38,9 @@ app.command("profile-engine")(simulation_commands.profile_engine)
 
 Model = Annotated[Path, typer.Option(help="Folder of a checkpoint.")]
 PresetName = Annotated[str, typer.Option("--preset", help="A preset's name or TOML file.")]
-HardwareName = Annotated[str, typer.Option("--hardware", help="Hardware settings' name or TOML file.")]
+HardwareName = Annotated[
+    str, typer.Option("--hardware", help="Hardware settings' name or TOML file; auto: by the cards.")
+]
 Seed = Annotated[int, typer.Option(help="Base seed of every rollout.")]
 Rollouts = Annotated[int | None, typer.Option(min=1, help="Rollouts a problem; the preset's own if not given.")]
 Code = Annotated[CodeMode | None, typer.Option(help="Run code, answer every call 'disabled', or know no calls.")]
@@ -64,7 +61,7 @@ def solve(
     problem: Annotated[str, typer.Argument(help="The statement, LaTeX.")],
     model: Model = DEMO_MODEL,
     preset: PresetName = "demo",
-    hardware: HardwareName = "cpu",
+    hardware: HardwareName = AUTO,
     seed: Seed = 0,
     rollouts: Rollouts = None,
     code: Code = None,
@@ -106,7 +103,7 @@ def replay_sets(
     runs: Annotated[int, typer.Option(min=1, help="Passes over each set, each with seeds of its own.")] = 1,
     model: Model = DEMO_MODEL,
     preset: PresetName = "demo",
-    hardware: HardwareName = "cpu",
+    hardware: HardwareName = AUTO,
     seed: Seed = 0,
     rollouts: Rollouts = None,
     code: Code = None,

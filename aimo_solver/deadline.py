@@ -14,9 +14,7 @@ from contextlib import asynccontextmanager
 class Deadline:
     """When a problem's rollouts must be over. Loop times, in seconds."""
 
-    def __init__(
-        self, at: float, lost_seconds: Callable[[], float] = lambda: 0.0, most_seconds: float = 0.0
-    ) -> None:
+    def __init__(self, at: float, lost_seconds: Callable[[], float] = lambda: 0.0, most_seconds: float = 0.0) -> None:
         """`lost_seconds` tells how long nobody could work so far; what it grows from now on puts the deadline off."""
         self._at, self._lost_seconds, self._most_seconds = at, lost_seconds, most_seconds
         self._lost_before = lost_seconds()

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from aimo_solver.entry import RunOptions, open_workshop
+from aimo_solver.deploy.inputs import find_competition, find_test_file
 from aimo_solver.gateways import aimo1, inference_server
 from aimo_solver.gateways.answerer import Answerer, SolverAnswerer
 from aimo_solver.gateways.edition import Edition
@@ -24,6 +24,7 @@ from aimo_solver.problem_set import load_problem_set
 from aimo_solver.replay import RunLimits
 from aimo_solver.run_folder import RunFolder, new_run_path
 from aimo_solver.summary import summarise
+from aimo_solver.workshop import RunOptions, open_workshop
 
 CHECK_SECONDS = 15 * 60.0
 """A version saved against the public placeholder problems need not take the contest's hours."""
@@ -48,10 +49,25 @@ class Contest:
         return len(load_problem_set(self.test_file).problems)
 
     @property
+    def told(self) -> str:
+        """What this run is, for its first line."""
+        kind = "a scoring run" if self.scored else f"a check with {self.problems} problems of {self.test_file}"
+        return f"{self.edition.name} is attached at {self.folder}: {kind}, {self.limits.total_seconds / 60:.0f} minutes"
+
+    @property
     def limits(self) -> RunLimits:
         """The session's time."""
         total_seconds = self.edition.limit_seconds if self.scored else CHECK_SECONDS
         return RunLimits(total_seconds, RESERVE_SECONDS)
+
+
+def find_contest(inputs: Path) -> Contest | None:
+    """The contest attached to this session, if any. Raises InputError for two."""
+    found = find_competition(inputs)
+    if found is None:
+        return None
+    edition, folder = found
+    return Contest(edition, folder, find_test_file(folder), inference_server.is_scoring_run())
 
 
 def serve_contest(

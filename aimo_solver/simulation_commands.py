@@ -16,8 +16,9 @@ from rich.table import Table
 
 from aimo_solver.bundled import DEMO_MODEL
 from aimo_solver.dialects import find_dialect
-from aimo_solver.entry import DEFAULT_LIMIT_SECONDS, RunOptions, open_workshop, run_options, run_or_exit
+from aimo_solver.entry import run_or_exit
 from aimo_solver.errors import InputError
+from aimo_solver.hardware import AUTO
 from aimo_solver.observer import Observer
 from aimo_solver.policies import POLICIES
 from aimo_solver.policies.stop_table import write_stop_table
@@ -34,6 +35,7 @@ from aimo_solver.simulation.run_speeds import speeds_of_runs
 from aimo_solver.simulation.study import PolicyFigures, StudyPlan, run_study
 from aimo_solver.text_file import write_text
 from aimo_solver.workload import SpeedTable, Workload, load_speed_table
+from aimo_solver.workshop import DEFAULT_LIMIT_SECONDS, RunOptions, open_workshop, run_options
 
 PROFILE_PROBLEM = "How many integers from $1$ to $90$ are relatively prime to $12$?"
 ROLLOUTS_IN_TIME = (3, 6, 12)
@@ -199,7 +201,7 @@ def profile_engine(
     seconds: Annotated[float, typer.Option(help="For each number of streams.")] = 10.0,
     model: Annotated[Path, typer.Option(help="Folder of a checkpoint.")] = DEMO_MODEL,
     preset: Annotated[str, typer.Option(help="A preset's name or TOML file.")] = "demo",
-    hardware: Annotated[str, typer.Option(help="Hardware settings' name or TOML file.")] = "cpu",
+    hardware: Annotated[str, typer.Option(help="Hardware settings' name or TOML file; auto: by the cards.")] = AUTO,
 ) -> None:
     """Measures tokens/s of one stream against the streams at once: what `aimo simulate --hardware` reads.
 

@@ -47,7 +47,7 @@ def demo_rows() -> Iterator[dict[str, object]]:
             "id": f"{index + 1:03d}_{family.name}",
             "problem": fill(wording, params),
             "answer": family.brute_force(params),
-            "source": f"{family.topic}, {'unseen' if unseen else 'seen'} wording",
+            "source": f"{family.topic}, {'new' if unseen else 'seen'} wording",
             "level": family.level,
         }
     for problem in HARD_PROBLEMS:

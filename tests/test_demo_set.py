@@ -30,7 +30,7 @@ def test_no_two_problems_are_the_same(problems: tuple[Problem, ...]) -> None:
 
 
 def test_a_third_is_in_wordings_the_model_never_saw(problems: tuple[Problem, ...]) -> None:
-    unseen = sum("unseen wording" in (problem.source or "") for problem in problems)
+    unseen = sum("new wording" in (problem.source or "") for problem in problems)
     assert unseen in (PROBLEMS // 3, PROBLEMS // 3 + 1)
 
 

@@ -16,7 +16,7 @@ from fakes import InProcessSandbox
 from rich.console import Console
 from typer.testing import CliRunner
 
-from aimo_solver import cli, entry
+from aimo_solver import cli, entry, workshop
 from aimo_solver.engines.scripted_engine import Reply, ScriptedEngine
 from aimo_solver.errors import EngineLoadError, InputError, SandboxError
 from aimo_solver.problem import Problem
@@ -35,7 +35,7 @@ def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(settings: object) -> None:
         raise AssertionError("no test here may start the real engine")
 
-    monkeypatch.setattr(entry, "VllmEngine", refuse)
+    monkeypatch.setattr(workshop, "VllmEngine", refuse)
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_help_shows_an_example(run: Callable[..., Ran], command: str) -> None:
 
 
 def answer_set(place: Path, limit_seconds: float = 500.0) -> entry.RunOutcome:
-    options = entry.run_options(
+    options = workshop.run_options(
         model=place / "model", preset="demo", hardware="cpu", edition="aimo3", seed=0, limit_seconds=limit_seconds
     )
     console, submission = Console(quiet=True), place / "out.parquet"
@@ -169,9 +169,9 @@ def use_engine(monkeypatch: pytest.MonkeyPatch, **script: object) -> None:
     def make(settings: object) -> ScriptedEngine:
         return ScriptedEngine(lambda text, sampling: Reply("It is $\\boxed{42}$."), **script)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(entry, "VllmEngine", make)
+    monkeypatch.setattr(workshop, "VllmEngine", make)
     # The real sandbox ends its processes in a thread, which a virtual clock cannot wait for.
-    monkeypatch.setattr(entry, "ProcessSandbox", lambda memory_bytes: InProcessSandbox())
+    monkeypatch.setattr(workshop, "ProcessSandbox", lambda memory_bytes: InProcessSandbox())
 
 
 def test_a_run_leaves_a_submission_and_a_whole_run_folder(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +217,7 @@ def test_an_interrupted_run_submits_the_fallback_for_the_rest(place: Path, monke
 def test_a_sandbox_that_does_not_start_does_not_stop_the_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_engine(monkeypatch)
     broken = InProcessSandbox(failure=SandboxError("no processes"))
-    monkeypatch.setattr(entry, "ProcessSandbox", lambda memory_bytes: broken)
+    monkeypatch.setattr(workshop, "ProcessSandbox", lambda memory_bytes: broken)
     outcome = answer_set(place)
     assert len(pl.read_parquet(place / "out.parquet")) == 3
     assert "no code will run: no processes" in (outcome.folder / "log.txt").read_text()

@@ -58,11 +58,13 @@ def test_the_checkpoint_is_found_wherever_it_was_attached(tmp_path: Path, place:
     assert find_checkpoint(tmp_path) == folder
 
 
-def test_no_checkpoint_and_two_of_them_are_refused_by_name(tmp_path: Path) -> None:
+def test_a_configuration_without_weights_is_no_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "wheels").mkdir()
-    (tmp_path / "wheels" / "config.json").touch()  # Without weights.
-    with pytest.raises(InputError, match=r"holds no checkpoint .* attach a model"):
-        find_checkpoint(tmp_path)
+    (tmp_path / "wheels" / "config.json").touch()
+    assert find_checkpoint(tmp_path) is None
+
+
+def test_two_checkpoints_are_refused_by_name(tmp_path: Path) -> None:
     for place in MODEL_FOLDERS[:2]:
         checkpoint(tmp_path / place)
     with pytest.raises(InputError, match=r"holds 2 checkpoints \(.*fp8/3, .*my-model\); name one with --model"):

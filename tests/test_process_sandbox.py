@@ -332,9 +332,10 @@ def test_10_MB_of_code_are_an_error(sandbox: ProcessSandbox) -> None:
 
 
 def test_a_scratch_folder_that_cannot_be_made_is_told(sandbox: ProcessSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as broken, pytest.raises(SandboxError, match="scratch folder"):
+    with monkeypatch.context() as broken:
         broken.setattr(tempfile, "tempdir", "/nonexistent")
-        run_cell_in(sandbox, "1")
+        with pytest.raises(SandboxError, match="scratch folder"):
+            run_cell_in(sandbox, "1")
     assert run_cell_in(sandbox, "1").stdout == "1\n"
 
 

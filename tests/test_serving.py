@@ -13,11 +13,12 @@ import polars as pl
 import pytest
 from fakes import InProcessSandbox
 
-from aimo_solver import entry
+from aimo_solver import workshop
 from aimo_solver.engines.scripted_engine import Reply, ScriptedEngine
 from aimo_solver.errors import EngineLoadError, InputError
 from aimo_solver.gateways.edition import Edition, find_edition
 from aimo_solver.serving import Contest, serve_contest
+from aimo_solver.workshop import RunOptions, run_options
 
 # What the real packages do, as far as a submission can tell.
 SERVER = """
@@ -58,7 +59,7 @@ def make_env():
 
 
 @pytest.fixture
-def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> entry.RunOptions:
+def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunOptions:
     """Options whose checkpoint looks whole, in a folder to stand in."""
     checkpoint = tmp_path / "model"
     checkpoint.mkdir()
@@ -67,10 +68,8 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> entry.RunOptions
     (checkpoint / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(entry, "ProcessSandbox", lambda memory_bytes: InProcessSandbox())
-    return entry.run_options(
-        model=checkpoint, preset="demo", hardware="cpu", edition="aimo3", seed=0, limit_seconds=600.0
-    )
+    monkeypatch.setattr(workshop, "ProcessSandbox", lambda memory_bytes: InProcessSandbox())
+    return run_options(model=checkpoint, preset="demo", hardware="cpu", edition="aimo3", seed=0, limit_seconds=600.0)
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +86,7 @@ def use_engine(monkeypatch: pytest.MonkeyPatch, **script: object) -> None:
             **script,  # type: ignore[arg-type]
         )
 
-    monkeypatch.setattr(entry, "VllmEngine", make)
+    monkeypatch.setattr(workshop, "VllmEngine", make)
 
 
 def attach(folder: Path, edition: Edition) -> Contest:
@@ -109,7 +108,7 @@ def attach(folder: Path, edition: Edition) -> Contest:
 
 @pytest.mark.parametrize("number", [2, 3])
 def test_an_inference_server_gets_every_answer(
-    tmp_path: Path, options: entry.RunOptions, monkeypatch: pytest.MonkeyPatch, number: int
+    tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     use_engine(monkeypatch)
     contest, log = attach(tmp_path / "competition", find_edition(number)), list[str]()
@@ -120,9 +119,7 @@ def test_an_inference_server_gets_every_answer(
     assert any(line.startswith("a: 42 (") for line in log)
 
 
-def test_the_iterator_gets_every_answer(
-    tmp_path: Path, options: entry.RunOptions, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_iterator_gets_every_answer(tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     use_engine(monkeypatch)
     contest = attach(tmp_path / "competition", find_edition(1))
     serve_contest(contest, options, tmp_path / "runs", time.monotonic(), lambda line: None)
@@ -130,7 +127,7 @@ def test_the_iterator_gets_every_answer(
 
 
 def test_an_engine_that_does_not_load_still_leaves_a_submission(
-    tmp_path: Path, options: entry.RunOptions, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_engine(monkeypatch, load_error=EngineLoadError("no card"))
     contest, log = attach(tmp_path / "competition", find_edition(3)), list[str]()
@@ -146,7 +143,7 @@ def test_a_version_being_saved_takes_minutes_not_hours(tmp_path: Path) -> None:
     assert (scored.problems, scored.limits.total_seconds) == (50, 5 * 3600.0)
 
 
-def test_a_competition_without_its_package_is_named(tmp_path: Path, options: entry.RunOptions) -> None:
+def test_a_competition_without_its_package_is_named(tmp_path: Path, options: RunOptions) -> None:
     (tmp_path / "empty").mkdir()
     contest = Contest(find_edition(3), tmp_path / "empty", None, scored=False)
     with pytest.raises(InputError, match="empty: has no folder kaggle_evaluation; attach the competition"):

@@ -64,7 +64,9 @@ def test_an_unknown_preset_lists_the_known_ones() -> None:
 
 
 def test_unknown_hardware_lists_the_known() -> None:
-    with pytest.raises(InputError, match=r"hardware must be one of cpu, cuda, or a \.toml file, got 'tpu'"):
+    with pytest.raises(
+        InputError, match=r"hardware must be one of cpu, cuda, h100, l4x4, t4x2, or a \.toml file, got 'tpu'"
+    ):
         load_hardware("tpu")
 
 

@@ -41,15 +41,13 @@ def find_test_file(competition: Path) -> Path | None:
     return next((competition / name for name in _TEST_FILES if (competition / name).is_file()), None)
 
 
-def find_checkpoint(root: Path = INPUT_ROOT) -> Path:
-    """The one folder with a model in it. Raises InputError for none or several, naming them."""
+def find_checkpoint(root: Path = INPUT_ROOT) -> Path | None:
+    """The one folder with a model in it; None where there is none. Raises InputError for several, naming them."""
     found = sorted(folder for folder, names in _folders(root) if _is_checkpoint(names))
-    if not found:
-        raise InputError(f"{root}: holds no checkpoint (a folder with config.json and weights); attach a model")
     if len(found) > 1:
         names = ", ".join(str(folder) for folder in found)
         raise InputError(f"{root}: holds {len(found)} checkpoints ({names}); name one with --model")
-    return found[0]
+    return found[0] if found else None
 
 
 def find_wheel_folders(root: Path = INPUT_ROOT) -> list[Path]:

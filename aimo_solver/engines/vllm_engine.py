@@ -17,7 +17,6 @@ main file must guard its start with `if __name__ == "__main__":`. Known to run o
 from __future__ import annotations
 
 import asyncio
-import gc
 import itertools
 import os
 import tempfile
@@ -50,6 +49,7 @@ _QUIET = {
     "VLLM_LOGGING_LEVEL": "WARNING",
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",
     "HF_HUB_OFFLINE": "1",
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
     # How long is too long is told by load_seconds and by SupervisedEngine, not by vLLM's own limits.
@@ -137,9 +137,6 @@ class VllmEngine:
         """
         llm, self._llm = self._llm, None
         gone = await asyncio.to_thread(self._end, llm)
-        # Reference cycles keep vLLM's engine alive until Python ends, and its __del__ fails there, loudly.
-        del llm
-        gc.collect()
         if not gone:
             raise EngineError(f"the engine's processes {self.process_ids} do not die; restart the machine")
 
@@ -236,6 +233,8 @@ class VllmEngine:
         gone = self._processes.end(_END_SECONDS)
         if llm is not None:
             llm.shutdown()
+            # Its __del__ shuts down once more: at Python's end, where half of Python is gone, it fails loudly.
+            vars(llm)["shutdown"] = _nothing
         return gone
 
 
@@ -284,6 +283,10 @@ def _vllm_params(sampling: Sampling, max_tokens: int) -> SamplingParams:
         skip_special_tokens=False,
         output_kind=RequestOutputKind.DELTA,
     )
+
+
+def _nothing(timeout: float | None = None) -> None:
+    """In the place of a shutdown that is over."""
 
 
 def _exits(llm: AsyncLLM) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from aimo_solver.solution import Solution
@@ -11,10 +12,11 @@ from aimo_solver.summary import Estimate, summarise
 
 
 def run_table(solutions: Sequence[Solution], title: str) -> Table:
-    """Problems by source, and all of them."""
-    table = Table(title=title, title_justify="left")
-    for name in ("source", "problems", "right by vote", "majority", "pass@1", "tokens", "code calls", "seconds"):
-        table.add_column(name, justify="left" if name == "source" else "right")
+    """Problems by source, and all of them. Shares are in percent, with 95 % intervals; fits 80 columns."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("source", ratio=1)
+    for name in ("right", "majority %", "pass@1 %", "tokens", "code", "s"):
+        table.add_column(name, justify="right", no_wrap=True)
     sources = sorted({solution.problem.source or "-" for solution in solutions})
     if len(sources) > 1:
         for source in sources:
@@ -28,15 +30,20 @@ def _add_row(table: Table, name: str, solutions: Sequence[Solution]) -> None:
     summary = summarise(solutions)
     table.add_row(
         name,
-        str(summary.problems) + (f" x {summary.runs}" if summary.runs > 1 else ""),
-        f"{summary.correct}/{summary.with_gold}" if summary.with_gold else "-",
-        _share(summary.majority),
-        _share(summary.pass_at_1),
-        f"{summary.tokens:,}",
-        f"{summary.code_calls:,}",
-        f"{summary.solve_seconds:,.0f}",
+        f"{summary.correct}/{summary.with_gold}" if summary.with_gold else f"-/{summary.problems}",
+        _percent(summary.majority),
+        _percent(summary.pass_at_1),
+        _thousands(summary.tokens),
+        str(summary.code_calls),
+        f"{summary.solve_seconds:.0f}",
     )
 
 
-def _share(estimate: Estimate | None) -> str:
-    return "-" if estimate is None else f"{estimate.mean:.1%} [{estimate.low:.0%}, {estimate.high:.0%}]"
+def _percent(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "-"
+    return f"{100 * estimate.mean:.0f} [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
+
+
+def _thousands(number: int) -> str:
+    return f"{number / 1000:.1f}k" if number < 10_000_000 else f"{number / 1_000_000:.1f}M"

@@ -1,0 +1,175 @@
+"""Workshop: what problems are answered with, chosen by settings: an engine, a sandbox, a solver.
+
+Guarantees: whatever can be checked before the model is loaded is checked before; a workshop that is
+closed leaves no process behind, also when it is closed while it loads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from aimo_solver.dialects import find_dialect
+from aimo_solver.engine import ManagedEngine
+from aimo_solver.engines.checkpoint_files import check_checkpoint
+from aimo_solver.engines.supervised_engine import SupervisedEngine
+from aimo_solver.engines.vllm_engine import VllmEngine
+from aimo_solver.engines.vllm_settings import VllmSettings
+from aimo_solver.errors import InputError, SandboxError
+from aimo_solver.hardware import check_hardware
+from aimo_solver.ledger import Ledger
+from aimo_solver.observer import Observer
+from aimo_solver.policies import make_policy
+from aimo_solver.policies.adjusted import AdjustedPolicy
+from aimo_solver.policies.policy import Policy
+from aimo_solver.problem import AnswerRule, answer_rule
+from aimo_solver.replay import RunLimits
+from aimo_solver.rollout import EngineRollouts
+from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
+from aimo_solver.settings import CodeMode, Hardware, PolicySettings, Preset, load_preset
+from aimo_solver.solver import Solver
+from aimo_solver.voting import TieBreak
+
+DEFAULT_LIMIT_SECONDS = 5 * 3600.0
+DEFAULT_RESERVE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Everything a run is made of."""
+
+    model: Path
+    preset: Preset
+    hardware: Hardware
+    rule: AnswerRule
+    seed: int
+    limits: RunLimits
+
+
+def run_options(
+    *,
+    model: Path,
+    preset: str,
+    hardware: str,
+    edition: str,
+    seed: int,
+    limit_seconds: float,
+    rollouts: int | None = None,
+    early_stop: bool = True,
+    code: CodeMode | None = None,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+) -> RunOptions:
+    """The options, all checked. Raises InputError."""
+    check_checkpoint(model)
+    chosen = load_preset(preset)
+    policy = replace(chosen.policy, early_stop=early_stop and chosen.policy.early_stop)
+    if rollouts is not None:
+        policy = replace(policy, rollouts=rollouts)
+    changes = {"code": code, "temperature": temperature, "max_tokens": max_tokens}
+    chosen = replace(
+        chosen,
+        policy=policy,
+        rollout=replace(chosen.rollout, **{name: value for name, value in changes.items() if value is not None}),
+    )
+    _check_preset(chosen, preset)
+    reserve_seconds = min(DEFAULT_RESERVE_SECONDS, 0.05 * limit_seconds)
+    Ledger(0.0, limit_seconds, reserve_seconds)  # Refuses a limit that cannot be.
+    return RunOptions(
+        model,
+        chosen,
+        check_hardware(hardware, model),
+        answer_rule(edition),
+        seed,
+        RunLimits(limit_seconds, reserve_seconds),
+    )
+
+
+def _policy(settings: PolicySettings) -> Policy:
+    policy = make_policy(settings.name, settings.settings)
+    return AdjustedPolicy(policy, rollouts=settings.rollouts, early_stop=settings.early_stop)
+
+
+def _check_preset(preset: Preset, name: str) -> None:
+    try:
+        find_dialect(preset.dialect)
+        _policy(preset.policy)
+        if preset.tie_break not in set(TieBreak):
+            raise InputError(f"tie_break must be one of {', '.join(TieBreak)}, got {preset.tie_break!r}")
+    except InputError as error:
+        raise InputError(f"preset {name}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """A solver that is ready, and the engine behind it."""
+
+    solver: Solver
+    engine: SupervisedEngine
+
+
+@asynccontextmanager
+async def open_workshop(
+    options: RunOptions,
+    observer: Observer,
+    log: Callable[[str], None],
+    ends_at: float,
+    engine_log: Path | None = None,
+) -> AsyncIterator[Workshop]:
+    """Loads the engine, before `ends_at` (loop time) at the latest, and ends it again."""
+    hardware, preset = options.hardware, options.preset
+    settings = VllmSettings(
+        model=options.model,
+        dtype=hardware.dtype,
+        tensor_parallel_size=hardware.tensor_parallel,
+        max_model_len=hardware.max_model_len,
+        max_num_seqs=hardware.max_num_seqs,
+        gpu_memory_utilization=hardware.gpu_memory_utilization,
+        kv_cache_dtype=hardware.kv_cache_dtype,
+        stream_interval=hardware.stream_interval,
+        enforce_eager=hardware.enforce_eager,
+        cpu_kvcache_gib=hardware.cpu_kvcache_gib,
+        load_seconds=hardware.load_seconds,
+        log_file=engine_log,
+    )
+    make_engine: Callable[[], ManagedEngine] = lambda: VllmEngine(settings)  # noqa: E731
+    engine = SupervisedEngine(make_engine, stall_seconds=hardware.stall_seconds, log=log)
+    sandbox = ProcessSandbox(memory_bytes=preset.sandbox_memory_bytes)
+    begun = asyncio.get_running_loop().time()
+    try:
+        try:
+            async with asyncio.timeout_at(ends_at):
+                await _log_layers(sandbox, log)  # Before the engine takes the machine.
+                await engine.start()
+        except TimeoutError:
+            raise InputError(
+                f"the limit of {options.limits.total_seconds:g} s was over before the model had loaded; raise it"
+            ) from None
+        log(f"engine loaded {options.model} in {asyncio.get_running_loop().time() - begun:.1f} s")
+        yield Workshop(
+            Solver(
+                EngineRollouts(engine, sandbox, find_dialect(preset.dialect), preset.rollout, options.rule, observer),
+                _policy(preset.policy),
+                options.rule,
+                options.seed,
+                TieBreak(preset.tie_break),
+                observer,
+            ),
+            engine,
+        )
+    finally:
+        await sandbox.close()
+        await engine.stop()
+
+
+async def _log_layers(sandbox: ProcessSandbox, log: Callable[[str], None]) -> None:
+    """Says what holds code in. Without a sandbox rollouts can still answer, so its failure is logged only."""
+    try:
+        layers = await sandbox.layers()
+    except SandboxError as error:
+        log(f"no code will run: {error}")
+    else:
+        log("sandbox layers: " + ", ".join(f"{name} {state}" for name, state in layers.items()))
