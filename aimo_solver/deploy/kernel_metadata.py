@@ -1,0 +1,189 @@
+"""kernel-metadata.json: what `kaggle kernels push` reads, checked before anything is sent.
+
+The command line's own rules (kaggle 2.2), and those whose breach only shows hours later: internet
+on, a source that is in the wrong form, an accelerator nobody knows, a source text above the limit.
+Every fault is told at once, not the first only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from aimo_solver.errors import InputError
+
+FILE: Final = "kernel-metadata.json"
+SOURCE_BYTES: Final = 1_000_000
+"""The server refuses longer source texts."""
+ACCELERATORS: Final = (
+    "NvidiaTeslaT4 NvidiaTeslaT4Highmem NvidiaL4 NvidiaL4X1 NvidiaH100 NvidiaTeslaA100 NvidiaRtxPro6000 "
+    "TpuV38 Tpu1VmV38 TpuV5E8 TpuV6E8"
+).split()
+RETIRED_ACCELERATORS: Final = {"NvidiaTeslaP100"}
+_KNOWN: Final = set(
+    "id id_no title code_file language kernel_type is_private enable_gpu enable_tpu enable_internet dataset_sources "
+    "competition_sources kernel_sources model_sources keywords docker_image docker_image_pinning_type "
+    "machine_shape".split()
+)
+_LISTS: Final = ("dataset_sources", "competition_sources", "kernel_sources", "model_sources", "keywords")
+_BOOLEANS: Final = ("is_private", "enable_gpu", "enable_tpu", "enable_internet")
+_LANGUAGES: Final = ("python", "r", "rmarkdown")
+_TYPES: Final = ("script", "notebook")
+_PINNINGS: Final = ("original", "latest")
+_SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class KernelMetadata:
+    """A checked kernel-metadata.json and the code it names."""
+
+    id: str
+    title: str
+    code_file: Path
+    machine_shape: str
+    values: dict[str, Any]
+    """The file, as it is."""
+
+    @property
+    def sources(self) -> dict[str, list[str]]:
+        """What will be attached, by kind; kinds without any left out."""
+        return {name: self.values[name] for name in _LISTS[:4] if self.values.get(name)}
+
+
+def read_kernel_metadata(folder: Path) -> KernelMetadata:
+    """Of the folder to push. Raises InputError that names the file and everything wrong in it."""
+    path = folder / FILE
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file; write it, or name the folder that holds it") from None
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path}: must be JSON in UTF-8: {error}") from error
+    found = kernel_faults(values, folder)
+    if found:
+        raise InputError(f"{path}: " + "; ".join(found))
+    return KernelMetadata(
+        values["id"], values["title"], folder / values["code_file"], str(values.get("machine_shape") or ""), values
+    )
+
+
+def kernel_faults(values: Any, folder: Path) -> list[str]:
+    """Everything wrong, a sentence with its cure each; empty for metadata that can be pushed."""
+    if not isinstance(values, dict):
+        return [f"must be a JSON object, got {type(values).__name__}"]
+    return [
+        *(f"{name} is no field that kaggle reads; remove it" for name in values if name not in _KNOWN),
+        *_name_faults(values),
+        *_code_faults(values, folder),
+        *_choice_faults(values),
+        *_switch_faults(values),
+        *_source_faults(values),
+    ]
+
+
+def _name_faults(values: dict[str, Any]) -> list[str]:
+    found: list[str] = []
+    title, id = values.get("title"), values.get("id")
+    if not isinstance(title, str) or len(title) < 5:
+        found.append(f"title must be a text of 5 or more characters, got {title!r}")
+    if not isinstance(id, str) or not _is_path_of_slugs(id, 2):
+        found.append(f"id must be user/slug, without a version, got {id!r}")
+    elif len(id.split("/")[1]) < 5:
+        found.append(f"id must have a slug of 5 or more characters, got {id!r}")
+    elif isinstance(title, str) and len(title) >= 5 and _slug_of(title) != id.split("/")[1].lower():
+        found.append(
+            f"id must end with the title's slug {_slug_of(title)!r}, or kaggle makes another kernel, got {id!r}"
+        )
+    return found
+
+
+def _code_faults(values: dict[str, Any], folder: Path) -> list[str]:
+    name = values.get("code_file")
+    if not isinstance(name, str) or not name:
+        return [f"code_file must name the file to run, got {name!r}"]
+    path = folder / name
+    if not path.is_file():
+        return [f"code_file must exist, and there is no {path}"]
+    size_bytes = path.stat().st_size
+    if size_bytes > SOURCE_BYTES:
+        return [
+            f"code_file must be at most {SOURCE_BYTES:,} bytes, got {size_bytes:,}; attach the package as a dataset"
+        ]
+    return []
+
+
+def _choice_faults(values: dict[str, Any]) -> list[str]:
+    found = [
+        f"{name} must be one of {', '.join(choices)}, got {values.get(name)!r}"
+        for name, choices in (("language", _LANGUAGES), ("kernel_type", _TYPES))
+        if values.get(name) not in choices
+    ]
+    pinning, shape = values.get("docker_image_pinning_type"), values.get("machine_shape")
+    if pinning is not None and pinning not in _PINNINGS:
+        found.append(f"docker_image_pinning_type must be one of {', '.join(_PINNINGS)}, got {pinning!r}")
+    if shape in RETIRED_ACCELERATORS:
+        found.append(f"machine_shape {shape} is retired, and kaggle takes another card without a word; choose another")
+    elif shape and shape not in ACCELERATORS:
+        found.append(
+            f"machine_shape must be one of {', '.join(ACCELERATORS)}, got {shape!r}; kaggle ignores a wrong one"
+        )
+    return found
+
+
+def _switch_faults(values: dict[str, Any]) -> list[str]:
+    found = [
+        f"{name} must be true or false, got {values[name]!r}"
+        for name in _BOOLEANS
+        if name in values and _truth(values[name]) is None
+    ]
+    if "enable_internet" not in values:
+        found.append("enable_internet must be false: kaggle switches it on when nothing is said")
+    elif _truth(values["enable_internet"]):
+        found.append("enable_internet must be false: a kernel with internet cannot be submitted")
+    if values.get("machine_shape") and _truth(values.get("enable_gpu", False)) is False:
+        found.append("enable_gpu must be true where machine_shape names a card")
+    return found
+
+
+def _source_faults(values: dict[str, Any]) -> list[str]:
+    found: list[str] = []
+    for name in _LISTS:
+        entries = values.get(name, [])
+        if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
+            found.append(f"{name} must be a list of texts, got {entries!r}")
+            continue
+        found += [fault for entry in entries if (fault := _source_fault(name, entry))]
+    return found
+
+
+def _source_fault(name: str, source: str) -> str | None:
+    parts = source.split("/")
+    if name in ("dataset_sources", "kernel_sources"):
+        versioned = len(parts) == 3 and parts[2].isdigit()
+        if not _is_path_of_slugs("/".join(parts[:2]), 2) or not (len(parts) == 2 or versioned):
+            return f"{name} must be user/slug or user/slug/version, got {source!r}"
+    elif name == "model_sources":
+        if len(parts) != 5 or not all(parts) or not parts[4].isdigit():
+            return f"{name} must be owner/model/framework/variation/version, got {source!r}"
+    elif name == "competition_sources" and not _SLUG.fullmatch(source):
+        return f"{name} must be a competition's slug, got {source!r}"
+    return None
+
+
+def _is_path_of_slugs(text: str, parts: int) -> bool:
+    names = text.split("/")
+    return len(names) == parts and all(_SLUG.fullmatch(name) for name in names)
+
+
+def _truth(value: object) -> bool | None:
+    """As kaggle reads it: a boolean, or its name."""
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}.get(value.lower()) if isinstance(value, str) else None
+
+
+def _slug_of(title: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")

@@ -1,0 +1,58 @@
+"""A stand-in for Kaggle's API on localhost: records what the real `kaggle` command sends."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Respond = Callable[[str, dict[str, Any]], dict[str, Any]]
+"""From a call's name (`SaveKernel`) and its fields to the reply's."""
+
+
+@dataclass
+class KaggleStub:
+    """Calls in the order they came."""
+
+    port: int
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def of(self, name: str) -> dict[str, Any]:
+        """The fields of the one call of that name."""
+        (fields,) = [fields for called, fields in self.calls if called == name]
+        return fields
+
+
+@contextmanager
+def kaggle_stub(respond: Respond) -> Iterator[KaggleStub]:
+    """Serves until the block ends."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            name, fields = self.path.rpartition("/")[2], json.loads(body or b"{}")
+            stub.calls.append((name, fields))
+            reply = json.dumps(respond(name, fields)).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(reply)))
+            self.end_headers()
+            self.wfile.write(reply)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    stub = KaggleStub(server.server_address[1])
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield stub
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
