@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Final
 
 _PACKAGE: Final = Path(__file__).resolve().parent
+PROJECT: Final = _PACKAGE.parent
+"""The checkout, where there is one."""
 
 
 def bundled(name: str) -> Path:
     """The path of a bundled file or folder such as `validation_sets/demo.jsonl`; it may not exist."""
     inside = _PACKAGE / "_bundled" / name
-    return inside if inside.exists() else _PACKAGE.parent / name
+    return inside if inside.exists() else PROJECT / name
 
 
 DEMO_SET: Final = bundled("validation_sets/demo.jsonl")

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from aimo_solver import simulation_commands
+from aimo_solver import deploy_commands, simulation_commands
 from aimo_solver.bundled import DEMO_MODEL, DEMO_SET
 from aimo_solver.entry import run_or_exit, run_set
 from aimo_solver.errors import InputError
@@ -31,10 +31,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(sandbox_app, name="sandbox")
+app.add_typer(deploy_commands.package, name="package")
 app.command("simulate")(simulation_commands.simulate)
 app.command("pool")(simulation_commands.pool)
 app.command("learn-table")(simulation_commands.learn_table)
 app.command("profile-engine")(simulation_commands.profile_engine)
+app.command("doctor")(deploy_commands.doctor)
+app.command("rehearse")(deploy_commands.rehearse_kernel)
+app.command("push")(deploy_commands.push)
 
 Model = Annotated[Path, typer.Option(help="Folder of a checkpoint.")]
 PresetName = Annotated[str, typer.Option("--preset", help="A preset's name or TOML file.")]

@@ -21,7 +21,7 @@ from rich.console import Console
 
 from aimo_solver import __version__
 from aimo_solver.bundled import DEMO_MODEL, DEMO_SET
-from aimo_solver.deploy.inputs import INPUT_ROOT, find_checkpoint
+from aimo_solver.deploy.inputs import INPUT_ROOT, INPUTS_VARIABLE, find_checkpoint
 from aimo_solver.engines.supervised_engine import EngineRestart
 from aimo_solver.errors import AimoError
 from aimo_solver.hardware import AUTO
@@ -154,7 +154,9 @@ def main(started_at: float, arguments: Sequence[str] | None = None) -> None:
             float, typer.Option(help="The whole run of a file, loading included. A contest has its own.")
         ] = DEFAULT_LIMIT_SECONDS,
         seed: Annotated[int, typer.Option(help="Base seed of every rollout.")] = 0,
-        inputs: Annotated[Path, typer.Option(help="Where a contest and a model may be attached.")] = INPUT_ROOT,
+        inputs: Annotated[
+            Path, typer.Option(envvar=INPUTS_VARIABLE, help="Where a contest and a model may be attached.")
+        ] = INPUT_ROOT,
         runs_folder: Annotated[Path, typer.Option(help="Where run folders go.")] = Path("runs"),
         submission: Annotated[Path, typer.Option(help="The file to submit.")] = Path("submission.parquet"),
     ) -> None:

@@ -16,6 +16,8 @@ from aimo_solver.errors import InputError
 from aimo_solver.gateways.edition import EDITIONS, Edition
 
 INPUT_ROOT: Final = Path("/kaggle/input")
+INPUTS_VARIABLE: Final = "AIMO_INPUTS"
+"""Names another root, for rehearsals."""
 DEEPEST = 8
 """A model's version lies five folders down, its checkpoint perhaps two more."""
 _TEST_FILES = ("test.csv", "reference.csv")
