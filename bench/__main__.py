@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from bench import engine_rate, sandbox_rate, sandbox_soak, simulation_rate
+from bench import engine_rate, gateway_rate, sandbox_rate, sandbox_soak, simulation_rate
 
 app = typer.Typer(help="Prints what it measured today.", add_completion=False, pretty_exceptions_enable=False)
 app.command("engine")(engine_rate.main)
+app.command("gateway")(gateway_rate.main)
 app.command("sandbox")(sandbox_rate.main)
 app.command("simulation")(simulation_rate.main)
 app.command("soak")(sandbox_soak.main)
@@ -15,9 +16,10 @@ app.command("soak")(sandbox_soak.main)
 
 @app.callback(invoke_without_command=True)
 def every(context: typer.Context) -> None:
-    """Simulation, sandbox and engine, where none is named."""
+    """Simulation, gateway, sandbox and engine, where none is named."""
     if context.invoked_subcommand is None:
         simulation_rate.main()
+        gateway_rate.main()
         sandbox_rate.main()
         engine_rate.main()
 

@@ -50,6 +50,7 @@ _QUIET = {
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
     "TORCH_CPP_LOG_LEVEL": "ERROR",
+    "TORCH_LOGS": "-all",
     "HF_HUB_OFFLINE": "1",
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
     # How long is too long is told by load_seconds and by SupervisedEngine, not by vLLM's own limits.
@@ -184,9 +185,8 @@ class VllmEngine:
             log_file = settings.log_file or Path(scratch, "vllm.log")
             log_start = log_file.stat().st_size if log_file.exists() else 0
             try:
-                tokenizer = HfTokenizer(settings.model)
                 with self._environment(Path(scratch), log_file):
-                    llm = _build(settings)
+                    tokenizer, llm = HfTokenizer(settings.model), _build(settings)
             except EngineLoadError:
                 raise
             # vLLM, torch and the drivers raise whatever they like here.

@@ -53,8 +53,11 @@ class SolverAnswerer:
         begun = loop.time()
         try:
             solution = await self._solver.solve(problem, self._ledger)
-        except BaseException:
+        except BaseException as error:
             self._ledger = self._ledger.charge(Spend(1, loop.time() - begun))
+            if isinstance(error, SystemExit | KeyboardInterrupt):
+                # In a task these would end the event loop, and with it every problem to come.
+                raise RuntimeError(f"{type(error).__name__} in the solver") from error
             raise
         self._ledger = self._ledger.charge(solution.spend)
         self._folder.add(solution)

@@ -13,7 +13,9 @@ from aimo_solver.summary import Estimate, summarise
 
 def run_table(solutions: Sequence[Solution], title: str) -> Table:
     """Problems by source, and all of them. Shares are in percent, with 95 % intervals; fits 80 columns."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False
+    )
     table.add_column("source", ratio=1)
     for name in ("right", "majority %", "pass@1 %", "tokens", "code", "s"):
         table.add_column(name, justify="right", no_wrap=True)

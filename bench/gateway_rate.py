@@ -1,0 +1,82 @@
+"""What the way from a gateway to the solver and back costs a problem, generation left out.
+
+The engine is the scripted one, which answers at once, so that what is left is ours: frames, threads,
+event loop, policy, 16 rollouts, votes, the run folder.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+from rich.console import Console
+
+from aimo_solver.dialects.numina import NuminaDialect
+from aimo_solver.engines.scripted_engine import ByteTokenizer, Reply, ScriptedEngine
+from aimo_solver.gateways.answerer import Answerer, SolverAnswerer
+from aimo_solver.gateways.predict import make_predict
+from aimo_solver.gateways.predictor import Predictor
+from aimo_solver.ledger import Ledger
+from aimo_solver.policies.nemoskills import NemoSkillsPolicy
+from aimo_solver.problem import AIMO3
+from aimo_solver.rollout import EngineRollouts
+from aimo_solver.run_folder import RunFolder
+from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
+from aimo_solver.settings import RolloutSettings
+from aimo_solver.solver import Solver
+
+PROBLEMS = 200
+ASKED_MILLISECONDS = 20.0
+
+
+def main(problems: Annotated[int, typer.Option(min=20, help="How many to ask.")] = PROBLEMS) -> None:
+    """Milliseconds a problem outside generation: median and p95 (asked: under 20 at p95)."""
+    with tempfile.TemporaryDirectory() as scratch:
+        milliseconds = [1000 * seconds for seconds in _measure(problems, Path(scratch, "run"))]
+    p95 = statistics.quantiles(milliseconds, n=20)[-1]
+    Console().print(
+        f"gateway to solver and back, {problems} problems x 16 rollouts, generation left out: "
+        f"median {statistics.median(milliseconds):.1f} ms, p95 {p95:.1f} ms (asked: under {ASKED_MILLISECONDS:g})"
+    )
+
+
+def _measure(problems: int, place: Path) -> list[float]:
+    """Seconds a problem, as the gateway sees them."""
+
+    @asynccontextmanager
+    async def open_answerer() -> AsyncIterator[Answerer]:
+        engine = ScriptedEngine(_reply, tokenizer=ByteTokenizer())
+        await engine.start()
+        sandbox = ProcessSandbox(preload=())
+        rollouts = EngineRollouts(engine, sandbox, NuminaDialect(), RolloutSettings(), AIMO3)
+        solver = Solver(rollouts, NemoSkillsPolicy(agree=0, finished_share=1.0), AIMO3)
+        with RunFolder(place, {}) as folder:
+            yield SolverAnswerer(
+                solver, Ledger(time.monotonic(), 3600.0, problems_left=problems), folder, lambda _: None
+            )
+        await sandbox.close()
+
+    predictor = Predictor(open_answerer, AIMO3, time.monotonic() + 3600.0, lambda _: None)
+    predictor.start()
+    predict, seconds = make_predict(predictor.answer), list[float]()
+    for number in range(problems + 1):
+        begun = time.perf_counter()
+        predict(pl.Series([f"p{number}"]), pl.Series(["How many integers from $1$ to $90$ are prime to $12$?"]))
+        seconds.append(time.perf_counter() - begun)
+    predictor.close()
+    return seconds[1:]  # The first waits for loading.
+
+
+def _reply(text: str, sampling: object) -> Reply:
+    return Reply("It is $\\boxed{30}$.", tokens_per_chunk=1000, seconds_per_chunk=0.0)
+
+
+if __name__ == "__main__":
+    typer.run(main)
