@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import tempfile
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
@@ -16,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aimo_solver.bundled import DEMO_MODEL, DEMO_SET, PROJECT
-from aimo_solver.deploy.doctor import Finding, Patient, State, diagnose
+from aimo_solver.deploy.doctor import Patient, State
 from aimo_solver.deploy.inputs import INPUT_ROOT, INPUTS_VARIABLE
 from aimo_solver.deploy.kernel_metadata import read_kernel_metadata
 from aimo_solver.deploy.package import package_model, package_single_file, package_wheels
@@ -26,36 +24,17 @@ from aimo_solver.deploy.rehearsal import Stage, rehearse
 from aimo_solver.deploy.wheels import Target
 from aimo_solver.engines.checkpoint_files import check_checkpoint
 from aimo_solver.entry import run_or_exit
-from aimo_solver.errors import InputError, SandboxError
+from aimo_solver.errors import InputError
 from aimo_solver.gateways.edition import find_edition
 from aimo_solver.hardware import AUTO
 from aimo_solver.problem_set import load_problem_set
-from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
+from aimo_solver.workshop import examine
 
 COLOURS: Final = {State.OK: "green", State.WARN: "yellow", State.FAULT: "red"}
 
 package = typer.Typer(help="What Kaggle needs, in folders that `kaggle` uploads.", no_args_is_help=True)
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
-
-
-def findings(patient: Patient) -> list[Finding]:
-    """The doctor's, with the engine's and the sandbox's own checks."""
-    return diagnose(patient, check_checkpoint, _layers)
-
-
-def _layers() -> Mapping[str, str]:
-    async def probe() -> Mapping[str, str]:
-        sandbox = ProcessSandbox(preload=())
-        try:
-            return await sandbox.layers()
-        finally:
-            await sandbox.close()
-
-    try:
-        return asyncio.run(probe())
-    except SandboxError as error:
-        return {"sandbox": f"off: {error}"}
 
 
 def doctor(
@@ -72,7 +51,7 @@ def doctor(
     """
 
     def run() -> None:
-        found = findings(Patient(model, hardware, inputs))
+        found = examine(Patient(model, hardware, inputs))
         if as_json:
             typer.echo(json.dumps([asdict(finding) for finding in found], indent=2))
         else:

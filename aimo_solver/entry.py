@@ -21,6 +21,7 @@ from rich.console import Console
 
 from aimo_solver import __version__
 from aimo_solver.bundled import DEMO_MODEL, DEMO_SET
+from aimo_solver.deploy.doctor import Patient
 from aimo_solver.deploy.inputs import INPUT_ROOT, INPUTS_VARIABLE, find_checkpoint
 from aimo_solver.engines.supervised_engine import EngineRestart
 from aimo_solver.errors import AimoError
@@ -35,7 +36,7 @@ from aimo_solver.serving import find_contest, serve_contest
 from aimo_solver.solution import Solution
 from aimo_solver.submission import check_submission_path, write_submission
 from aimo_solver.summary import summarise
-from aimo_solver.workshop import DEFAULT_LIMIT_SECONDS, RunOptions, open_workshop, run_options
+from aimo_solver.workshop import DEFAULT_LIMIT_SECONDS, RunOptions, examine, open_workshop, run_options
 
 INTERRUPTED = 130
 """The shell's exit code for Ctrl-C."""
@@ -133,6 +134,17 @@ def run_or_exit(run: Callable[[], None]) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
+def _answer_file(
+    options: RunOptions, path: Path, runs_folder: Path, submission: Path, started_at: float, console: Console
+) -> None:
+    problem_set = load_problem_set(path)
+    outcome = asyncio.run(
+        run_set(options, problem_set, runs_folder, console, submission=submission, started_at=started_at)
+    )
+    console.print(run_table(outcome.solutions, f"{problem_set.name}: {outcome.folder}"))
+    console.print(f"{submission}: {len(problem_set.problems)} answers")
+
+
 def main(started_at: float, arguments: Sequence[str] | None = None) -> None:
     """The kernel's command line; `started_at` is time.monotonic() at its first line."""
 
@@ -172,6 +184,10 @@ def main(started_at: float, arguments: Sequence[str] | None = None) -> None:
         def run() -> None:
             contest = None if problems is not None else find_contest(inputs)
             checkpoint = model or find_checkpoint(inputs) or DEMO_MODEL
+            if contest is not None:
+                log(contest.told)
+                for finding in examine(Patient(checkpoint, hardware, inputs)):
+                    log(f"{finding.state:<5} {finding.name:<10} {finding.text}")
             options = run_options(
                 model=checkpoint,
                 preset=preset or ("demo" if checkpoint == DEMO_MODEL else "default"),
@@ -181,15 +197,9 @@ def main(started_at: float, arguments: Sequence[str] | None = None) -> None:
                 limit_seconds=limit_seconds,
             )
             if contest is not None:
-                log(contest.told)
                 serve_contest(contest, options, runs_folder, started_at, log)
-                return
-            problem_set = load_problem_set(problems or DEMO_SET)
-            outcome = asyncio.run(
-                run_set(options, problem_set, runs_folder, console, submission=submission, started_at=started_at)
-            )
-            console.print(run_table(outcome.solutions, f"{problem_set.name}: {outcome.folder}"))
-            console.print(f"{submission}: {len(problem_set.problems)} answers")
+            else:
+                _answer_file(options, problems or DEMO_SET, runs_folder, submission, started_at, console)
 
         run_or_exit(run)
 

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from aimo_solver.deploy.doctor import Finding, Patient, diagnose
 from aimo_solver.dialects import find_dialect
 from aimo_solver.engine import ManagedEngine
 from aimo_solver.engines.checkpoint_files import check_checkpoint
@@ -163,6 +164,25 @@ async def open_workshop(
     finally:
         await sandbox.close()
         await engine.stop()
+
+
+def examine(patient: Patient) -> list[Finding]:
+    """Whether a workshop could be opened here: the doctor's findings, in seconds."""
+    return diagnose(patient, check_checkpoint, _layers)
+
+
+def _layers() -> dict[str, str]:
+    async def probe() -> dict[str, str]:
+        sandbox = ProcessSandbox(preload=())
+        try:
+            return await sandbox.layers()
+        finally:
+            await sandbox.close()
+
+    try:
+        return asyncio.run(probe())
+    except SandboxError as error:
+        return {"sandbox": f"off: {error}"}
 
 
 async def _log_layers(sandbox: ProcessSandbox, log: Callable[[str], None]) -> None:

@@ -143,6 +143,19 @@ def test_a_version_being_saved_takes_minutes_not_hours(tmp_path: Path) -> None:
     assert (scored.problems, scored.limits.total_seconds) == (50, 5 * 3600.0)
 
 
+def test_a_test_file_with_answers_and_one_without_problems(
+    tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_engine(monkeypatch)
+    contest = attach(tmp_path / "competition", find_edition(3))
+    (tmp_path / "competition/test.csv").write_text("id,problem,answer\na,1 + 1?,2\n")
+    serve_contest(contest, options, tmp_path / "runs", time.monotonic(), lambda line: None)
+    assert pl.read_parquet("submission.parquet").rows() == [("a", 42)]
+    (tmp_path / "competition/test.csv").write_text("id,problem\n")
+    with pytest.raises(InputError, match=r"test\.csv: holds no problems"):
+        serve_contest(contest, options, tmp_path / "runs", time.monotonic(), lambda line: None)
+
+
 def test_a_competition_without_its_package_is_named(tmp_path: Path, options: RunOptions) -> None:
     (tmp_path / "empty").mkdir()
     contest = Contest(find_edition(3), tmp_path / "empty", None, scored=False)
