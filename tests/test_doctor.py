@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -64,9 +64,9 @@ def cuda_packages(torch: str = "2.11.0", cuda: str = "12.8") -> list[FakeDistrib
     ]
 
 
-def checkpoint(folder: Path, config: dict[str, object], weight_bytes: int = 1000) -> Path:
+def checkpoint(folder: Path, config: Mapping[str, object], weight_bytes: int = 1000) -> Path:
     folder.mkdir(exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(dict(config)))
     with (folder / "model.safetensors").open("wb") as file:
         file.truncate(weight_bytes)  # A hole: takes no room.
     return folder
@@ -160,5 +160,5 @@ def test_what_is_attached_is_told(tmp_path: Path) -> None:
     ("config", "bytes_a_token"),
     [(QWEN_14B, 2 * 48 * 8 * 128 * 2), ({"text_config": QWEN_14B}, 2 * 48 * 8 * 128 * 2), ({}, 0)],
 )
-def test_what_a_token_takes_in_the_cache(config: dict[str, object], bytes_a_token: int) -> None:
+def test_what_a_token_takes_in_the_cache(config: Mapping[str, object], bytes_a_token: int) -> None:
     assert cache_bytes_a_token(config, 2) == bytes_a_token

@@ -138,7 +138,7 @@ def _engine(has_cards: bool) -> Finding:
 
 def _versions() -> list[Finding]:
     """The engine's own wishes against what is there."""
-    engine = next((found for name in ENGINES if (found := _installed(name))), None)
+    engine = next((package for name in ENGINES if (package := _installed(name))), None)
     found: list[Finding] = []
     for name in _MUST_AGREE:
         there = _installed(name)
