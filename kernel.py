@@ -3,10 +3,12 @@
 Bootstrap only. `python kernel.py --help` tells the options.
 """
 
+import atexit
 import base64
 import io
 import lzma
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -28,6 +30,7 @@ def find_package() -> None:
     """Puts it on the path: from inside this file, or from beside it. Attached wheels are installed anyway."""
     if PACKAGE:
         place = tempfile.mkdtemp(prefix="aimo-package-")
+        atexit.register(shutil.rmtree, place, ignore_errors=True)
         with tarfile.open(fileobj=io.BytesIO(lzma.decompress(base64.b85decode(PACKAGE)))) as archive:
             archive.extractall(place, filter="data")
         sys.path.insert(0, place)

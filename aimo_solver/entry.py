@@ -165,6 +165,7 @@ def main(started_at: float, arguments: Sequence[str] | None = None) -> None:
         limit_seconds: Annotated[
             float, typer.Option(help="The whole run of a file, loading included. A contest has its own.")
         ] = DEFAULT_LIMIT_SECONDS,
+        fallback: Annotated[int, typer.Option(help="The answer when no rollout gives one.")] = 0,
         seed: Annotated[int, typer.Option(help="Base seed of every rollout.")] = 0,
         inputs: Annotated[
             Path, typer.Option(envvar=INPUTS_VARIABLE, help="Where a contest and a model may be attached.")
@@ -195,6 +196,7 @@ def main(started_at: float, arguments: Sequence[str] | None = None) -> None:
                 edition=edition,
                 seed=seed,
                 limit_seconds=limit_seconds,
+                fallback=fallback,
             )
             if contest is not None:
                 serve_contest(contest, options, runs_folder, started_at, log)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from aimo_solver.errors import InputError
@@ -45,6 +45,12 @@ class AnswerRule:
         if self.maximum is not None and value > self.maximum:
             return None
         return value
+
+    def with_fallback(self, fallback: int) -> AnswerRule:
+        """The rule with another fallback. Raises InputError for one it would not accept itself."""
+        if self.apply(fallback) != fallback:
+            raise InputError(f"fallback must be an answer that {self.name} accepts, got {fallback!r}")
+        return replace(self, fallback=fallback)
 
 
 ANY_INTEGER: Final = AnswerRule("any-integer")

@@ -74,7 +74,8 @@ def serve_contest(
     contest: Contest, options: RunOptions, runs_folder: Path, started_at: float, log: Callable[[str], None]
 ) -> Path:
     """Answers all that is asked; the run folder. `started_at` is when the session began (monotonic clock)."""
-    options = replace(options, rule=contest.edition.rule, limits=contest.limits)
+    rule = contest.edition.rule.with_fallback(options.rule.fallback)
+    options = replace(options, rule=rule, limits=contest.limits)
     ledger = Ledger(started_at, contest.limits.total_seconds, contest.limits.reserve_seconds, contest.problems)
     path = new_run_path(runs_folder, contest.edition.name)
 

@@ -58,6 +58,7 @@ def run_options(
     edition: str,
     seed: int,
     limit_seconds: float,
+    fallback: int = 0,
     rollouts: int | None = None,
     early_stop: bool = True,
     code: CodeMode | None = None,
@@ -83,7 +84,7 @@ def run_options(
         model,
         chosen,
         check_hardware(hardware, model),
-        answer_rule(edition),
+        answer_rule(edition).with_fallback(fallback),
         seed,
         RunLimits(limit_seconds, reserve_seconds),
     )

@@ -137,6 +137,11 @@ def test_a_submission_that_cannot_be_written_is_told_before_the_run(
     assert not (place / "runs").exists()
 
 
+def test_a_fallback_outside_the_rule_is_refused(place: Path, run: Callable[..., Ran]) -> None:
+    sentence = refusal(run("kernel", "set.jsonl", "--model", "model", "--fallback", "100000"))
+    assert sentence == "fallback must be an answer that aimo3 accepts, got 100000\n"
+
+
 def test_runs_folder_that_is_a_file_is_told(place: Path, run: Callable[..., Ran]) -> None:
     (place / "runs").touch()
     assert "cannot be written" in refusal(run("kernel", "set.jsonl", "--model", "model"))
