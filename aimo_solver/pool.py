@@ -59,10 +59,10 @@ class _Reader:
 
     def __init__(self, path: Path, rule: AnswerRule) -> None:
         self._path, self._rule = path, rule
-        self.golds_outside = self.guessed_tokens = self.later_rounds = 0
+        self.golds_outside = self.guessed_tokens = self.unknown_tokens = self.later_rounds = 0
 
     def problem(self, line: int, row: Mapping[str, Any]) -> PoolProblem | None:
-        """None where the gold answer is outside the rule."""
+        """None where the gold answer is outside the rule, or no sample can be used."""
         where = f"{self._path}, line {line}"
         if not isinstance(row.get("id"), str) or not row["id"]:
             raise InputError(f"{where}: id must be a non-empty string, got {row.get('id')!r}")
@@ -77,10 +77,12 @@ class _Reader:
             return None
         first_round = [sample for sample in logged if not isinstance(sample, dict) or sample.get("round", 1) == 1]
         self.later_rounds += len(logged) - len(first_round)
-        samples = [self._sample(f"{where}, sample {n}", sample) for n, sample in enumerate(first_round, start=1)]
-        return PoolProblem(row["id"], gold, tuple(samples))
+        read = [self._sample(f"{where}, sample {n}", sample) for n, sample in enumerate(first_round, start=1)]
+        samples = tuple(sample for sample in read if sample is not None)
+        return PoolProblem(row["id"], gold, samples) if samples else None
 
-    def _sample(self, where: str, sample: object) -> Sample:
+    def _sample(self, where: str, sample: object) -> Sample | None:
+        """None where nothing tells how long it was."""
         if not isinstance(sample, dict) or "answer" not in sample:
             raise InputError(f"{where}: must have an answer (null where there was none), got {sample!r:.80}")
         time_s = sample.get("time_s")
@@ -90,8 +92,11 @@ class _Reader:
         if tokens is None and _is_amount(chars):
             self.guessed_tokens += 1
             tokens = int(chars) // CHARS_PER_TOKEN
+        if tokens is None and chars is None and "tokens" in sample:
+            self.unknown_tokens += 1
+            return None
         if not _is_amount(tokens):
-            raise InputError(f"{where}: tokens must be 0 or more, or null beside a number of chars, got {tokens!r}")
+            raise InputError(f"{where}: tokens must be 0 or more, or null where nobody counted, got {tokens!r}")
         value = _integer(sample["answer"])
         return Sample(None if value is None else self._rule.apply(value), int(tokens))
 
@@ -99,6 +104,7 @@ class _Reader:
         told = (
             (self.golds_outside, f"problems left out: their gold answers are outside the rule {self._rule.name}"),
             (self.guessed_tokens, f"samples without a token count: characters / {CHARS_PER_TOKEN} stands in"),
+            (self.unknown_tokens, "samples left out: nothing tells how long they were"),
             (self.later_rounds, "samples of later rounds left out: that they exist depends on the first vote"),
         )
         return tuple(f"{count} {text}" for count, text in told if count)
@@ -115,7 +121,7 @@ def load_pool(path: Path, rule: AnswerRule) -> Pool:
             raise InputError(f"{path}, line {line}: id {problem.id!r} is used twice; give every problem its own id")
         problems[problem.id] = problem
     if not problems:
-        raise InputError(f"{path}: holds no problem whose gold answer is inside the rule {rule.name}")
+        raise InputError(f"{path}: holds no problem with a usable sample whose gold answer is inside the rule {rule.name}")
     return Pool(path.stem, tuple(problems.values()), reader.notes())
 
 

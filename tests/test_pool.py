@@ -67,7 +67,7 @@ def test_a_second_round_depends_on_the_first_and_is_left_out(tmp_path: Path) -> 
         (row(sample(), gold="x"), "gold must be an integer, got 'x'"),
         (row({"tokens": 5}), "sample 1: must have an answer"),
         (row(sample(), sample(time_s=-1.0)), r"sample 2: time_s must be 0 or more, got -1\.0"),
-        (row(sample(tokens=None)), "sample 1: tokens must be 0 or more"),
+        (row({"answer": "1"}), "sample 1: tokens must be 0 or more"),
         (row(sample(tokens=-5)), "tokens must be 0 or more"),
         ("{", "line 1: not JSON"),
         ("", "holds no problem"),
@@ -81,3 +81,11 @@ def test_a_bad_line_is_named_with_its_fault(tmp_path: Path, bad: object, sentenc
 def test_an_id_used_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="line 2: id 'a' is used twice"):
         load(tmp_path, row(sample()), row(sample()))
+
+
+def test_a_sample_that_nobody_counted_is_left_out_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "pool.jsonl"
+    path.write_text(json.dumps(row(sample(), sample(tokens=None, chars=None))) + "\n")
+    pool = load_pool(path, AIMO3)
+    assert [len(problem.samples) for problem in pool.problems] == [1]
+    assert pool.notes == ("1 samples left out: nothing tells how long they were",)
