@@ -10,6 +10,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+LEAST_LOOK_SECONDS = 0.05
+"""While nobody can work the moment moves as fast as the clock: no need to look at every tick."""
+
 
 class Deadline:
     """When a problem's rollouts must be over. Loop times, in seconds."""
@@ -37,7 +40,7 @@ class Deadline:
         def look() -> None:
             nonlocal timer
             if loop.time() < self.at - before_seconds:
-                timer = loop.call_at(self.at - before_seconds, look)
+                timer = loop.call_at(max(self.at - before_seconds, loop.time() + LEAST_LOOK_SECONDS), look)
             else:
                 timeout.reschedule(loop.time())
 

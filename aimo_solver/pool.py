@@ -121,7 +121,9 @@ def load_pool(path: Path, rule: AnswerRule) -> Pool:
             raise InputError(f"{path}, line {line}: id {problem.id!r} is used twice; give every problem its own id")
         problems[problem.id] = problem
     if not problems:
-        raise InputError(f"{path}: holds no problem with a usable sample whose gold answer is inside the rule {rule.name}")
+        raise InputError(
+            f"{path}: holds no problem with a usable sample whose gold answer is inside the rule {rule.name}"
+        )
     return Pool(path.stem, tuple(problems.values()), reader.notes())
 
 

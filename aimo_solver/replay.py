@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ class RunLimits:
 
     total_seconds: float
     reserve_seconds: float
+    problem_seconds: float = math.inf
+    """The most one problem may take, where whoever asks sets a limit."""
 
 
 async def replay(

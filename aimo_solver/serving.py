@@ -29,6 +29,8 @@ from aimo_solver.workshop import RunOptions, open_workshop
 CHECK_SECONDS = 15 * 60.0
 """A version saved against the public placeholder problems need not take the contest's hours."""
 RESERVE_SECONDS = 60.0
+CALL_RESERVE_SECONDS = 60.0
+"""Between the solver's last moment and the gateway's: what a late answer and a slow frame may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Contest:
     def limits(self) -> RunLimits:
         """The session's time."""
         total_seconds = self.edition.limit_seconds if self.scored else CHECK_SECONDS
-        return RunLimits(total_seconds, RESERVE_SECONDS)
+        return RunLimits(total_seconds, RESERVE_SECONDS, self.edition.call_seconds - CALL_RESERVE_SECONDS)
 
 
 def find_contest(inputs: Path) -> Contest | None:

@@ -9,7 +9,8 @@ the same seeds give the same trajectories.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 
 from aimo_solver.deadline import Deadline
 from aimo_solver.ledger import Ledger
@@ -40,8 +41,10 @@ class Solver:
         base_seed: int = 0,
         tie_break: TieBreak = TieBreak.FIRST_ROLLOUT,
         observer: Observer | None = None,
+        most_seconds: float = math.inf,
     ) -> None:
-        self._rollouts, self._policy, self.rule = rollouts, policy, rule
+        """No problem takes more than `most_seconds`, whatever the policy grants: a contest's limit on one call."""
+        self._rollouts, self._policy, self.rule, self._most_seconds = rollouts, policy, rule, most_seconds
         self._base_seed, self._tie_break = base_seed, tie_break
         self._observer = observer or Observer()
         self.provisional: int = rule.fallback
@@ -60,14 +63,16 @@ class Solver:
         started_at = asyncio.get_running_loop().time()
         self.provisional = self.rule.fallback
         grant = self._policy.grant(ledger, started_at)
+        grant = replace(grant, seconds=min(grant.seconds, self._most_seconds))
         self._observer.problem_started(problem, run, grant)
-        self._deadline = deadline = self._put_off_by_restarts(started_at + grant.seconds, ledger)
+        self._deadline = deadline = self._put_off_by_restarts(started_at, grant, ledger)
         group = _Group(started_at, deadline, self._tasks(problem, run, grant, started_at, deadline))
         try:
             stop = await self._run(group, grant, ledger)
         finally:
             await self._cancel(group)
-            self._deadline = None
+            if self._deadline is deadline:  # Not that of a problem asked meanwhile.
+                self._deadline = None
         vote = self._vote(group)
         solution = Solution(
             problem=problem,
@@ -82,9 +87,11 @@ class Solver:
         self._observer.problem_finished(solution)
         return solution
 
-    def _put_off_by_restarts(self, at: float, ledger: Ledger) -> Deadline:
+    def _put_off_by_restarts(self, started_at: float, grant: Grant, ledger: Ledger) -> Deadline:
         """A restart is the whole run's loss, not one problem's: it may take half of what is left for the others."""
-        return Deadline(at, lambda: self._rollouts.lost_seconds, ledger.left_seconds(at) / 2)
+        at = started_at + grant.seconds
+        most_seconds = min(ledger.left_seconds(at) / 2, self._most_seconds - grant.seconds)
+        return Deadline(at, lambda: self._rollouts.lost_seconds, most_seconds)
 
     def _tasks(
         self, problem: Problem, run: int, grant: Grant, started_at: float, deadline: Deadline

@@ -159,6 +159,7 @@ async def open_workshop(
                 options.seed,
                 TieBreak(preset.tie_break),
                 observer,
+                options.limits.problem_seconds,
             ),
             engine,
         )

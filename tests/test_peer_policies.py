@@ -103,8 +103,8 @@ def test_a_sure_leader_stops_sooner_the_longer_it_takes() -> None:
     policy, ledger = adaptive(), contest(100.0)
     early = policy.review(progress(1.0, 7, 7), ledger)
     assert early.action is Action.GO_ON
-    # doubt(2, 0) = 1/8 of the share, against a pressure of 0.15.
-    assert early.review_at == pytest.approx(100.0 / 8 / 0.15)
+    # doubt(2, 0) = 1/8 of the share, against a pressure of 0.1.
+    assert early.review_at == pytest.approx(100.0 / 8 / 0.1)
     assert policy.review(progress(early.review_at or 0.0, 7, 7), ledger).action is Action.STOP
 
 
@@ -129,7 +129,7 @@ def test_nobody_leads_before_the_first_vote() -> None:
 def test_width_follows_the_time_left() -> None:
     slower = SpeedTable("slower", (1, 12), (1.0, 0.5), ("a", "b"))
     policy = AdaptivePolicy(Workload(100.0, slower))
-    assert [policy.grant(contest(share), 0.0).rollouts for share in (60.0, 150.0, 195.0, 400.0)] == [3, 7, 12, 16]
+    assert [policy.grant(contest(share), 0.0).rollouts for share in (60.0, 110.0, 150.0, 400.0)] == [3, 5, 8, 16]
 
 
 def test_no_problem_takes_more_than_four_shares_or_half_of_what_the_others_planned() -> None:

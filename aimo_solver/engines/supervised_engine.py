@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from aimo_solver.engine import Completion, ManagedEngine, Sampling, Tokenizer
 from aimo_solver.engines.resumable_request import ResumableRequest
 from aimo_solver.errors import EngineError, EngineLoadError
+from aimo_solver.log import Log, unbreakable
 
 # A refusal can pass (the dead engine's memory is not free yet), but hardly twice.
 _MAX_LOAD_ERRORS = 3
@@ -54,7 +55,7 @@ class SupervisedEngine:
         *,
         stall_seconds: float = 60.0,
         max_restarts: int = 10,
-        log: Callable[[str], None],
+        log: Log,
     ) -> None:
         """`stall_seconds` must exceed the longest time in which no request at all gets a token:
         the prefill of a full batch of long prompts."""
@@ -64,7 +65,7 @@ class SupervisedEngine:
         self._make_engine = make_engine
         self._stall_seconds = stall_seconds
         self._max_restarts = max_restarts
-        self._log = log
+        self._log = unbreakable(log)
         self._engine: ManagedEngine | None = None
         self._tokenizer: Tokenizer | None = None
         self._context_tokens = 0

@@ -6,6 +6,7 @@ competition's input folder and are not ours to ship.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +30,10 @@ class Edition:
     """Of a scoring run."""
     server: tuple[str, str] | None
     """Module and class of its inference server; None for AIMO1, which iterates."""
+    call_seconds: float
+    """The most its gateway waits for one answer; the first call waits for loading, too, and has no limit."""
+    submission: str = "submission.parquet"
+    """The file its gateway leaves."""
 
     @property
     def name(self) -> str:
@@ -36,7 +41,7 @@ class Edition:
 
 
 EDITIONS: Final = (
-    Edition(1, "ai-mathematical-olympiad-prize", AIMO1, 9 * HOUR_SECONDS, 50, None),
+    Edition(1, "ai-mathematical-olympiad-prize", AIMO1, 9 * HOUR_SECONDS, 50, None, math.inf, "submission.csv"),
     Edition(
         2,
         "ai-mathematical-olympiad-progress-prize-2",
@@ -44,6 +49,7 @@ EDITIONS: Final = (
         5 * HOUR_SECONDS,
         50,
         ("kaggle_evaluation.aimo_2_inference_server", "AIMO2InferenceServer"),
+        0.5 * HOUR_SECONDS,
     ),
     Edition(
         3,
@@ -52,6 +58,7 @@ EDITIONS: Final = (
         5 * HOUR_SECONDS,
         50,
         ("kaggle_evaluation.aimo_3_inference_server", "AIMO3InferenceServer"),
+        9 * HOUR_SECONDS,
     ),
 )
 

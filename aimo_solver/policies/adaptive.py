@@ -31,12 +31,12 @@ class AdaptivePolicy:
     workload: Workload
     """What is believed before the first problem."""
     narrow: int = 3
-    width: int = 12
+    width: int = 8
     wide: int = 16
     wide_from: float = 1.5
-    fit: float = 1.05
+    fit: float = 1.3
     """A mean rollout may take so many shares."""
-    risk: float = 0.15
+    risk: float = 0.1
     most_doubt: float = 0.5
     cap_shares: float = 4.0
     kept_share: float = 0.5
