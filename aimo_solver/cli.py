@@ -157,7 +157,7 @@ async def _solve(options: RunOptions, text: str, console: Console) -> None:
     ledger = Ledger(started_at, limits.total_seconds, limits.reserve_seconds, problems_left=1)
 
     def log(line: str) -> None:
-        console.print(line, style="dim", soft_wrap=True)
+        console.print(line, style="dim", soft_wrap=True, markup=False, highlight=False)
 
     async with open_workshop(options, Transcript(console), log, ledger.ends_at) as workshop:
         solution = await workshop.solver.solve(Problem("solve", text), ledger)

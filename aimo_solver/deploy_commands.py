@@ -28,6 +28,7 @@ from aimo_solver.errors import InputError
 from aimo_solver.gateways.edition import find_edition
 from aimo_solver.hardware import AUTO
 from aimo_solver.problem_set import load_problem_set
+from aimo_solver.text_file import make_folder
 from aimo_solver.workshop import examine
 
 COLOURS: Final = {State.OK: "green", State.WARN: "yellow", State.FAULT: "red"}
@@ -132,7 +133,7 @@ def single_file(
     """
 
     def run() -> None:
-        out.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(out.parent)
         typer.echo(f"{out}: {package_single_file(kernel, out):,} bytes")
 
     run_or_exit(run)
@@ -210,12 +211,15 @@ def push(
         if dry_run:
             typer.echo("nothing was sent")
             return
+        competitions = metadata.sources.get("competition_sources", [])
+        if submit_message and not competitions:
+            raise InputError("competition_sources must name the competition to submit to, got none")
         pushed = push_kernel(folder, run_seconds=run_seconds)
         typer.echo(f"version {pushed.version}: {pushed.url}")
         if wait or submit_message or fetch_to:
             follow(pushed, typer.echo)
         if submit_message:
-            for competition in metadata.sources.get("competition_sources", []):
+            for competition in competitions:
                 submit(pushed, competition, submit_message)
                 typer.echo(f"version {pushed.version} is submitted to {competition}")
         if fetch_to is not None:

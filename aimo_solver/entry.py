@@ -11,6 +11,7 @@ import asyncio
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -77,7 +78,7 @@ async def run_set(
 
         def log(line: str) -> None:
             folder.log(line)
-            console.print(line, style="dim", soft_wrap=True)
+            console.print(line, style="dim", soft_wrap=True, markup=False, highlight=False)
 
         try:
             log(f"loading {options.model}")
@@ -180,7 +181,8 @@ def main(started_at: float, arguments: Sequence[str] | None = None) -> None:
         console = Console()
 
         def log(line: str) -> None:
-            console.print(line, soft_wrap=True)
+            elapsed = f"[{time.monotonic() - started_at:7.1f} s]"
+            console.print(f"{elapsed} {line}", soft_wrap=True, markup=False, highlight=False)
 
         def run() -> None:
             contest = None if problems is not None else find_contest(inputs)

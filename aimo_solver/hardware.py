@@ -78,9 +78,12 @@ def find_cards(run: Callable[..., subprocess.CompletedProcess[str]] = subprocess
 
 
 def _card(line: str) -> Card:
-    name, capability, total, free, driver = (part.strip() for part in line.split(","))
-    major, _, minor = capability.partition(".")
-    return Card(name, (int(major), int(minor or 0)), int(total) * 2**20, int(free) * 2**20, driver)
+    try:
+        name, capability, total, free, driver = (part.strip() for part in line.split(","))
+        major, _, minor = capability.partition(".")
+        return Card(name, (int(major), int(minor or 0)), int(total) * 2**20, int(free) * 2**20, driver)
+    except ValueError:
+        raise InputError(f"nvidia-smi tells nothing usable of a card ({line.strip()}); name the hardware") from None
 
 
 def choose_hardware(cards: Sequence[Card]) -> str:
@@ -104,9 +107,10 @@ def find_hardware(name_or_file: str, cards: Sequence[Card]) -> Hardware:
 
 def check_hardware(name_or_file: str, checkpoint: Path) -> Hardware:
     """The settings, if this checkpoint can run with them here. Raises InputError with everything that is against it."""
-    cards = find_cards()
-    hardware = find_hardware(name_or_file, cards)
-    found = faults(() if hardware.cpu_kvcache_gib else cards, hardware, read_scheme(checkpoint))
+    hardware = None if name_or_file == AUTO else load_hardware(name_or_file)
+    cards = () if hardware is not None and hardware.cpu_kvcache_gib else find_cards()
+    hardware = hardware or find_hardware(AUTO, cards)
+    found = faults(cards, hardware, read_scheme(checkpoint))
     if found:
         raise InputError("; and ".join(found))
     return hardware
@@ -119,9 +123,11 @@ def checkpoint_scheme(config: dict[str, Any]) -> Scheme:
         return Scheme("none", None, False)
     method = str(quantisation.get("quant_method", "unknown")).lower()
     bits, kind = quantisation.get("bits"), str(quantisation.get("fmt", ""))
-    for group in (quantisation.get("config_groups") or {}).values():
-        weights = group.get("weights") or {}
-        bits, kind = weights.get("num_bits", bits), str(weights.get("type", kind))
+    groups = quantisation.get("config_groups")
+    for group in groups.values() if isinstance(groups, dict) else ():
+        weights = group.get("weights") if isinstance(group, dict) else None
+        if isinstance(weights, dict):
+            bits, kind = weights.get("num_bits", bits), str(weights.get("type", kind))
     if method in ("fp8", "fbgemm_fp8"):
         bits = bits or 8
     elif method in ("mxfp4", "nvfp4"):

@@ -7,18 +7,20 @@ included; the engine's processes end with the last problem. What was answered is
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from aimo_solver.deploy.inputs import find_competition, find_test_file
+from aimo_solver.errors import InputError
 from aimo_solver.gateways import aimo1, inference_server
 from aimo_solver.gateways.answerer import Answerer, SolverAnswerer
 from aimo_solver.gateways.edition import Edition
 from aimo_solver.gateways.predict import make_predict
 from aimo_solver.gateways.predictor import Predictor
 from aimo_solver.ledger import Ledger
+from aimo_solver.log import Log
 from aimo_solver.observer import Observer
 from aimo_solver.problem_set import load_problem_set
 from aimo_solver.replay import RunLimits
@@ -29,6 +31,8 @@ from aimo_solver.workshop import RunOptions, open_workshop
 CHECK_SECONDS = 15 * 60.0
 """A version saved against the public placeholder problems need not take the contest's hours."""
 RESERVE_SECONDS = 60.0
+LOAD_ATTEMPTS = 3
+"""In a contest there is time to try again, and nobody to ask."""
 CALL_RESERVE_SECONDS = 60.0
 """Between the solver's last moment and the gateway's: what a late answer and a slow frame may take."""
 
@@ -72,10 +76,11 @@ def find_contest(inputs: Path) -> Contest | None:
     return Contest(edition, folder, find_test_file(folder), inference_server.is_scoring_run())
 
 
-def serve_contest(
-    contest: Contest, options: RunOptions, runs_folder: Path, started_at: float, log: Callable[[str], None]
-) -> Path:
-    """Answers all that is asked; the run folder. `started_at` is when the session began (monotonic clock)."""
+def serve_contest(contest: Contest, options: RunOptions, runs_folder: Path, started_at: float, log: Log) -> Path:
+    """Answers all that is asked; the run folder. `started_at` is when the session began (monotonic clock).
+
+    Raises InputError in a run that is not scored when a problem was not answered by the solver itself.
+    """
     rule = contest.edition.rule.with_fallback(options.rule.fallback)
     options = replace(options, rule=rule, limits=contest.limits)
     ledger = Ledger(started_at, contest.limits.total_seconds, contest.limits.reserve_seconds, contest.problems)
@@ -90,7 +95,10 @@ def serve_contest(
                 run.log(line)
                 log(line)
 
-            async with open_workshop(options, Observer(), note, ledger.ends_at, path / "engine.log") as workshop:
+            parts = open_workshop(
+                options, Observer(), note, ledger.ends_at, path / "engine.log", load_attempts=LOAD_ATTEMPTS
+            )
+            async with parts as workshop:
                 answerer = SolverAnswerer(workshop.solver, ledger, run, note)
                 try:
                     yield answerer
@@ -103,6 +111,11 @@ def serve_contest(
         _serve(contest, predictor)
     finally:
         predictor.close()
+    if predictor.failed:
+        told = f"{predictor.failed} of {predictor.asked} problems were not answered by the solver"
+        log(f"{told}; the last because of {predictor.last_failure}")
+        if not contest.scored:  # Now it can still be mended, and a submission saved.
+            raise InputError(f"{told} ({predictor.last_failure}); see {path}")
     return path
 
 

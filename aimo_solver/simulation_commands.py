@@ -233,7 +233,7 @@ async def _profile(
     ends_at = asyncio.get_running_loop().time() + options.limits.total_seconds
 
     def log(line: str) -> None:
-        console.print(line, style="dim", soft_wrap=True)
+        console.print(line, style="dim", soft_wrap=True, markup=False, highlight=False)
 
     def measured(count: int, speed: float) -> None:
         console.print(f"{count:>4} streams  {speed:,.1f} tokens/s each  {speed * count:,.0f} in all")

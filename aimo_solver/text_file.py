@@ -21,6 +21,14 @@ def read_text(path: Path, wanted: str) -> str:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
 
+def make_folder(path: Path) -> None:
+    """With those above it. Raises InputError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be made: {error.strerror}; name another folder") from None
+
+
 def write_text(path: Path, text: str) -> None:
     """Puts a whole file in place of what was there. Raises InputError, and then leaves it as it was."""
     partial = path.with_name(f".{path.name}.partial")

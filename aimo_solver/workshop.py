@@ -19,9 +19,10 @@ from aimo_solver.engines.checkpoint_files import check_checkpoint
 from aimo_solver.engines.supervised_engine import SupervisedEngine
 from aimo_solver.engines.vllm_engine import VllmEngine
 from aimo_solver.engines.vllm_settings import VllmSettings
-from aimo_solver.errors import InputError, SandboxError
+from aimo_solver.errors import EngineLoadError, InputError, SandboxError
 from aimo_solver.hardware import check_hardware
 from aimo_solver.ledger import Ledger
+from aimo_solver.log import Log
 from aimo_solver.observer import Observer
 from aimo_solver.policies import make_policy
 from aimo_solver.policies.adjusted import AdjustedPolicy
@@ -36,6 +37,8 @@ from aimo_solver.voting import TieBreak
 
 DEFAULT_LIMIT_SECONDS = 5 * 3600.0
 DEFAULT_RESERVE_SECONDS = 30.0
+LOAD_PAUSE_SECONDS = 5.0
+"""A dead driver or a dead process may need them to let go of the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +120,10 @@ class Workshop:
 async def open_workshop(
     options: RunOptions,
     observer: Observer,
-    log: Callable[[str], None],
+    log: Log,
     ends_at: float,
     engine_log: Path | None = None,
+    load_attempts: int = 1,
 ) -> AsyncIterator[Workshop]:
     """Loads the engine, before `ends_at` (loop time) at the latest, and ends it again."""
     hardware, preset = options.hardware, options.preset
@@ -145,7 +149,7 @@ async def open_workshop(
         try:
             async with asyncio.timeout_at(ends_at):
                 await _log_layers(sandbox, log)  # Before the engine takes the machine.
-                await engine.start()
+                await _load(engine, load_attempts, log)
         except TimeoutError:
             raise InputError(
                 f"the limit of {options.limits.total_seconds:g} s was over before the model had loaded; raise it"
@@ -187,7 +191,20 @@ def _layers() -> dict[str, str]:
         return {"sandbox": f"off: {error}"}
 
 
-async def _log_layers(sandbox: ProcessSandbox, log: Callable[[str], None]) -> None:
+async def _load(engine: SupervisedEngine, attempts: int, log: Log) -> None:
+    for attempt in range(1, attempts + 1):
+        try:
+            await engine.start()
+        except EngineLoadError as error:
+            if attempt == attempts:
+                raise
+            log(f"loading failed ({error}); attempt {attempt} of {attempts}")
+            await asyncio.sleep(LOAD_PAUSE_SECONDS)
+        else:
+            return
+
+
+async def _log_layers(sandbox: ProcessSandbox, log: Log) -> None:
     """Says what holds code in. Without a sandbox rollouts can still answer, so its failure is logged only."""
     try:
         layers = await sandbox.layers()

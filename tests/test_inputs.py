@@ -76,3 +76,16 @@ def test_wheels_are_found_in_every_dataset(tmp_path: Path) -> None:
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "vllm-0.24.0-py3-none-any.whl").touch()
     assert find_wheel_folders(tmp_path) == [tmp_path / "datasets/me/more/deep", tmp_path / "wheels"]
+
+
+def test_one_competition_under_both_layouts_is_one(tmp_path: Path) -> None:
+    for layout in ("", "competitions"):
+        (tmp_path / layout / AIMO3_SLUG).mkdir(parents=True)
+    assert find_competition(tmp_path) == (find_edition(3), tmp_path / "competitions" / AIMO3_SLUG)
+
+
+def test_a_second_form_inside_a_checkpoint_is_not_another_checkpoint(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path / "gpt-oss")
+    checkpoint(folder / "original")
+    (tmp_path / "twin").symlink_to(folder, target_is_directory=True)
+    assert find_checkpoint(tmp_path) == folder

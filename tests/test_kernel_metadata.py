@@ -66,6 +66,10 @@ def test_good_metadata_is_read(folder: Path) -> None:
         ("model_sources", ["me/my-model"], "model_sources must be owner/model/framework/variation/version"),
         ("model_sources", ["me/m/transformers/fp8/one"], "model_sources must be owner/model/framework/variation"),
         ("competition_sources", ["https://x"], "competition_sources must be a competition's slug"),
+        ("machine_shape", ["NvidiaL4"], "machine_shape must be a text, got ['NvidiaL4']"),
+        ("machine_shape", "TpuV38", "enable_tpu must be true where machine_shape names a card"),
+        ("kernel_type", "notebook", "code_file must be a notebook where kernel_type is notebook"),
+        ("kernel_sources", ["me/abc"], "kernel_sources must have slugs of 5 or more characters"),
         ("accelerator", "NvidiaH100", "accelerator is no field that kaggle reads; remove it"),
     ],
 )
@@ -103,3 +107,8 @@ def test_what_is_no_metadata_is_told(folder: Path, text: str, fault: str) -> Non
 def test_a_missing_file_is_named(folder: Path) -> None:
     with pytest.raises(InputError, match=r"kernel-metadata\.json: there is no such file"):
         read_kernel_metadata(folder)
+
+
+@pytest.mark.parametrize(("title", "slug"), [("AIMO 2,048", "aimo-2048"), ("Überlösung", "uberlosung")])
+def test_titles_are_read_as_kaggle_reads_them(folder: Path, title: str, slug: str) -> None:
+    assert kernel_faults(GOOD | {"title": title, "id": f"me/{slug}"}, folder) == []

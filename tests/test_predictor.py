@@ -154,6 +154,33 @@ def test_a_blocked_loop_costs_no_later_call_its_time(
     assert predictor.answer("b", "12") in (0, 7)
 
 
+def test_a_blocked_loop_does_not_give_up_the_problems_that_follow(
+    begin: Callable[..., Predictor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def blocks_once(problem: Problem) -> int:
+        if problem.id == "a":
+            time.sleep(2.0)  # noqa: ASYNC251  The fault this is about.
+        return len(problem.text)
+
+    monkeypatch.setattr(predictor_module, "LATE_SECONDS", 0.0)
+    story = Story(blocks_once, answer_by=time.monotonic())
+    predictor = begin(story)
+    assert predictor.answer("a", "12") == 7
+    story.answer_by = None
+    assert [predictor.answer(str(number), "123") for number in range(20)] == [3] * 20
+
+
+def test_a_log_that_cannot_be_written_costs_nothing(begin: Callable[..., Predictor]) -> None:
+    async def dies(problem: Problem) -> int:
+        raise RuntimeError("[/pair.cc:534] Connection closed by peer")
+
+    class BrokenLog(list[str]):
+        def append(self, line: str) -> None:
+            raise BrokenPipeError
+
+    assert begin(Story(dies, log=BrokenLog())).answer("a", "12") == 7
+
+
 def test_a_loop_that_never_begins_costs_seconds_not_the_run(
     begin: Callable[..., Predictor], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from kaggle_stub import KaggleStub, kaggle_stub
 
 from aimo_solver.deploy.kernel_metadata import read_kernel_metadata
-from aimo_solver.deploy.push import LOOK_SECONDS, Pushed, fetch, follow, push, submit, told
+from aimo_solver.deploy.push import LOOK_SECONDS, LOOKS_MISSED, Pushed, fetch, follow, push, submit, told
 from aimo_solver.errors import InputError
 
 PUSHED = Pushed("me/my-solver", 4, "https://www.kaggle.com/code/me/my-solver")
@@ -135,9 +135,29 @@ def test_a_run_that_fails_is_told_with_kaggles_reason() -> None:
 
 
 def test_a_status_nobody_understands_ends_the_wait() -> None:
-    _, run = said("502 Bad Gateway")
+    _, run = said(*["502 Bad Gateway"] * (LOOKS_MISSED + 1))
     with pytest.raises(InputError, match="does not tell the status of me/my-solver: 502 Bad Gateway"):
-        follow(PUSHED, lambda line: None, run)
+        follow(PUSHED, lambda line: None, run, lambda seconds: None)
+
+
+def test_a_failed_look_does_not_end_the_wait() -> None:
+    lines, script = list[str](), iter(["RUNNING", None, "COMPLETE"])
+
+    def run(arguments: Sequence[str]) -> str:
+        status = next(script)
+        if status is None:
+            raise InputError("kaggle kernels status: connection reset")
+        return f'me/my-solver has status "KernelWorkerStatus.{status}"'
+
+    follow(PUSHED, lines.append, run, lambda seconds: None)
+    assert lines == ["version 4: running", "version 4: complete"]
+
+
+def test_the_version_before_is_not_taken_for_this_one() -> None:
+    form = 'me/my-solver has status "KernelWorkerStatus.{}"'
+    calls, run = said(*[form.format(status) for status in ("COMPLETE", "RUNNING", "COMPLETE")])
+    follow(PUSHED, lambda line: None, run, lambda seconds: None)
+    assert len(calls) == 3
 
 
 def test_a_finished_version_is_submitted() -> None:
@@ -148,9 +168,15 @@ def test_a_finished_version_is_submitted() -> None:
     ]
 
 
+def test_aimo1_submits_the_file_its_gateway_leaves() -> None:
+    calls, run = said("Successfully submitted to AIMO")
+    submit(PUSHED, "ai-mathematical-olympiad-prize", "first", run)
+    assert calls[0][-3:] == ["submission.csv", "-m", "first"]
+
+
 def test_a_submission_that_is_not_taken_is_told() -> None:
-    _, run = said("Could not submit to competition: daily limit\n")
-    with pytest.raises(InputError, match=r"did not take the submission: .*daily limit"):
+    _, run = said("You have exceeded your daily submission limit.\n")
+    with pytest.raises(InputError, match=r"did not take the submission: .*daily submission limit"):
         submit(PUSHED, "aimo-3", "first", run)
 
 

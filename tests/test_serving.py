@@ -17,7 +17,7 @@ from aimo_solver import workshop
 from aimo_solver.engines.scripted_engine import Reply, ScriptedEngine
 from aimo_solver.errors import EngineLoadError, InputError
 from aimo_solver.gateways.edition import Edition, find_edition
-from aimo_solver.serving import Contest, serve_contest
+from aimo_solver.serving import LOAD_ATTEMPTS, Contest, serve_contest
 from aimo_solver.workshop import RunOptions, run_options
 
 # What the real packages do, as far as a submission can tell.
@@ -130,10 +130,12 @@ def test_an_engine_that_does_not_load_still_leaves_a_submission(
     tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_engine(monkeypatch, load_error=EngineLoadError("no card"))
+    monkeypatch.setattr(workshop, "LOAD_PAUSE_SECONDS", 0.0)
     contest, log = attach(tmp_path / "competition", find_edition(3)), list[str]()
-    serve_contest(contest, options, tmp_path / "runs", time.monotonic(), log.append)
+    with pytest.raises(InputError, match=r"3 of 3 problems were not answered by the solver .*no card"):
+        serve_contest(contest, options, tmp_path / "runs", time.monotonic(), log.append)
     assert pl.read_parquet("submission.parquet").rows() == [("a", 0), ("b", 0), ("c", 0)]
-    assert any("no card" in line for line in log)
+    assert sum("loading failed (no card)" in line for line in log) == LOAD_ATTEMPTS - 1
 
 
 def test_a_version_being_saved_takes_minutes_not_hours(tmp_path: Path) -> None:

@@ -95,8 +95,10 @@ def diagnose(
     for name, check in checks.items():
         try:
             outcome = check()
-        except (AimoError, OSError, ValueError, KeyError) as error:
-            outcome = Finding(name, State.FAULT, str(error) or type(error).__name__)
+        except AimoError as error:
+            outcome = Finding(name, State.FAULT, str(error))
+        except Exception as error:  # noqa: BLE001  A config can hold anything.
+            outcome = Finding(name, State.FAULT, f"cannot be checked ({type(error).__name__}: {error})")
         found += outcome if isinstance(outcome, list) else [outcome]
     return found
 

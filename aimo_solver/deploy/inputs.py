@@ -26,15 +26,13 @@ _WEIGHTS = (".safetensors", ".bin", ".gguf")
 
 def find_competition(root: Path = INPUT_ROOT) -> tuple[Edition, Path] | None:
     """The edition attached and its folder; None where there is none. Raises InputError for two."""
-    found = [
-        (edition, folder)
-        for edition in EDITIONS
-        for folder in (root / edition.slug, root / "competitions" / edition.slug)
-        if folder.is_dir()
-    ]
+    found: list[tuple[Edition, Path]] = []
+    for edition in EDITIONS:
+        layouts = (root / "competitions" / edition.slug, root / edition.slug)
+        found += [(edition, folder) for folder in layouts if folder.is_dir()][:1]  # Both are the same files.
     if len(found) > 1:
         folders = " and ".join(str(folder) for _, folder in found)
-        raise InputError(f"two competitions are attached ({folders}); detach all but one, or name the edition")
+        raise InputError(f"two competitions are attached ({folders}); detach all but one")
     return found[0] if found else None
 
 
@@ -45,7 +43,12 @@ def find_test_file(competition: Path) -> Path | None:
 
 def find_checkpoint(root: Path = INPUT_ROOT) -> Path | None:
     """The one folder with a model in it; None where there is none. Raises InputError for several, naming them."""
-    found = sorted(folder for folder, names in _folders(root) if _is_checkpoint(names))
+    found: list[Path] = []
+    for folder, names in _folders(root):
+        # A link is no second checkpoint, nor is the second form that some models have in a subfolder.
+        known = any(folder.resolve().is_relative_to(outer.resolve()) for outer in found)
+        if _is_checkpoint(names) and not known:
+            found.append(folder)
     if len(found) > 1:
         names = ", ".join(str(folder) for folder in found)
         raise InputError(f"{root}: holds {len(found)} checkpoints ({names}); name one with --model")
@@ -64,6 +67,7 @@ def _is_checkpoint(names: list[str]) -> bool:
 def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
     """Every folder under `root` with its files, links followed as Kaggle's mounts need, to a depth."""
     for folder, below, names in os.walk(root, followlinks=True):
+        below.sort()
         if len(Path(folder).relative_to(root).parts) >= DEEPEST:
             below.clear()
         yield Path(folder), names

@@ -93,7 +93,7 @@ def _name_faults(values: dict[str, Any]) -> list[str]:
         found.append(f"id must be user/slug, without a version, got {id!r}")
     elif len(id.split("/")[1]) < 5:
         found.append(f"id must have a slug of 5 or more characters, got {id!r}")
-    elif isinstance(title, str) and len(title) >= 5 and _slug_of(title) != id.split("/")[1].lower():
+    elif isinstance(title, str) and len(title) >= 5 and title.isascii() and _slug_of(title) != id.split("/")[1].lower():
         found.append(
             f"id must end with the title's slug {_slug_of(title)!r}, or kaggle makes another kernel, got {id!r}"
         )
@@ -107,6 +107,11 @@ def _code_faults(values: dict[str, Any], folder: Path) -> list[str]:
     path = folder / name
     if not path.is_file():
         return [f"code_file must exist, and there is no {path}"]
+    if values.get("kernel_type") == "notebook":
+        try:
+            json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            return [f"code_file must be a notebook where kernel_type is notebook, got {name!r}; say script"]
     size_bytes = path.stat().st_size
     if size_bytes > SOURCE_BYTES:
         return [
@@ -124,7 +129,9 @@ def _choice_faults(values: dict[str, Any]) -> list[str]:
     pinning, shape = values.get("docker_image_pinning_type"), values.get("machine_shape")
     if pinning is not None and pinning not in _PINNINGS:
         found.append(f"docker_image_pinning_type must be one of {', '.join(_PINNINGS)}, got {pinning!r}")
-    if shape in RETIRED_ACCELERATORS:
+    if shape is not None and not isinstance(shape, str):
+        found.append(f"machine_shape must be a text, got {shape!r}")
+    elif shape in RETIRED_ACCELERATORS:
         found.append(f"machine_shape {shape} is retired, and kaggle takes another card without a word; choose another")
     elif shape and shape not in ACCELERATORS:
         found.append(
@@ -143,8 +150,10 @@ def _switch_faults(values: dict[str, Any]) -> list[str]:
         found.append("enable_internet must be false: kaggle switches it on when nothing is said")
     elif _truth(values["enable_internet"]):
         found.append("enable_internet must be false: a kernel with internet cannot be submitted")
-    if values.get("machine_shape") and _truth(values.get("enable_gpu", False)) is False:
-        found.append("enable_gpu must be true where machine_shape names a card")
+    shape = values.get("machine_shape")
+    switch = "enable_tpu" if isinstance(shape, str) and shape.startswith("Tpu") else "enable_gpu"
+    if shape and _truth(values.get(switch, False)) is False:
+        found.append(f"{switch} must be true where machine_shape names a card")
     return found
 
 
@@ -162,11 +171,13 @@ def _source_faults(values: dict[str, Any]) -> list[str]:
 def _source_fault(name: str, source: str) -> str | None:
     parts = source.split("/")
     if name in ("dataset_sources", "kernel_sources"):
-        versioned = len(parts) == 3 and parts[2].isdigit()
+        versioned = len(parts) == 3 and re.fullmatch("[0-9]+", parts[2])
         if not _is_path_of_slugs("/".join(parts[:2]), 2) or not (len(parts) == 2 or versioned):
             return f"{name} must be user/slug or user/slug/version, got {source!r}"
+        if name == "kernel_sources" and len(parts[1]) < 5:
+            return f"{name} must have slugs of 5 or more characters, got {source!r}"
     elif name == "model_sources":
-        if len(parts) != 5 or not all(parts) or not parts[4].isdigit():
+        if len(parts) != 5 or not all(parts) or not re.fullmatch("[0-9]+", parts[4]):
             return f"{name} must be owner/model/framework/variation/version, got {source!r}"
     elif name == "competition_sources" and not _SLUG.fullmatch(source):
         return f"{name} must be a competition's slug, got {source!r}"
@@ -186,4 +197,6 @@ def _truth(value: object) -> bool | None:
 
 
 def _slug_of(title: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+    """As kaggle makes it, of an ASCII title."""
+    without_commas = re.sub(r"(?<=\d),(?=\d)", "", title.lower())
+    return re.sub(r"[^a-z0-9]+", "-", without_commas).strip("-")

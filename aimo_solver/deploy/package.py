@@ -22,7 +22,7 @@ from typing import Final
 from aimo_solver.deploy.kernel_metadata import SOURCE_BYTES
 from aimo_solver.deploy.wheels import Target, download_wheels, wheel_faults, write_lock
 from aimo_solver.errors import InputError
-from aimo_solver.text_file import read_text, write_text
+from aimo_solver.text_file import make_folder, read_text, write_text
 
 DATASET_FILE: Final = "dataset-metadata.json"
 MODEL_FILE: Final = "model-metadata.json"
@@ -48,7 +48,7 @@ def package_wheels(
     Wheels that are there already are kept and not downloaded again.
     """
     _check_id(dataset_id)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     if project is not None:
         _build_project_wheel(project, out)
     if requirements:

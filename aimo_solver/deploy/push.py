@@ -18,9 +18,15 @@ from typing import Final
 
 from aimo_solver.deploy.kernel_metadata import KernelMetadata, read_kernel_metadata
 from aimo_solver.errors import InputError
+from aimo_solver.gateways.edition import EDITIONS
+from aimo_solver.log import Log
+from aimo_solver.text_file import make_folder
 
 LOOK_SECONDS: Final = 30.0
-SUBMISSION: Final = "submission.parquet"
+LOOKS_MISSED: Final = 10
+"""So many failed looks in a row end the wait: a gateway's hiccup does not."""
+LOOKS_AT_ONCE: Final = 3
+"""A version that is said to be complete before it ever ran may be the one before: it is believed at the third look."""
 _PUSHED: Final = re.compile(r"Kernel version (?P<version>\d+) successfully \w+.*?(?P<url>https?://\S+|$)")
 _STATUS: Final = re.compile(r'has status "(?:KernelWorkerStatus\.)?(?P<status>\w+)"')
 _RUNNING: Final = {"queued", "running", "new_script"}
@@ -37,10 +43,6 @@ class Pushed:
     id: str
     version: int
     url: str
-
-    @property
-    def versioned(self) -> str:
-        return f"{self.id}/{self.version}"
 
 
 def run_kaggle(arguments: Sequence[str]) -> str:
@@ -78,30 +80,35 @@ def push(folder: Path, run: Run = run_kaggle, *, run_seconds: int | None = None)
     if "push error" in printed:
         raise InputError(f"Kaggle refused the kernel: {_line_with('push error', printed)}")
     if ignored := _IGNORED.search(printed):
-        raise InputError(f"Kaggle dropped what it does not know: {_line_with(ignored['kind'], printed)}")
-    for line in printed.splitlines():
-        if match := _PUSHED.search(line):
-            return Pushed(metadata.id, int(match["version"]), match["url"] or "")
+        made = match[0] if (match := _PUSHED.search(printed)) else "no version"
+        raise InputError(f"Kaggle dropped what it does not know: {_line_with(ignored['kind'], printed)} ({made})")
+    if match := _PUSHED.search(printed):
+        return Pushed(metadata.id, int(match["version"]), match["url"] or "")
     raise InputError(f"kaggle did not say which version it made: {_last_line(printed)}")
 
 
-def follow(
-    pushed: Pushed, log: Callable[[str], None], run: Run = run_kaggle, sleep: Callable[[float], None] = time.sleep
-) -> None:
+def follow(pushed: Pushed, log: Log, run: Run = run_kaggle, sleep: Callable[[float], None] = time.sleep) -> None:
     """Waits for the version's run to end. Raises InputError when it fails."""
-    before = ""
+    before, missed, complete, ran = "", 0, 0, False
     while True:
-        printed = run(["kernels", "status", pushed.versioned])
+        try:
+            printed = run(["kernels", "status", pushed.id])
+        except InputError as error:
+            printed = str(error)
         match = _STATUS.search(printed)
-        if match is None:
-            raise InputError(f"kaggle does not tell the status of {pushed.id}: {_last_line(printed)}")
-        status = match["status"].lower()
+        missed = 0 if match else missed + 1
+        if missed > LOOKS_MISSED:
+            raise InputError(f"kaggle does not tell the status of {pushed.id}: {_last_line(printed)}; see {pushed.url}")
+        status = match["status"].lower() if match else before
         if status != before:
             log(f"version {pushed.version}: {status}")
             before = status
-        if status == "complete":
-            return
-        if status not in _RUNNING:
+        ran = ran or status in _RUNNING
+        if match and status == "complete":
+            complete += 1
+            if ran or complete == LOOKS_AT_ONCE:
+                return
+        elif match and status not in _RUNNING:
             why = _line_with("Failure message", printed)
             raise InputError(f"version {pushed.version} of {pushed.id} ended with {status} {why}; see {pushed.url}")
         sleep(LOOK_SECONDS)
@@ -109,16 +116,17 @@ def follow(
 
 def submit(pushed: Pushed, competition: str, message: str, run: Run = run_kaggle) -> None:
     """Submits a finished version to a competition."""
+    names = [edition.submission for edition in EDITIONS if edition.slug == competition]
     arguments = ["competitions", "submit", competition, "-k", pushed.id, "-v", str(pushed.version)]
-    printed = run([*arguments, "-f", SUBMISSION, "-m", message])
-    if re.search(r"\b(error|not found|could not|failed)\b", printed, re.IGNORECASE):
+    printed = run([*arguments, "-f", names[0] if names else "submission.parquet", "-m", message])
+    if "success" not in printed.lower():  # A refusal, too, exits with 0.
         raise InputError(f"Kaggle did not take the submission: {_last_line(printed)}")
 
 
 def fetch(pushed: Pushed, out: Path, run: Run = run_kaggle) -> list[Path]:
-    """Brings the version's files back; the run folders among them, for `aimo pool`."""
-    out.mkdir(parents=True, exist_ok=True)
-    run(["kernels", "output", pushed.versioned, "-p", str(out), "-o"])
+    """Brings the kernel's last files back (kaggle keeps no others); the run folders among them, for `aimo pool`."""
+    make_folder(out)
+    run(["kernels", "output", pushed.id, "-p", str(out), "-o"])
     return sorted(path.parent for path in out.rglob("trajectories.jsonl"))
 
 

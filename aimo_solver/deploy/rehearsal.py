@@ -10,12 +10,14 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -30,8 +32,11 @@ from aimo_solver.gateways.edition import Edition
 from aimo_solver.gateways.inference_server import RERUN_VARIABLE
 from aimo_solver.gateways.local_gateway import play_at
 from aimo_solver.problem_set import ProblemSet
+from aimo_solver.text_file import read_text
 
 STAND_INS: Final = Path(stand_ins.__file__).parent
+END_SECONDS: Final = 20.0
+"""In which a kernel that is told to end must have ended its engine."""
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "TMPDIR", "OMP_NUM_THREADS")
 """Of this process's environment; Kaggle's has nothing else of ours either."""
 _BRING_LOOPBACK_UP: Final = """
@@ -77,7 +82,7 @@ class Rehearsal:
 
 def rehearse(stage: Stage, root: Path, log: Callable[[str], None]) -> Rehearsal:
     """Runs it in `root`, an empty folder. Raises InputError for everything that would have cost the submission."""
-    rehearsal = Rehearsal()
+    root, rehearsal = root.resolve(), Rehearsal()
     with rehearsal.step("lay out inputs"):
         working = _lay_out(stage, root)
     with rehearsal.step("make the environment"):
@@ -93,6 +98,7 @@ def rehearse(stage: Stage, root: Path, log: Callable[[str], None]) -> Rehearsal:
 
 def _lay_out(stage: Stage, root: Path) -> Path:
     """Kaggle's folders; the working folder, with nothing but kernel.py in it."""
+    text = read_text(stage.kernel, "kernel.py")
     if root.exists() and any(root.iterdir()):
         raise InputError(f"{root}: must be empty, as a Kaggle session's folder is; name another")
     competition = root / "input/competitions" / stage.edition.slug
@@ -114,7 +120,6 @@ def _lay_out(stage: Stage, root: Path) -> Path:
         place.symlink_to(stage.wheels.resolve(), target_is_directory=True)
     working = root / "working"
     working.mkdir()
-    text = stage.kernel.read_text(encoding="utf-8")
     if stage.arguments:
         text = text.replace("ARGUMENTS: list[str] = []", f"ARGUMENTS: list[str] = {list(stage.arguments)!r}")
     (working / "kernel.py").write_text(text, encoding="utf-8")
@@ -148,12 +153,17 @@ def _without_network() -> tuple[list[str], str]:
 
 def _run(stage: Stage, command: list[str], working: Path, root: Path, log: Callable[[str], None]) -> None:
     """The kernel beside its gateway, inside the limit."""
-    socket = root / "gateway"
-    environment = _environment(stage, root, socket)
+    socket = Path(tempfile.mkdtemp(prefix="aimo-gateway-"), "socket")  # A socket's path may not be long.
     process = subprocess.Popen(
-        command, cwd=working, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=working,
+        env=_environment(stage, root, socket),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
-    timer = threading.Timer(stage.limit_seconds, process.terminate)
+    timer = threading.Timer(stage.limit_seconds, _end, (process,))
     timer.start()
     begun = time.monotonic()
     faults: list[str] = []
@@ -163,12 +173,14 @@ def _run(stage: Stage, command: list[str], working: Path, root: Path, log: Calla
         gateway.start()
     try:
         assert process.stdout is not None
-        for line in process.stdout:
-            log(line.rstrip())
+        with process.stdout:
+            for line in process.stdout:
+                log(line.rstrip())
         code = process.wait()
     finally:
         timer.cancel()
-        process.kill()
+        _end(process)
+        shutil.rmtree(socket.parent, ignore_errors=True)
     if time.monotonic() - begun >= stage.limit_seconds:
         raise InputError(f"the limit of {stage.limit_seconds:g} s was over; raise it, or make the run shorter")
     if code:
@@ -177,6 +189,15 @@ def _run(stage: Stage, command: list[str], working: Path, root: Path, log: Calla
         gateway.join(timeout=30)
     if faults:
         raise InputError(f"the gateway refused: {faults[0]}")
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """The kernel and whatever it left that holds its output: politely, then for good."""
+    for kind, seconds in ((signal.SIGTERM, END_SECONDS), (signal.SIGKILL, 0.0)):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, kind)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
 
 
 def _play(stage: Stage, socket: Path, working: Path, faults: list[str]) -> None:
@@ -202,6 +223,9 @@ def _checked_submission(stage: Stage, working: Path) -> dict[str, int]:
         pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, schema_overrides={"id": pl.String})
     )
     answers = dict(frame.select("id", "answer").rows())
+    solved = sum(len(file.read_text(encoding="utf-8").splitlines()) - 1 for file in working.glob("runs/*/answers.csv"))
+    if (working / "runs").is_dir() and solved < len(stage.problems.problems):
+        raise InputError(f"{working}/runs: the solver itself answered {solved} of {len(answers)}; its log.txt says why")
     missing = [problem.id for problem in stage.problems.problems if problem.id not in answers]
     outside = [id for id, answer in answers.items() if stage.edition.rule.apply(answer) != answer]
     if missing or outside or len(answers) != len(frame):
