@@ -5,6 +5,7 @@ Bootstrap only. `python kernel.py --help` tells the options.
 
 import atexit
 import base64
+import contextlib
 import io
 import lzma
 import os
@@ -13,7 +14,9 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 STARTED_AT = time.monotonic()
@@ -24,6 +27,8 @@ PACKAGE = ""
 """`aimo package single-file` puts the package here."""
 INPUTS = Path(os.environ.get("AIMO_INPUTS", "/kaggle/input"))
 LOCK = "aimo-wheels.lock"
+DEEPEST = 8
+READ_BYTES = 16 * 2**20
 
 
 def find_package() -> None:
@@ -39,27 +44,37 @@ def find_package() -> None:
         sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 
+def attached(wanted: Callable[[str], bool]) -> list[Path]:
+    """Attached files by name, each once: a folder may be mounted twice, and links may go round."""
+    found: dict[str, Path] = {}
+    for folder, below, names in os.walk(INPUTS, followlinks=True):
+        if len(Path(folder).relative_to(INPUTS).parts) >= DEEPEST:
+            below.clear()
+        for name in filter(wanted, sorted(names)):
+            found.setdefault(os.path.realpath(os.path.join(folder, name)), Path(folder, name))
+    return list(found.values())
+
+
 def install_attached() -> None:
     """Installs the wheels of every attached folder that has a lock; nothing is fetched, nothing resolved."""
-    for folder, _, names in os.walk(INPUTS, followlinks=True):
-        if LOCK not in names:
-            continue
-        print(f"installing the wheels of {folder}", flush=True)
-        pip = [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-index",
-            "--no-deps",
-            "--root-user-action=ignore",
-        ]
-        subprocess.run([*pip, "--find-links", folder, "-r", str(Path(folder, LOCK))], check=True)
+    for lock in attached(LOCK.__eq__):
+        print(f"installing the wheels of {lock.parent}", flush=True)
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
+        command += ["--root-user-action=ignore", "--find-links", str(lock.parent), "-r", str(lock)]
+        subprocess.run(command, check=True)
         print(f"installed after {time.monotonic() - STARTED_AT:.0f} s", flush=True)
 
 
+def read_ahead() -> None:
+    """Reads attached weights once, so that they are in memory by the time the engine asks for them."""
+    for path in attached(lambda name: name.endswith(".safetensors")):
+        with contextlib.suppress(OSError), path.open("rb", buffering=0) as file:
+            while file.read(READ_BYTES):
+                pass
+
+
 if __name__ == "__main__":
+    threading.Thread(target=read_ahead, name="read-ahead", daemon=True).start()
     find_package()
     install_attached()
     try:

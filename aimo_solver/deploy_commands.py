@@ -74,6 +74,9 @@ def wheels(
     requirements: Annotated[
         list[Path], typer.Option("--requirements", help="A requirements file to download wheels for; repeatable.")
     ] = [],  # noqa: B006
+    single: Annotated[
+        list[str], typer.Option("--with", help="A single requirement, such as torch==2.13.0; repeatable.")
+    ] = [],  # noqa: B006
     dependencies: Annotated[bool, typer.Option(help="Download what the requirements need, too.")] = True,
     python: Annotated[str, typer.Option(help="Python there.")] = "3.12",
     glibc: Annotated[int, typer.Option(help="glibc there: 35 is 2.35.")] = 35,
@@ -90,7 +93,7 @@ def wheels(
             raise InputError(f"{out}: put this project's own wheel there, as there is no checkout to build it from")
         target = Target(python, glibc)
         lock = package_wheels(
-            out, id, requirements, target, project=project, with_dependencies=dependencies, quiet=quiet
+            out, id, [*requirements, *single], target, project=project, with_dependencies=dependencies, quiet=quiet
         )
         files = list(out.glob("*.whl"))
         size = sum(path.stat().st_size for path in files) / 2**20

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,21 @@ from aimo_solver.errors import InputError
 KAGGLE = Target("3.12")
 
 
-def wheel(folder: Path, name: str, version: str = "1.0", tag: str = "py3-none-any") -> Path:
+def wheel(folder: Path, name: str, version: str = "1.0", tag: str = "py3-none-any", needs: Sequence[str] = ()) -> Path:
     """A wheel with one module in it, as pip installs it."""
     path = folder / f"{name}-{version}-{tag}.whl"
     info = f"{name}-{version}.dist-info"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(f"{name}.py", "HERE = True\n")
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        archive.writestr(
+            f"{info}/METADATA",
+            "".join(
+                [
+                    f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+                    *(f"Requires-Dist: {need}\n" for need in needs),
+                ]
+            ),
+        )
         archive.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n")
         archive.writestr(f"{info}/RECORD", "")
     return path
@@ -56,6 +65,28 @@ def test_a_requirement_without_a_wheel_is_named(tmp_path: Path) -> None:
     assert wheel_faults(tmp_path, KAGGLE, [requirements]) == [
         "no wheel fulfils absent==1.0, which requirements.txt asks for"
     ]
+
+
+def test_what_a_wheel_needs_there_is_named_by_the_targets_own_markers(tmp_path: Path) -> None:
+    needs = ["older; python_version < '3.12'", "newer>=2; python_version > '3.11'", "extra-thing; extra == 'all'"]
+    asker = wheel(tmp_path, "asker", needs=needs)
+    assert wheel_faults(tmp_path, KAGGLE) == []
+    told = [f"no wheel fulfils newer>=2, which {asker.name} asks for"]
+    assert wheel_faults(tmp_path, KAGGLE, with_dependencies=True) == told
+
+
+def test_what_pip_leaves_out_for_another_python_is_downloaded_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, out = tmp_path / "index", tmp_path / "out"
+    index.mkdir()
+    other = "3.12" if sys.version_info < (3, 12) else "3.11"
+    wheel(index, "asker", needs=[f"needed; python_version == '{other}'"])
+    wheel(index, "needed")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    download_wheels(["asker"], Target(other), out, quiet=True)
+    assert {path.name.partition("-")[0] for path in out.iterdir()} == {"asker", "needed"}
 
 
 def test_two_versions_of_one_wheel_are_named(tmp_path: Path) -> None:

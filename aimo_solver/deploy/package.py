@@ -36,7 +36,7 @@ _SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]{4,48}[a-z0-9]")
 def package_wheels(
     out: Path,
     dataset_id: str,
-    requirements: Sequence[Path],
+    requirements: Sequence[Path | str],
     target: Target,
     *,
     project: Path | None,
@@ -53,7 +53,7 @@ def package_wheels(
         _build_project_wheel(project, out)
     if requirements:
         download_wheels(requirements, target, out, with_dependencies=with_dependencies, quiet=quiet)
-    faults = wheel_faults(out, target, requirements)
+    faults = wheel_faults(out, target, requirements, with_dependencies=bool(requirements) and with_dependencies)
     if not any(out.glob("*.whl")):
         faults.append("there are no wheels; name a requirements file")
     if faults:

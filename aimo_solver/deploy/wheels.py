@@ -1,18 +1,22 @@
 """Wheels for a machine without internet: downloaded by pip for that machine, checked, and locked.
 
-Guarantees: a wheel that its Python or platform cannot use, and a requirement no wheel fulfils, are
-named before anything is uploaded; the lock lists every wheel with its hash, so that what is
-installed there is what was checked here. pip resolves; environment markers other than the Python
-version are those of the machine that downloads.
+Guarantees: a wheel that its Python or platform cannot use, and a requirement no wheel fulfils (the
+wheels' own too, read with the target's environment markers), are named before anything is uploaded;
+the lock lists every wheel with its hash, so that what is installed there is what was checked here.
+pip resolves; as it reads markers for the Python it runs in, what it leaves out for another is
+downloaded in further rounds.
 """
 
 from __future__ import annotations
 
+import email
 import hashlib
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,6 +30,8 @@ from aimo_solver.text_file import read_text, write_text
 
 LOCK: Final = "aimo-wheels.lock"
 """In the folder of the wheels. `kernel.py` installs from every attached folder that has one."""
+ROUNDS: Final = 5
+"""Of downloads of what another Python needs; each may bring new wishes."""
 _OLDEST_GLIBC: Final = 5
 _LEGACY: Final = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 
@@ -66,17 +72,36 @@ class Target:
 
 
 def download_wheels(
-    requirements: Sequence[Path], target: Target, folder: Path, *, with_dependencies: bool = True, quiet: bool = False
+    requirements: Sequence[Path | str],
+    target: Target,
+    folder: Path,
+    *,
+    with_dependencies: bool = True,
+    quiet: bool = False,
 ) -> None:
-    """By pip, for the target. Raises InputError with pip's own last words."""
+    """By pip, for the target: of requirements files, and of single requirements as text.
+
+    Raises InputError with pip's own last words.
+    """
+    _download(requirements, target, folder, with_dependencies, quiet)
+    for _ in range(ROUNDS if with_dependencies else 0):
+        missing = sorted({str(wish) for _, wish in unfulfilled(folder, target)})
+        if not missing:
+            return
+        _download(missing, target, folder, with_dependencies, quiet)
+
+
+def _download(
+    requirements: Sequence[Path | str], target: Target, folder: Path, with_dependencies: bool, quiet: bool
+) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--only-binary", ":all:"]
     command += ["--python-version", target.python, "--implementation", "cp", "--dest", str(folder)]
     for platform in target.platforms:
         command += ["--platform", platform]
     if not with_dependencies:
         command.append("--no-deps")
-    for path in requirements:
-        command += ["-r", str(path)]
+    for requirement in requirements:
+        command += ["-r", str(requirement)] if isinstance(requirement, Path) else [requirement]
     stdout = subprocess.DEVNULL if quiet else None
     done = subprocess.run(command, check=False, stdout=stdout, stderr=subprocess.PIPE, text=True)
     if done.returncode:
@@ -84,18 +109,33 @@ def download_wheels(
         raise InputError(f"pip cannot download for Python {target.python}: {' '.join(said)}")
 
 
-def wheel_faults(folder: Path, target: Target, requirements: Sequence[Path] = ()) -> list[str]:
+def unfulfilled(folder: Path, target: Target) -> list[tuple[str, Requirement]]:
+    """What wheels ask for that no wheel there fulfils: the wheel's name, and its wish without its marker."""
+    versions, found = _versions(folder), list[tuple[str, Requirement]]()
+    for path in sorted(folder.glob("*.whl")):
+        with zipfile.ZipFile(path) as archive:
+            name = next(entry for entry in archive.namelist() if entry.endswith(".dist-info/METADATA"))
+            metadata = email.message_from_bytes(archive.read(name))
+        for line in metadata.get_all("Requires-Dist", []):
+            wish = Requirement(line)
+            if _applies(wish, target) and not _fulfilled(wish, versions):
+                wish.marker = None
+                found.append((path.name, wish))
+    return found
+
+
+def wheel_faults(
+    folder: Path, target: Target, requirements: Sequence[Path | str] = (), *, with_dependencies: bool = False
+) -> list[str]:
     """What is wrong with a folder of wheels, a sentence each."""
     found: list[str] = []
-    versions: dict[str, set[str]] = {}
-    tags = target.tags
+    versions, tags = _versions(folder), target.tags
     for path in sorted(folder.glob("*.whl")):
         try:
-            name, version, _, wheel_tags = parse_wheel_filename(path.name)
+            wheel_tags = parse_wheel_filename(path.name)[3]
         except InvalidWheelFilename:
             found.append(f"{path.name} is no name of a wheel; download it again")
             continue
-        versions.setdefault(name, set()).add(str(version))
         if not tags & wheel_tags:
             built = ", ".join(sorted(str(tag) for tag in wheel_tags)[:2])
             found.append(f"{path.name} is built for {built}, not for Python {target.python} on Linux x86-64")
@@ -104,16 +144,45 @@ def wheel_faults(folder: Path, target: Target, requirements: Sequence[Path] = ()
         for name, several in versions.items()
         if len(several) > 1
     ]
-    for path in requirements:
-        found += [
-            f"no wheel fulfils {requirement}, which {path.name} asks for"
-            for requirement in read_requirements(path, target)
-            if not any(
-                requirement.specifier.contains(version, prereleases=True)
-                for version in versions.get(canonicalize_name(requirement.name), ())
-            )
-        ]
-    return found
+    wishes = [
+        (one.name, wish) for one in requirements if isinstance(one, Path) for wish in read_requirements(one, target)
+    ]
+    wishes += [("--with", Requirement(one)) for one in requirements if isinstance(one, str)]
+    missing = [(asker, wish) for asker, wish in wishes if not _fulfilled(wish, versions)]
+    missing += unfulfilled(folder, target) if with_dependencies else []
+    return found + [f"no wheel fulfils {wish}, which {asker} asks for" for asker, wish in missing]
+
+
+def _versions(folder: Path) -> dict[str, set[str]]:
+    versions: dict[str, set[str]] = {}
+    for path in folder.glob("*.whl"):
+        with suppress(InvalidWheelFilename):
+            name, version, _, _ = parse_wheel_filename(path.name)
+            versions.setdefault(name, set()).add(str(version))
+    return versions
+
+
+def _fulfilled(wish: Requirement, versions: Mapping[str, Set[str]]) -> bool:
+    there = versions.get(canonicalize_name(wish.name), ())
+    return any(wish.specifier.contains(version, prereleases=True) for version in there)
+
+
+def _applies(wish: Requirement, target: Target) -> bool:
+    """Whether the target, without extras, needs it."""
+    if wish.marker is None:
+        return True
+    environment = {
+        "python_version": target.python,
+        "python_full_version": f"{target.python}.0",
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "platform_machine": "x86_64",
+        "os_name": "posix",
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "extra": "",
+    }
+    return wish.marker.evaluate(environment)
 
 
 def read_requirements(path: Path, target: Target) -> list[Requirement]:
@@ -127,8 +196,7 @@ def read_requirements(path: Path, target: Target) -> list[Requirement]:
             requirement = Requirement(text)
         except InvalidRequirement as error:
             raise InputError(f"{path}:{number}: {error}") from error
-        marker = requirement.marker
-        if marker is None or marker.evaluate({"python_version": target.python, "python_full_version": target.python}):
+        if _applies(requirement, target):
             found.append(requirement)
     return found
 
