@@ -43,6 +43,15 @@ class Card:
         return f"{self.name} ({self.memory_bytes / 2**30:.0f} GiB, compute capability {major}.{minor})"
 
 
+_GIB: Final = 2**30
+KAGGLE_CARDS: Final = {
+    "t4x2": (Card("Tesla T4", (7, 5), 15 * _GIB, 15 * _GIB, "580"),) * 2,
+    "l4x4": (Card("NVIDIA L4", (8, 9), 22 * _GIB, 22 * _GIB, "580"),) * 4,
+    "h100": (Card("NVIDIA H100 80GB HBM3", (9, 0), 79 * _GIB, 79 * _GIB, "580"),),
+}
+"""What the shipped settings are for, to check against where these cards are not at hand."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scheme:
     """A checkpoint's number format, by its own config."""

@@ -162,3 +162,31 @@ def test_what_is_attached_is_told(tmp_path: Path) -> None:
 )
 def test_what_a_token_takes_in_the_cache(config: Mapping[str, object], bytes_a_token: int) -> None:
     assert cache_bytes_a_token(config, 2) == bytes_a_token
+
+
+def test_settings_for_kaggles_card_are_checked_on_a_laptop(tmp_path: Path) -> None:
+    model = checkpoint(tmp_path / "model", QWEN_14B, 30 * 10**9)
+    found = findings(model, hardware="h100")
+    assert found["hardware"][0].state is State.OK
+    assert "checked as if on 1 x NVIDIA H100" in found["cards"][0].text
+    assert [one.state for one in findings(model, hardware="t4x2")["memory"]] == [State.FAULT]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"max_position_embeddings": None},
+        {"num_hidden_layers": 1, "num_attention_heads": 0, "hidden_size": 8},
+        {"quantization_config": {"config_groups": [1]}},
+        {"text_config": 3},
+    ],
+)
+def test_a_strange_config_gives_findings_and_no_traceback(tmp_path: Path, config: dict[str, object]) -> None:
+    assert findings(checkpoint(tmp_path / "model", config))
+
+
+def test_only_the_weights_that_are_loaded_count(tmp_path: Path) -> None:
+    model = checkpoint(tmp_path / "model", QWEN_14B, 10 * 2**20)
+    for name in ("consolidated.safetensors", "pytorch_model.bin"):
+        (model / name).write_bytes(bytes(2**20))
+    assert ": 10 MiB" in findings(model)["checkpoint"][0].text

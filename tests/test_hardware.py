@@ -126,3 +126,10 @@ def test_a_card_that_cannot_run_the_checkpoint_is_refused_before_loading(
     monkeypatch.setattr(hardware, "find_cards", lambda: (P100,))
     with pytest.raises(InputError, match=r"P100.* compute capability 7\.5"):
         hardware.check_hardware("auto", tmp_path)
+
+
+def test_a_card_that_tells_no_memory_is_told(
+    driver: Callable[..., Callable[..., subprocess.CompletedProcess[str]]],
+) -> None:
+    with pytest.raises(InputError, match="nothing usable of a card"):
+        find_cards(driver("NVIDIA GB10, 12.1, [N/A], [N/A], 580.95\n"))

@@ -23,7 +23,16 @@ from packaging.requirements import Requirement
 
 from aimo_solver.deploy.inputs import find_checkpoint, find_competition, find_wheel_folders
 from aimo_solver.errors import AimoError
-from aimo_solver.hardware import AUTO, Card, choose_hardware, faults, find_cards, find_hardware, read_scheme
+from aimo_solver.hardware import (
+    AUTO,
+    KAGGLE_CARDS,
+    Card,
+    choose_hardware,
+    faults,
+    find_cards,
+    find_hardware,
+    read_scheme,
+)
 from aimo_solver.settings import Hardware
 
 PYTHONS: Final = ((3, 11), (3, 12))
@@ -77,16 +86,20 @@ def diagnose(
     layers: Callable[[], Mapping[str, str]],
     cards: Callable[[], Sequence[Card]] = find_cards,
 ) -> list[Finding]:
-    """Every check, in the order in which a start would fail."""
+    """Every check, in the order in which a start would fail.
+
+    Settings for one of Kaggle's machines are checked against its cards where there are none here.
+    """
+    meant: Callable[[], Sequence[Card]] = lambda: cards() or KAGGLE_CARDS.get(patient.hardware, ())  # noqa: E731
     checks: dict[str, Check] = {
         "python": _python,
-        "cards": lambda: _cards(cards()),
+        "cards": lambda: _cards(cards(), KAGGLE_CARDS.get(patient.hardware, ())),
         "engine": lambda: _engine(bool(cards())),
         "versions": _versions,
         "cuda": lambda: _cuda(cards()),
         "checkpoint": lambda: _checkpoint(patient.model, check_checkpoint),
-        "hardware": lambda: _hardware(patient, cards()),
-        "memory": lambda: _memory(patient, cards()),
+        "hardware": lambda: _hardware(patient, meant()),
+        "memory": lambda: _memory(patient, meant()),
         "inputs": lambda: _inputs(patient.inputs),
         "sandbox": lambda: _sandbox(layers()),
         "disk": _disk,
@@ -111,7 +124,9 @@ def _python() -> Finding:
     return Finding("python", State.FAULT, f"{text}; use 3.11 or 3.12")
 
 
-def _cards(cards: Sequence[Card]) -> list[Finding]:
+def _cards(cards: Sequence[Card], meant: Sequence[Card]) -> list[Finding]:
+    if not cards and meant:
+        return [Finding("cards", State.WARN, f"none here; checked as if on {len(meant)} x {meant[0].told}")]
     if not cards:
         return [Finding("cards", State.OK, "none: the engine runs on the CPU, for small models")]
     found: list[Finding] = []
@@ -206,7 +221,8 @@ def _memory(patient: Patient, cards: Sequence[Card]) -> Finding:
     """Whether weights and the cache of one whole context fit, and how many contexts do."""
     hardware = find_hardware(patient.hardware, cards)
     config = json.loads((patient.model / "config.json").read_text(encoding="utf-8"))
-    context = hardware.max_model_len or int(config.get("max_position_embeddings", 4096))
+    text_config = config.get("text_config") or config
+    context = hardware.max_model_len or int(text_config.get("max_position_embeddings") or 4096)
     weights = _weight_bytes(patient.model)
     cache = _cache_bytes(hardware, cards, weights)
     per_token = cache_bytes_a_token(config, 1 if hardware.kv_cache_dtype.startswith("fp8") else 2)
@@ -297,7 +313,12 @@ def _name(engine: Distribution | None) -> str:
 
 
 def _weight_bytes(model: Path) -> int:
-    return sum(path.stat().st_size for path in model.iterdir() if path.suffix in (".safetensors", ".bin", ".pt"))
+    """Of the files vLLM loads: of two forms, the safetensors; Mistral's `consolidated` repeats the shards."""
+    for ending in (".safetensors", ".bin", ".pt"):
+        files = [path for path in model.glob(f"*{ending}") if not path.name.startswith("consolidated")]
+        if files:
+            return sum(path.stat().st_size for path in files)
+    return sum(path.stat().st_size for path in model.glob("consolidated*.safetensors"))
 
 
 def _available_bytes() -> int:
