@@ -144,6 +144,7 @@ def _batch(settings: VllmSettings, work: Sequence[Sequence[Work]], rounds: int) 
         max_num_seqs=settings.max_num_seqs,
         enforce_eager=settings.enforce_eager,
         enable_prefix_caching=True,
+        kv_cache_memory_bytes=KV_CACHE_GIB * 2**30,  # Else it wants nearly all of the machine's memory.
         disable_log_stats=True,
     )
     rates = []
