@@ -14,25 +14,25 @@ from aimo_solver.deploy.kernel_metadata import read_kernel_metadata
 from aimo_solver.deploy.push import LOOK_SECONDS, LOOKS_MISSED, Pushed, fetch, follow, push, submit, told
 from aimo_solver.errors import InputError
 
+GOOD_METADATA = {
+    "id": "me/my-solver",
+    "title": "My solver",
+    "code_file": "kernel.py",
+    "language": "python",
+    "kernel_type": "script",
+    "enable_gpu": True,
+    "enable_internet": False,
+    "machine_shape": "NvidiaH100",
+    "competition_sources": ["ai-mathematical-olympiad-progress-prize-3"],
+    "dataset_sources": ["me/aimo-wheels"],
+    "model_sources": ["me/my-model/transformers/fp8/1"],
+}
 PUSHED = Pushed("me/my-solver", 4, "https://www.kaggle.com/code/me/my-solver")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    metadata = {
-        "id": "me/my-solver",
-        "title": "My solver",
-        "code_file": "kernel.py",
-        "language": "python",
-        "kernel_type": "script",
-        "enable_gpu": True,
-        "enable_internet": False,
-        "machine_shape": "NvidiaH100",
-        "competition_sources": ["ai-mathematical-olympiad-progress-prize-3"],
-        "dataset_sources": ["me/aimo-wheels"],
-        "model_sources": ["me/my-model/transformers/fp8/1"],
-    }
-    (tmp_path / "kernel-metadata.json").write_text(json.dumps(metadata))
+    (tmp_path / "kernel-metadata.json").write_text(json.dumps(GOOD_METADATA))
     (tmp_path / "kernel.py").write_text("print('π')\n", encoding="utf-8")
     return tmp_path
 
