@@ -76,7 +76,20 @@ def apply(layers: tuple[str, ...], scratch: str, memory_bytes: int) -> None:
 
 def probe(folder: str) -> dict[str, str]:
     """Each layer and "on", or why it is off. `folder` is where scratch folders will be made."""
-    return {name: _probe(name, folder) for name in LAYERS}
+    return {name: _probe_in(folder, name) for name in LAYERS}
+
+
+def _probe_in(folder: str, name: str) -> str:
+    """Tried on a scratch folder of its own: a layer may give it away."""
+    scratch = os.path.join(folder, f"aimo-sandbox-probe-{os.getpid()}-{name}")
+    try:
+        os.mkdir(scratch, 0o700)
+    except OSError as error:
+        return f"off: {error.strerror} ({error.filename})"
+    try:
+        return _probe(name, scratch)
+    finally:
+        os.rmdir(scratch)
 
 
 def _probe(name: str, folder: str) -> str:
@@ -136,8 +149,7 @@ def _user(scratch: str, memory_bytes: int) -> None:
     if os.geteuid() != 0:
         raise OSError(0, "only root can become another user")
     user = _FIRST_USER + os.getpid() % _USERS
-    if os.path.basename(scratch).startswith("aimo-sandbox-"):
-        os.chown(scratch, user, user)
+    os.chown(scratch, user, user)
     _lower(resource.RLIMIT_NPROC, SESSION_PROCESSES)  # Counts a user's processes: this session's alone.
     parent = os.getppid()
     os.setgroups([])
