@@ -37,6 +37,7 @@ from aimo_solver.voting import TieBreak
 
 DEFAULT_LIMIT_SECONDS = 5 * 3600.0
 DEFAULT_RESERVE_SECONDS = 30.0
+TRIAL = "1 + 1?"
 LOAD_PAUSE_SECONDS = 5.0
 """A dead driver or a dead process may need them to let go of the memory."""
 
@@ -155,9 +156,11 @@ async def open_workshop(
                 f"the limit of {options.limits.total_seconds:g} s was over before the model had loaded; raise it"
             ) from None
         log(f"engine loaded {options.model} in {asyncio.get_running_loop().time() - begun:.1f} s")
+        dialect = find_dialect(preset.dialect)
+        dialect.encode_prompt(TRIAL, engine.tokenizer)  # Refuses a tokenizer that cannot express it.
         yield Workshop(
             Solver(
-                EngineRollouts(engine, sandbox, find_dialect(preset.dialect), preset.rollout, options.rule, observer),
+                EngineRollouts(engine, sandbox, dialect, preset.rollout, options.rule, observer),
                 _policy(preset.policy),
                 options.rule,
                 options.seed,

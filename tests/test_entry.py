@@ -204,6 +204,23 @@ def test_a_checkpoint_the_engine_cannot_load_leaves_nothing(place: Path, monkeyp
     assert not (place / "out.parquet").exists()
 
 
+def test_a_dialect_that_the_tokenizer_cannot_express_is_told(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_engine(monkeypatch)
+    (place / "gpt-oss.toml").write_text('dialect = "harmony"\n')
+    options = workshop.run_options(
+        model=place / "model",
+        preset=str(place / "gpt-oss.toml"),
+        hardware="cpu",
+        edition="aimo3",
+        seed=0,
+        limit_seconds=500.0,
+    )
+    run = entry.run_set(options, PROBLEMS, place / "runs", Console(quiet=True), submission=place / "out.parquet")
+    with pytest.raises(InputError, match=r"dialect harmony needs a gpt-oss tokenizer: this one has no token"):
+        run_virtual(run)
+    assert not (place / "out.parquet").exists()
+
+
 def test_an_interrupted_run_submits_the_fallback_for_the_rest(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_engine(monkeypatch)
     add = RunFolder.add

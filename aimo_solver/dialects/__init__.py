@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from aimo_solver.dialects.cot import COT
 from aimo_solver.dialects.dialect import Dialect
+from aimo_solver.dialects.harmony import HARMONY
+from aimo_solver.dialects.hermes import HERMES
 from aimo_solver.dialects.numina import NUMINA
+from aimo_solver.dialects.openmath import OPENMATH
 from aimo_solver.errors import InputError
 
-DIALECTS: Final[Mapping[str, Dialect]] = {"numina": NUMINA}
+DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in (NUMINA, OPENMATH, HERMES, HARMONY, COT)}
 
 
 def find_dialect(name: str) -> Dialect:

@@ -55,6 +55,15 @@ class Dialect(Protocol):
         ...
 
 
+_THINK_START, _THINK_END = "<think>", "</think>"
+
+
+def close_think(text: str) -> str:
+    """Ends `<think>` where it is open, and begins the answer: for families that think between these tags."""
+    thinking = text.rfind(_THINK_START) > text.rfind(_THINK_END)
+    return f"{_THINK_END if thinking else ''}\nThe answer is $\\boxed{{"
+
+
 def shown_output(result: ExecutionResult, limit_chars: int) -> str:
     """What the model sees of a result: what was printed, then the error, the middle cut out."""
     parts = [part.rstrip("\n") for part in (result.stdout, result.error) if part]

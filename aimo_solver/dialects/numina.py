@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from aimo_solver.answers import extract_answer
-from aimo_solver.dialects.dialect import ToolSettings
+from aimo_solver.dialects.dialect import ToolSettings, close_think
 from aimo_solver.engine import Tokenizer
 from aimo_solver.problem import AnswerRule
 
 _CODE_START, _CODE_END, _OUTPUT_START = "```python\n", "\n```", "```output\n"
-_THINK_START, _THINK_END = "<think>", "</think>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,7 @@ class NuminaDialect:
         return f"{body}```\n"
 
     def close_thinking(self, text: str) -> str:
-        thinking = text.rfind(_THINK_START) > text.rfind(_THINK_END)
-        return f"{_THINK_END if thinking else ''}\nThe answer is $\\boxed{{"
+        return close_think(text)
 
     def find_answer(self, text: str, rule: AnswerRule) -> int | None:
         return extract_answer(text, rule)

@@ -1,0 +1,39 @@
+"""Plain chain of thought: no tool, `<think>` where the model has it, the answer in a box."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from aimo_solver.answers import extract_answer
+from aimo_solver.dialects.dialect import ToolSettings, close_think
+from aimo_solver.engine import Tokenizer
+from aimo_solver.problem import AnswerRule
+
+INSTRUCTION = "Please reason step by step, and put your final answer within \\boxed{}.\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class CotDialect:
+    """Nothing stops a turn but its end."""
+
+    tool: ToolSettings = field(default_factory=ToolSettings)
+    name: str = "cot"
+    stop: tuple[str, ...] = ()
+
+    def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
+        return tokenizer.encode_chat([{"role": "user", "content": INSTRUCTION + problem}])
+
+    def find_code(self, turn: str) -> str | None:
+        return None
+
+    def render_output(self, output: str) -> str:
+        return ""
+
+    def close_thinking(self, text: str) -> str:
+        return close_think(text)
+
+    def find_answer(self, text: str, rule: AnswerRule) -> int | None:
+        return extract_answer(text, rule)
+
+
+COT = CotDialect()

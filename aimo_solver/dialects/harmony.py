@@ -1,0 +1,90 @@
+"""Harmony, gpt-oss's dialect: messages in channels, code as a message to `python`.
+
+Source: OpenAI's Harmony format. The prompt is rendered by `oss-harmony`, which vLLM itself uses and
+which holds everything it needs: nothing is fetched. Turns are read and answered here, token by token
+as the format has it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from aimo_solver.answers import extract_answer
+from aimo_solver.dialects.dialect import ToolSettings
+from aimo_solver.engine import Tokenizer
+from aimo_solver.errors import InputError
+from aimo_solver.problem import AnswerRule
+
+_START, _CHANNEL, _MESSAGE, _END, _CALL = "<|start|>", "<|channel|>", "<|message|>", "<|end|>", "<|call|>"
+_RETURN = "<|return|>"
+_FINAL = f"{_CHANNEL}final{_MESSAGE}"
+_TO_PYTHON = re.compile(r"\bto=python\b")
+INSTRUCTION = "Put the final answer, an integer, inside \\boxed{}."
+
+
+@dataclass(frozen=True, slots=True)
+class HarmonyDialect:
+    """Stops at a call; the tool's reply is a message of its own."""
+
+    tool: ToolSettings = field(default_factory=lambda: ToolSettings(timeout_seconds=6.0, output_chars=8000))
+    name: str = "harmony"
+    stop: tuple[str, ...] = (_CALL,)
+    effort: str = "high"
+    """Low, medium or high: how long it reasons."""
+
+    def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
+        """Raises InputError where the checkpoint's tokenizer has no Harmony tokens."""
+        for special in (_START, _CHANNEL, _MESSAGE, _END, _CALL):
+            if len(tokenizer.encode(special)) != 1:
+                raise InputError(f"dialect harmony needs a gpt-oss tokenizer: this one has no token {special}")
+        return tokenizer.encode(harmony_prompt(problem, self.effort))
+
+    def find_code(self, turn: str) -> str | None:
+        """The code of the turn's last message, if that goes to python."""
+        start = turn.rfind(_MESSAGE)
+        header = turn[turn.rfind(_START, 0, max(start, 0)) + 1 : max(start, 0)]
+        if start < 0 or not _TO_PYTHON.search(header):
+            return None
+        body = turn[start + len(_MESSAGE) :]
+        return None if _END in body or _RETURN in body else body.partition(_CALL)[0]
+
+    def render_output(self, output: str) -> str:
+        return f"{_START}python to=assistant{_CHANNEL}analysis{_MESSAGE}{output}{_END}{_START}assistant"
+
+    def close_thinking(self, text: str) -> str:
+        answer = "The answer is $\\boxed{"
+        if _FINAL in text:
+            return f"\n{answer}"
+        message = text[max(text.rfind(_END), text.rfind(_CALL), 0) :]
+        if not text or text.endswith(_CALL):  # A message is begun already: by the prompt, or behind the tool's reply.
+            return f"{_FINAL}{answer}"
+        if message == _END:
+            return f"{_START}assistant{_FINAL}{answer}"
+        return f"{'' if _MESSAGE in message else _MESSAGE}{_END}{_START}assistant{_FINAL}{answer}"
+
+    def find_answer(self, text: str, rule: AnswerRule) -> int | None:
+        return extract_answer(text, rule)
+
+
+def harmony_prompt(problem: str, effort: str) -> str:
+    """The prompt's text, special tokens spelled out, opened for the assistant."""
+    try:
+        import openai_harmony as harmony
+
+        encoding = harmony.load_harmony_encoding(harmony.HarmonyEncodingName.HARMONY_GPT_OSS)
+    except Exception as error:  # OpenAI's own build fetches its vocabulary, and fails without a network.
+        raise InputError(f"dialect harmony cannot be loaded here ({error}); install oss-harmony") from error
+    system = harmony.SystemContent.new().with_reasoning_effort(harmony.ReasoningEffort(effort.capitalize()))
+    developer = harmony.DeveloperContent.new().with_instructions(INSTRUCTION)
+    conversation = harmony.Conversation.from_messages(
+        [
+            harmony.Message.from_role_and_content(harmony.Role.SYSTEM, system.with_python_tool()),
+            harmony.Message.from_role_and_content(harmony.Role.DEVELOPER, developer),
+            harmony.Message.from_role_and_content(harmony.Role.USER, problem),
+        ]
+    )
+    return encoding.decode(encoding.render_conversation_for_completion(conversation, harmony.Role.ASSISTANT))
+
+
+HARMONY = HarmonyDialect()

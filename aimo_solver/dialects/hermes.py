@@ -1,0 +1,77 @@
+"""Hermes-style calls, as Qwen's models make them: JSON between `<tool_call>` tags, ChatML around it.
+
+Source: the chat template of Qwen2.5 and Qwen3 (tools in the system message, results as a user's
+`<tool_response>`). One call a turn: what a model writes behind its first is not generated.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from aimo_solver.answers import extract_answer
+from aimo_solver.dialects.dialect import ToolSettings, close_think
+from aimo_solver.engine import Tokenizer
+from aimo_solver.problem import AnswerRule
+
+_CALL_START, _CALL_END = "<tool_call>", "</tool_call>"
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "python",
+        "description": "Runs Python code in a session that keeps its variables, and returns what it prints.",
+        "parameters": {
+            "type": "object",
+            "properties": {"code": {"type": "string", "description": "The code to run."}},
+            "required": ["code"],
+        },
+    },
+}
+SYSTEM = (
+    "Please reason step by step, and put your final answer within \\boxed{}.\n\n"
+    "# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
+    "You are provided with function signatures within <tools></tools> XML tags:\n"
+    f"<tools>\n{json.dumps(TOOL)}\n</tools>\n\n"
+    "For each function call, return a json object with function name and arguments within "
+    "<tool_call></tool_call> XML tags:\n"
+    '<tool_call>\n{"name": <function-name>, "arguments": <args-json-object>}\n</tool_call>'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HermesDialect:
+    """Stops at the end of a call; the result is the next user message."""
+
+    tool: ToolSettings = field(default_factory=lambda: ToolSettings(timeout_seconds=10.0, output_chars=1000))
+    name: str = "hermes"
+    stop: tuple[str, ...] = (_CALL_END,)
+
+    def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
+        return tokenizer.encode_chat([{"role": "system", "content": SYSTEM}, {"role": "user", "content": problem}])
+
+    def find_code(self, turn: str) -> str | None:
+        """The call's code. What is no such JSON is run as it stands: its error tells the model what to mend."""
+        end = turn.rfind(_CALL_END)
+        start = turn.rfind(_CALL_START, 0, max(end, 0))
+        if end < 0 or start < 0:
+            return None
+        body = turn[start + len(_CALL_START) : end].strip()
+        try:
+            arguments = json.loads(body)["arguments"]
+            code = arguments["code"] if isinstance(arguments, dict) else json.loads(arguments)["code"]
+        except (ValueError, KeyError, TypeError):
+            return body
+        return code if isinstance(code, str) else body
+
+    def render_output(self, output: str) -> str:
+        response = f"<tool_response>\n{output}\n</tool_response>"
+        return f"<|im_end|>\n<|im_start|>user\n{response}<|im_end|>\n<|im_start|>assistant\n"
+
+    def close_thinking(self, text: str) -> str:
+        return close_think(text)
+
+    def find_answer(self, text: str, rule: AnswerRule) -> int | None:
+        return extract_answer(text, rule)
+
+
+HERMES = HermesDialect()

@@ -1,0 +1,54 @@
+"""OpenMath's dialect: code between `<tool_call>` tags, answered by an ```` ```output ```` block.
+
+Source: NVIDIA-NeMo/Skills (code tags of OpenMath-Nemotron), arXiv 2504.16891. Unlike the original,
+tool output counts towards the context, and the middle of a long one is cut, not its end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from aimo_solver.answers import extract_answer
+from aimo_solver.dialects.dialect import ToolSettings, close_think
+from aimo_solver.engine import Tokenizer
+from aimo_solver.problem import AnswerRule
+
+_CALL_START, _CALL_END = "<tool_call>", "</tool_call>"
+INSTRUCTION = (
+    "Solve the following math problem, integrating natural language reasoning with Python code executions.\n"
+    "You may perform up to 8 Python code calls to assist your reasoning.\n"
+    "Make sure to put the answer (and only answer) inside \\boxed{}.\n\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMathDialect:
+    """Stops at the end of a call, and opens the output block itself."""
+
+    tool: ToolSettings = field(default_factory=lambda: ToolSettings(timeout_seconds=10.0, output_chars=1000))
+    name: str = "openmath"
+    stop: tuple[str, ...] = (_CALL_END,)
+
+    def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
+        return tokenizer.encode_chat([{"role": "user", "content": INSTRUCTION + problem}])
+
+    def find_code(self, turn: str) -> str | None:
+        """The turn's last call. The token that completed the stop may run past it."""
+        end = turn.rfind(_CALL_END)
+        start = turn.rfind(_CALL_START, 0, max(end, 0))
+        if end < 0 or start < 0:
+            return None
+        return turn[start + len(_CALL_START) : end].removeprefix("\n").removesuffix("\n")
+
+    def render_output(self, output: str) -> str:
+        body = output if not output or output.endswith("\n") else output + "\n"
+        return f"\n```output\n{body}```\n"
+
+    def close_thinking(self, text: str) -> str:
+        return close_think(text)
+
+    def find_answer(self, text: str, rule: AnswerRule) -> int | None:
+        return extract_answer(text, rule)
+
+
+OPENMATH = OpenMathDialect()
