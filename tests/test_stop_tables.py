@@ -154,3 +154,10 @@ def test_a_tables_rows_fit_its_widths(tmp_path: Path) -> None:
     assert 8 not in json.loads((tmp_path / "table.json").read_text())["stop_up_to"]
     with pytest.raises(InputError, match="do not fit"):
         load_stop_table(tmp_path / "table.json")
+
+
+def test_a_shipped_table_goes_by_its_name() -> None:
+    policy = make_policy("table", {"file": "demo", "rollout_tokens": 73.0, "speed_table": "demo"})
+    assert isinstance(policy, TablePolicy)
+    with pytest.raises(InputError, match=r"table must be one of demo, or a \.json file, got 'none'"):
+        make_policy("table", {"file": "none"})

@@ -124,7 +124,7 @@ def _archive() -> bytes:
             root = Path(spec.origin).parent
             for path in sorted(root.rglob("*")):
                 inside = Path(name) / path.relative_to(root)
-                if path.suffix in (".py", ".toml", ".typed") and "_bundled" not in inside.parts:
+                if path.suffix in (".py", ".toml", ".json", ".typed") and "_bundled" not in inside.parts:
                     entry = tarfile.TarInfo(str(inside))
                     entry.size = path.stat().st_size
                     with path.open("rb") as file:

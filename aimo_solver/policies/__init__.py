@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from pathlib import Path
 from typing import Any, Final
 
 from aimo_solver.errors import InputError
@@ -15,7 +14,7 @@ from aimo_solver.policies.imagination import ImaginationPolicy
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.policies.numina import NuminaPolicy
 from aimo_solver.policies.policy import Policy
-from aimo_solver.policies.stop_table import load_stop_table
+from aimo_solver.policies.stop_table import find_stop_table, load_stop_table
 from aimo_solver.policies.table import TablePolicy
 from aimo_solver.workload import Workload, load_speed_table
 
@@ -63,7 +62,7 @@ def _table_policy(settings: Mapping[str, Any], workload: Workload | None) -> Pol
     others = {key: value for key, value in settings.items() if key != "file"}
     otherwise = make_policy("adaptive", others, workload)
     assert isinstance(otherwise, AdaptivePolicy)
-    return TablePolicy(load_stop_table(Path(file)), otherwise)
+    return TablePolicy(load_stop_table(find_stop_table(file)), otherwise)
 
 
 def _check_type(key: str, value: Any, default: Any) -> None:

@@ -12,11 +12,12 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from aimo_solver.errors import InputError
 from aimo_solver.text_file import read_text, write_text
 
+STOP_TABLES: Final = Path(__file__).parent.parent / "stop_tables"
 NOTHING_YET = "-"
 """The state before the first rollout has finished."""
 NO_ROW = -1
@@ -61,6 +62,17 @@ class StopTable:
 def state_name(votes: int, runner_up: int, answered: int) -> str:
     """How a table names a state: the leader's votes, the runner-up's, and all votes."""
     return f"{votes}-{runner_up}-{answered}"
+
+
+def find_stop_table(name_or_file: str) -> Path:
+    """A shipped table by name, or a .json file."""
+    if name_or_file.endswith(".json"):
+        return Path(name_or_file)
+    path = STOP_TABLES / f"{name_or_file}.json"
+    if not path.is_file():
+        names = ", ".join(sorted(known.stem for known in STOP_TABLES.glob("*.json")))
+        raise InputError(f"table must be one of {names}, or a .json file, got {name_or_file!r}")
+    return path
 
 
 def load_stop_table(path: Path) -> StopTable:
