@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,10 +31,13 @@ from aimo_solver.errors import InputError
 from aimo_solver.gateways.edition import Edition
 from aimo_solver.gateways.inference_server import RERUN_VARIABLE
 from aimo_solver.gateways.local_gateway import play_at
+from aimo_solver.log import Log
 from aimo_solver.problem_set import ProblemSet
 from aimo_solver.text_file import read_text
 
 STAND_INS: Final = Path(stand_ins.__file__).parent
+MILESTONES: Final = {"  wheels installed after": "installed after", "  engine loaded after": "engine loaded"}
+"""Of the kernel's own lines."""
 END_SECONDS: Final = 20.0
 """In which a kernel that is told to end must have ended its engine."""
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "TMPDIR", "OMP_NUM_THREADS")
@@ -71,6 +74,18 @@ class Rehearsal:
     network: str = ""
     answers: dict[str, int] = field(default_factory=dict)
 
+    def milestones(self, log: Log) -> Log:
+        """A log that also notes when the kernel had come so far."""
+        begun = time.monotonic()
+
+        def note(line: str) -> None:
+            for name, text in MILESTONES.items():
+                if text in line:
+                    self.seconds[name] = time.monotonic() - begun
+            log(line)
+
+        return note
+
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         begun = time.monotonic()
@@ -80,7 +95,7 @@ class Rehearsal:
             self.seconds[name] = time.monotonic() - begun
 
 
-def rehearse(stage: Stage, root: Path, log: Callable[[str], None]) -> Rehearsal:
+def rehearse(stage: Stage, root: Path, log: Log) -> Rehearsal:
     """Runs it in `root`, an empty folder. Raises InputError for everything that would have cost the submission."""
     root, rehearsal = root.resolve(), Rehearsal()
     with rehearsal.step("lay out inputs"):
@@ -90,7 +105,7 @@ def rehearse(stage: Stage, root: Path, log: Callable[[str], None]) -> Rehearsal:
     prefix, rehearsal.network = _without_network()
     log(f"network: {rehearsal.network}")
     with rehearsal.step("run kernel.py"):
-        _run(stage, [*prefix, str(python), "kernel.py"], working, root, log)
+        _run(stage, [*prefix, str(python), "kernel.py"], working, root, rehearsal.milestones(log))
     with rehearsal.step("check the submission"):
         rehearsal.answers = _checked_submission(stage, working)
     return rehearsal
@@ -151,7 +166,7 @@ def _without_network() -> tuple[list[str], str]:
     return [unshare, *options, sys.executable, "-c", _BRING_LOOPBACK_UP], "off: a namespace with the loopback only"
 
 
-def _run(stage: Stage, command: list[str], working: Path, root: Path, log: Callable[[str], None]) -> None:
+def _run(stage: Stage, command: list[str], working: Path, root: Path, log: Log) -> None:
     """The kernel beside its gateway, inside the limit."""
     socket = Path(tempfile.mkdtemp(prefix="aimo-gateway-"), "socket")  # A socket's path may not be long.
     process = subprocess.Popen(
