@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import io
 import os
 import signal
@@ -337,6 +338,25 @@ def test_a_scratch_folder_that_cannot_be_made_is_told(sandbox: ProcessSandbox, m
         with pytest.raises(SandboxError, match="scratch folder"):
             run_cell_in(sandbox, "1")
     assert run_cell_in(sandbox, "1").stdout == "1\n"
+
+
+def test_a_close_that_was_cancelled_still_leaves_nothing_when_the_sandbox_closes(sandbox: ProcessSandbox) -> None:
+    async def story() -> list[dict[str, object]]:
+        faults: list[dict[str, object]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: faults.append(context))
+        sessions = [await sandbox.open_session() for _ in range(4)]
+        await asyncio.gather(*(session.execute("x = 1", HANG_GUARD_SECONDS) for session in sessions))
+        closing = [asyncio.ensure_future(session.close()) for session in sessions]
+        await asyncio.sleep(0)
+        for task in closing:
+            task.cancel()
+        await sandbox.close()
+        assert not sandbox.interpreters
+        gc.collect()
+        return faults
+
+    assert asyncio.run(story()) == []
+    assert not [name for name in os.listdir(tempfile.gettempdir()) if name.startswith("aimo-sandbox-")]
 
 
 def test_the_reason_of_a_death_is_said(sandbox: ProcessSandbox) -> None:

@@ -92,6 +92,7 @@ class Interpreter:
         self._grace_seconds = grace_seconds
         self._enders = enders
         self._ending: asyncio.Future[None] | None = None
+        self._tell_end: Callable[[], None] = lambda: None
         self._mark = secrets.token_hex(16)
         self._keeper = 0
         self._cells = 0
@@ -204,6 +205,11 @@ class Interpreter:
             await self._off_loop(processes.remove, self._scratch)
         finally:
             self._close_files()
+            self._tell_end()
+
+    def when_ended(self, tell: Callable[[], None]) -> None:
+        """Calls it once, when nothing of this interpreter is left."""
+        self._tell_end = tell
 
     async def _sweep(self, spare: tuple[int, ...]) -> bool:
         """Ends what the cell left running, so that it lives no longer than its slot."""

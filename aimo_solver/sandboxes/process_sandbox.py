@@ -77,6 +77,8 @@ class ProcessSandbox:
         self.enders = ThreadPoolExecutor(4, thread_name_prefix="sandbox-end")
         self.fork_server = ForkServer(preload)
         self.sessions: set[ProcessSession] = set()
+        self.interpreters: set[Interpreter] = set()
+        """Not ended yet: also those whose session was cancelled while it closed."""
         self._closed = False
 
     async def open_session(self) -> ProcessSession:
@@ -96,10 +98,11 @@ class ProcessSandbox:
         """Ends every session still open. Closing twice is harmless."""
         self._closed = True
         await asyncio.gather(*(session.close() for session in tuple(self.sessions)))
+        await asyncio.gather(*(interpreter.end() for interpreter in tuple(self.interpreters)))
         await asyncio.get_running_loop().run_in_executor(None, self._shut_down)
 
     def _shut_down(self) -> None:
-        self.enders.shutdown()  # Waits for the endings that a cancelled caller did not wait for.
+        self.enders.shutdown()
         self.fork_server.close()
 
 
@@ -186,6 +189,8 @@ class ProcessSession:
     async def _start_interpreter(self) -> None:
         box = self._sandbox
         interpreter = Interpreter(box.fork_server, box.memory_bytes, box.grace_seconds, box.enders)
+        box.interpreters.add(interpreter)
+        interpreter.when_ended(lambda: box.interpreters.discard(interpreter))
         self._interpreter = interpreter
         try:
             await interpreter.ready()
