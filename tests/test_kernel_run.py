@@ -23,6 +23,7 @@ PRESET = """
 max_tokens = 96
 flush_seconds = 5.0
 [policy]
+name = "nemoskills"
 rollouts = 4
 early_stop = false
 [policy.settings]

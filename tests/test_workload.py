@@ -55,5 +55,5 @@ def test_bad_tables_are_refused_in_a_sentence(tmp_path: Path) -> None:
         (tmp_path / "mine.toml").write_text(text)
         with pytest.raises(InputError, match=sentence):
             load_speed_table(str(tmp_path / "mine.toml"))
-    with pytest.raises(InputError, match="speed table must be one of h100, l4x4, t4x2"):
+    with pytest.raises(InputError, match="speed table must be one of demo, h100, l4x4, t4x2"):
         load_speed_table("a100")
