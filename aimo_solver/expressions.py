@@ -67,7 +67,7 @@ def evaluate(latex: str) -> Fraction:
 
 def _tokens(latex: str) -> Iterator[str]:
     """Numbers, commands, words and single characters; spacing and styles left out."""
-    digits = (str(unicodedata.decimal(c)) if c.isdecimal() else c for c in latex.strip())
+    digits = (str(unicodedata.decimal(c)) if c.isdecimal() else c for c in latex)
     for match in _TOKEN.finditer("".join(digits).translate(_MINUS)):
         if (number := match["number"]) is not None:
             # A bare comma stays, because brackets would make a list of it.

@@ -1,9 +1,9 @@
 """Rollout: one attempt at a problem, generation and sandbox in turns, until an answer or a stated end.
 
 Guarantees: ends by its deadline whether or not a token arrives; generated tokens are never
-re-tokenised; every end has a StopReason; a box already written is never thrown away because of
-what came after it; what the code does is data. An engine or sandbox that fails ends this rollout
-only. Cancelling it frees its engine slot and its session; `trajectory` then tells what it left.
+re-tokenised; every end has a StopReason; a box already written is not thrown away because of how
+the rollout ended; what the code does is data. Whatever fails in it ends this rollout only. Cancelling it frees
+its engine slot and its session; `cancelled` then tells what it left.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from aimo_solver.dialects.dialect import Dialect, shown_output
 from aimo_solver.engine import Completion, Engine, FinishReason, Sampling, TokenLogprob
 from aimo_solver.errors import EngineError, SandboxError
 from aimo_solver.execution import ExecutionStatus
+from aimo_solver.log import Log, unbreakable
 from aimo_solver.observer import Observer
 from aimo_solver.problem import AnswerRule
 from aimo_solver.rollout_source import RolloutTask
@@ -28,6 +29,7 @@ from aimo_solver.trajectory import StopReason, Trajectory, Turn
 CLOSE_SECONDS = 2.0
 """The most that closing a session may take before it is left to the sandbox's own clean-up."""
 DISABLED = "code execution is disabled"
+NO_CODE = "there is no code to run: write a whole block first"
 FLUSH_SHARE = 0.25
 """A flush takes at most this share of a problem's time."""
 
@@ -43,9 +45,11 @@ class EngineRollouts:
         settings: RolloutSettings,
         rule: AnswerRule,
         observer: Observer | None = None,
+        log: Log = lambda line: None,
     ) -> None:
+        """`log` is told of what ended a rollout and should not have."""
         self._engine, self._dialect = engine, dialect
-        self._parts = engine, sandbox, dialect, settings, rule, observer or Observer()
+        self._parts = engine, sandbox, dialect, settings, rule, observer or Observer(), unbreakable(log)
         self._prompt: tuple[str, tuple[int, ...]] = "", ()
         """The last problem's text and its token ids: all its rollouts begin with them."""
 
@@ -73,10 +77,11 @@ class Rollout:
         settings: RolloutSettings,
         rule: AnswerRule,
         observer: Observer,
+        log: Log,
     ) -> None:
         self.task = task
         self._engine, self._sandbox, self._dialect = engine, sandbox, dialect
-        self._settings, self._rule, self._observer = settings, rule, observer
+        self._settings, self._rule, self._observer, self._log = settings, rule, observer, log
         self._loop = asyncio.get_running_loop()
         self._started_at = self._loop.time()
         granted_seconds = task.deadline.at - task.problem_started_at
@@ -106,6 +111,9 @@ class Rollout:
             reason = StopReason.ENGINE_FAILED
         except SandboxError:
             reason = StopReason.SANDBOX_FAILED
+        except Exception as error:  # noqa: BLE001  Whatever it is, it is this rollout's alone.
+            reason = StopReason.FAILED
+            self._log(f"{self.task.problem.id}, rollout {self.task.index}: {type(error).__name__}: {error}")
         finally:
             self._finish_turn()
             await self._close_session()
@@ -139,7 +147,7 @@ class Rollout:
                 for code_round in range(self._settings.code_rounds + 1):
                     finish = await self._generate(self._tokens_left(), self._stop)
                     code = self._dialect.find_code(self._written_text()) if self._stop else None
-                    if code is None:
+                    if code is None and not self._asks_for_output:
                         self._finish_turn()
                         return None if finish is FinishReason.STOP else StopReason.TOKEN_LIMIT
                     if code_round == self._settings.code_rounds:
@@ -218,10 +226,15 @@ class Rollout:
         self._turns.append(turn)
         self._observer.turn_finished(self.task.index, turn)
 
-    async def _run_code(self, code: str) -> None:
+    @property
+    def _asks_for_output(self) -> bool:
+        """Whether the turn was stopped where output belongs: with no code before it, that is an error to be told."""
+        return self._writing is not None and self._writing.stopped
+
+    async def _run_code(self, code: str | None) -> None:
         assert self._writing is not None
         self._writing.code_started_at = self._loop.time()
-        output, status = await self._execute(code)
+        output, status = (NO_CODE, ExecutionStatus.ERROR) if code is None else await self._execute(code)
         self._finish_turn(code, output, status)
         self._context += self._engine.tokenizer.encode(self._dialect.render_output(output))
 
@@ -250,7 +263,10 @@ class Rollout:
         return "".join(turn.text for turn in self._turns)
 
     def _answer(self) -> int | None:
-        return self._dialect.find_answer(self._text(), self._rule)
+        """A flushed turn's own, else that of everything written: an older, open box must not swallow it."""
+        last = self._turns[-1] if self._turns else None
+        asked = self._dialect.find_answer(last.text, self._rule) if last is not None and last.flush else None
+        return self._dialect.find_answer(self._text(), self._rule) if asked is None else asked
 
 
 class _Writing:
@@ -262,6 +278,8 @@ class _Writing:
         self.token_ids: list[int] = []
         self.entropies: list[float] = []
         self.finish_reason: FinishReason | None = None
+        self.stopped = False
+        """By one of the dialect's strings."""
         self.code_started_at: float | None = None
 
     def add(self, piece: Completion) -> None:
@@ -269,7 +287,7 @@ class _Writing:
         if piece.logprobs is not None:
             self.entropies += entropies(piece.logprobs)
         if piece.finish_reason is not None:
-            self.finish_reason = piece.finish_reason
+            self.finish_reason, self.stopped = piece.finish_reason, piece.stop is not None
 
 
 def entropies(logprobs: Sequence[TokenLogprob]) -> list[float]:

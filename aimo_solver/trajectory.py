@@ -28,6 +28,8 @@ class StopReason(StrEnum):
     """The vote was settled without it."""
     SANDBOX_FAILED = "sandbox_failed"
     ENGINE_FAILED = "engine_failed"
+    FAILED = "failed"
+    """By something nobody foresaw; the run's log says what."""
 
 
 ENDED_BY_ITSELF: Final = frozenset({StopReason.ANSWERED, StopReason.NO_ANSWER})

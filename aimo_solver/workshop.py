@@ -160,7 +160,7 @@ async def open_workshop(
         dialect.encode_prompt(TRIAL, engine.tokenizer)  # Refuses a tokenizer that cannot express it.
         yield Workshop(
             Solver(
-                EngineRollouts(engine, sandbox, dialect, preset.rollout, options.rule, observer),
+                EngineRollouts(engine, sandbox, dialect, preset.rollout, options.rule, observer, log),
                 _policy(preset.policy),
                 options.rule,
                 options.seed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fakes import InProcessSandbox, Stage, boxed, code
+from fakes import InProcessSandbox, InProcessSession, Stage, boxed, code
 
 from aimo_solver.engine import Sampling
 from aimo_solver.engines.scripted_engine import Reply
@@ -12,6 +12,7 @@ from aimo_solver.errors import SandboxError
 from aimo_solver.execution import ExecutionStatus
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.problem import AIMO3, ANY_INTEGER, AnswerRule
+from aimo_solver.rollout import NO_CODE
 from aimo_solver.settings import CodeMode, RolloutSettings
 from aimo_solver.simulation.virtual_clock import run_virtual
 from aimo_solver.trajectory import StopReason, Trajectory
@@ -191,3 +192,29 @@ def test_code_seconds_are_told_apart_from_generation() -> None:
     turn = run_one(code("print(1)"), boxed(1), sandbox=InProcessSandbox(seconds=3.0)).turns[0]
     assert turn.code_seconds == 3.0
     assert 0 < turn.seconds < 3.0
+
+
+def test_an_output_block_without_code_is_answered_and_the_model_goes_on() -> None:
+    trajectory = run_one("So:\n```output\n", code("print(6 * 7)"), boxed(42))
+    assert trajectory.answer == 42
+    assert [turn.output for turn in trajectory.turns] == [NO_CODE, "42", None]
+    assert trajectory.turns[0].status is ExecutionStatus.ERROR
+
+
+def test_output_blocks_without_code_are_counted_as_rounds() -> None:
+    trajectory = run_one(*["```output\n"] * 5, "42}$.")
+    assert trajectory.stop_reason is StopReason.FLUSHED
+    assert trajectory.answer == 42
+
+
+def test_a_flushed_answer_is_not_swallowed_by_an_older_open_box() -> None:
+    trajectory = run_one("Perhaps $\\boxed{ " + "x" * 500, "42}$. }", context_tokens=300)
+    assert (trajectory.stop_reason, trajectory.answer) == (StopReason.FLUSHED, 42)
+
+
+def test_whatever_fails_in_a_rollout_is_that_rollouts_alone() -> None:
+    class Broken(InProcessSandbox):
+        async def open_session(self) -> InProcessSession:
+            raise OSError("no descriptors left")
+
+    assert run_one(code("1"), sandbox=Broken()).stop_reason is StopReason.FAILED
