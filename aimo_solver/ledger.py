@@ -6,6 +6,7 @@ are loop times in seconds. Does not enforce anything: deadlines do.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from aimo_solver.errors import InputError
@@ -49,8 +50,8 @@ class Ledger:
     """On the problems so far."""
 
     def __post_init__(self) -> None:
-        if not self.total_seconds > 0:  # NaN is refused too.
-            raise InputError(f"total_seconds must be positive, got {self.total_seconds!r}")
+        if not 0 < self.total_seconds < math.inf:  # NaN is refused too.
+            raise InputError(f"total_seconds must be positive and finite, got {self.total_seconds!r}")
         if not 0 <= self.reserve_seconds < self.total_seconds:
             raise InputError(f"reserve_seconds must be in [0, total_seconds), got {self.reserve_seconds!r}")
 

@@ -99,9 +99,12 @@ BAD_INPUT = {
     "unknown edition": (["set.jsonl", "--edition", "imo"], "answer rule must be one of any-integer, aimo1"),
     "missing model folder": (["set.jsonl", "--model", "none"], "there is no folder none"),
     "folder that is no model": (["set.jsonl", "--model", "."], "has no config.json"),
-    "no time at all": (["set.jsonl", "--limit-seconds", "0"], "total_seconds must be positive, got 0.0"),
-    "negative limit": (["set.jsonl", "--limit-seconds", "-5"], "total_seconds must be positive, got -5.0"),
-    "limit that is no number": (["set.jsonl", "--limit-seconds", "nan"], "total_seconds must be positive, got nan"),
+    "no time at all": (["set.jsonl", "--limit-seconds", "0"], "total_seconds must be positive and finite, got 0.0"),
+    "negative limit": (["set.jsonl", "--limit-seconds", "-5"], "total_seconds must be positive and finite, got -5.0"),
+    "limit that is no number": (
+        ["set.jsonl", "--limit-seconds", "nan"],
+        "total_seconds must be positive and finite, got nan",
+    ),
 }
 
 

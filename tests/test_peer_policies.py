@@ -63,7 +63,7 @@ def test_imagination_caps_a_problem_by_its_answers_so_far(answers: int, cap: flo
 
 def test_imagination_shifts_gears_after_question_30() -> None:
     policy = ImaginationPolicy()
-    for seconds, rollouts in ((29 * 360.0, 16), (31 * 360.0, 10), (31 * 100.0, 17)):
+    for seconds, rollouts in ((29 * 360.0, 15), (31 * 360.0, 10), (31 * 100.0, 17)):
         problems = 29 if seconds == 29 * 360.0 else 31
         slow = 1.6 if rollouts == 10 else 1.0
         ledger = Ledger(0.0, 18_000.0, problems_left=50).charge(Spend(problems, seconds * slow))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from aimo_solver.ledger import Ledger
-from aimo_solver.policies.policy import Action, Decision, Grant, Progress, scaled_seconds
+from aimo_solver.policies.policy import Action, Decision, Grant, Progress, require_positive, scaled_seconds
 from aimo_solver.policies.stopping import agreement, cannot_be_caught, first_reason
 
 
@@ -27,6 +27,10 @@ class Aimo3PublicPolicy:
     most_seconds: float = 900.0
     equal_answers: int = 4
     expected_problems: int = 50
+
+    def __post_init__(self) -> None:
+        names = ("rollouts", "least_seconds", "most_seconds", "equal_answers", "expected_problems")
+        require_positive(self, *names)
 
     def grant(self, ledger: Ledger, now: float) -> Grant:
         left = ledger.left_seconds(now)

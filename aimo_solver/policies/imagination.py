@@ -8,11 +8,11 @@ published, so the gears' thresholds here are ours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from aimo_solver.ledger import Ledger
-from aimo_solver.policies.policy import Action, Decision, Grant, Progress, scaled_seconds
+from aimo_solver.policies.policy import Action, Decision, Grant, Progress, require_positive, scaled_seconds
 from aimo_solver.policies.stopping import agreement, agreement_of_last, cannot_be_caught, first_reason
 
 _CONSENSUS = (
@@ -31,7 +31,7 @@ class ImaginationPolicy:
     contest_share_seconds: ClassVar[float] = 18_000 / 50
     """Of one problem in the contest these seconds were chosen for."""
 
-    rollouts: int = 16
+    rollouts: int = 15
     slow_rollouts: int = 10
     """In the low gear: when less than three quarters of an equal share is left."""
     fast_rollouts: int = 17
@@ -42,6 +42,9 @@ class ImaginationPolicy:
     cap_seconds_with_5_answers: float = 540.0
     cap_seconds_with_6_answers: float = 480.0
     expected_problems: int = 50
+
+    def __post_init__(self) -> None:
+        require_positive(self, *(field.name for field in fields(self)))
 
     def grant(self, ledger: Ledger, now: float) -> Grant:
         rollouts = self._gear(ledger, now)

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from aimo_solver.errors import InputError
 from aimo_solver.ledger import Ledger
-from aimo_solver.policies.policy import Action, Decision, Grant, Progress, scaled_seconds
+from aimo_solver.policies.policy import Action, Decision, Grant, Progress, require_positive, scaled_seconds
 from aimo_solver.policies.stopping import StoppingRule, agreement, cannot_be_caught, enough_finished, first_reason
 
 
@@ -23,8 +23,8 @@ class NemoSkillsPolicy:
     contest_share_seconds: ClassVar[float] = 18_000 / 50
     """Of one problem in the contest these seconds were chosen for."""
 
-    rollouts: int = 16
-    concurrent: int = 16
+    rollouts: int = 12
+    concurrent: int = 12
     base_seconds: float = 350.0
     buffer_seconds: float = 210.0
     """The most one problem may draw from what earlier ones saved."""
@@ -35,9 +35,7 @@ class NemoSkillsPolicy:
     """Stop when this share of the rollouts has finished; 1: never."""
 
     def __post_init__(self) -> None:
-        for name in ("rollouts", "concurrent", "base_seconds"):
-            if not getattr(self, name) > 0:  # NaN is refused too.
-                raise InputError(f"{name} must be positive, got {getattr(self, name)!r}")
+        require_positive(self, "rollouts", "concurrent", "base_seconds")
         if not self.buffer_seconds >= 0:
             raise InputError(f"buffer_seconds must be 0 or more, got {self.buffer_seconds!r}")
         if not 0 < self.finished_share <= 1:

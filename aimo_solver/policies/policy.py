@@ -5,11 +5,13 @@ The simulator and the kernel run the same object, so a policy keeps no state and
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from aimo_solver.errors import InputError
 from aimo_solver.ledger import Ledger
 
 
@@ -86,6 +88,14 @@ class ScalablePolicy(Policy, Protocol):
     def scaled(self, factor: float) -> Policy:
         """The same policy with its seconds multiplied."""
         ...
+
+
+def require_positive(settings: object, *names: str) -> None:
+    """Raises InputError for a setting that is not a finite number above 0."""
+    for name in names:
+        value = getattr(settings, name)
+        if not 0 < value < math.inf:  # NaN is refused too.
+            raise InputError(f"{name} must be positive, got {value!r}")
 
 
 T = TypeVar("T")
