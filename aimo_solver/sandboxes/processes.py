@@ -24,6 +24,10 @@ from pathlib import Path
 from aimo_solver.sandboxes.child import MARK_VARIABLE
 
 _PAUSE_SECONDS = 0.005
+_SHORTEST_PAUSE_SECONDS = 0.0005
+_START_FIELD = 19
+"""Of a stat file, behind the name."""
+_FILE_BYTES = 4096
 _TICKS = os.sysconf("SC_CLK_TCK")
 _log = logging.getLogger(__name__)
 
@@ -35,6 +39,8 @@ class _Entry:
     pid: int
     parent: int
     session: int
+    started: int
+    """Clock ticks since the machine was started."""
 
 
 def children(pid: int) -> set[int]:
@@ -114,8 +120,9 @@ def end_family(leader: int, mark: str, seconds: float) -> None:
     sweep(leader, mark, seconds / 2)
     _kill(leader, signal.SIGKILL)
     give_up_at = time.monotonic() + seconds / 2
+    pause = _SHORTEST_PAUSE_SECONDS
     while is_alive(leader) and time.monotonic() < give_up_at:
-        time.sleep(_PAUSE_SECONDS)
+        pause = _wait(pause)
     sweep(leader, mark, seconds / 2)
     if is_alive(leader):
         _log.warning("sandbox process %d does not die", leader)
@@ -129,15 +136,21 @@ def end_tree(root: int, seconds: float) -> None:
 
 
 def _kill_all(find: Callable[[], Collection[int]], seconds: float) -> bool:
-    give_up_at = time.monotonic() + seconds
+    give_up_at, pause = time.monotonic() + seconds, _SHORTEST_PAUSE_SECONDS
     while found := find():
         if time.monotonic() > give_up_at:
             _log.warning("processes %s of a sandbox do not die", found)
             return False
         for pid in found:
             _kill(pid, signal.SIGKILL)
-        time.sleep(_PAUSE_SECONDS)
+        pause = _wait(pause)
     return True
+
+
+def _wait(seconds: float) -> float:
+    """Waits so long; how long to wait next: a killed process is mostly gone at once."""
+    time.sleep(seconds)
+    return min(2 * seconds, _PAUSE_SECONDS)
 
 
 def _family(leader: int, mark: str) -> list[int]:
@@ -145,11 +158,24 @@ def _family(leader: int, mark: str) -> list[int]:
     below = _descendants(leader, table)
     # The mark stands in the environment as `NAME=value`, ended by a null byte.
     needle = f"{MARK_VARIABLE}={mark}\0".encode()
+    since = _started(leader)
     return [
         entry.pid
         for entry in table
-        if entry.pid != leader and (entry.pid in below or entry.session == leader or needle in _environment(entry.pid))
+        if entry.pid != leader
+        and (
+            entry.pid in below
+            or entry.session == leader
+            or (entry.started >= since and needle in _environment(entry.pid))  # An older one cannot be of it.
+        )
     ]
+
+
+def _started(pid: int) -> int:
+    try:
+        return int(_stat(pid)[_START_FIELD])
+    except OSError:
+        return 0
 
 
 def _descendants(root: int, table: Sequence[_Entry]) -> set[int]:
@@ -170,15 +196,25 @@ def _living() -> list[_Entry]:
     for name in os.listdir("/proc"):
         if name.isdecimal():
             with suppress(OSError):
-                state, parent, _, session, *_ = _stat(int(name))
-                if state not in (b"Z", b"X"):
-                    entries.append(_Entry(int(name), int(parent), int(session)))
+                fields = _stat(int(name))
+                if fields[0] not in (b"Z", b"X"):
+                    entry = _Entry(int(name), int(fields[1]), int(fields[3]), int(fields[_START_FIELD]))
+                    entries.append(entry)
     return entries
 
 
 def _stat(pid: int) -> list[bytes]:
     """State, parent, group, session ...; the name before them may hold anything, brackets too."""
-    return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+
+
+def _read(path: str) -> bytes:
+    """A small file of /proc, at once: hundreds are read at the end of every session."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _FILE_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def _environment(pid: int) -> bytes:
