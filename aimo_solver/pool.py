@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 from aimo_solver.errors import InputError
 from aimo_solver.json_lines import json_rows
 from aimo_solver.problem import AnswerRule
 from aimo_solver.text_file import read_text
 
+MOST: Final = 1e9
+"""Tokens, characters or seconds of one sample."""
 CHARS_PER_TOKEN = 4
 """What stands in for a missing token count."""
 
@@ -59,7 +61,7 @@ class _Reader:
 
     def __init__(self, path: Path, rule: AnswerRule) -> None:
         self._path, self._rule = path, rule
-        self.golds_outside = self.guessed_tokens = self.unknown_tokens = self.later_rounds = 0
+        self.golds_outside = self.guessed_tokens = self.unknown_tokens = self.later_rounds = self.unreadable = 0
 
     def problem(self, line: int, row: Mapping[str, Any]) -> PoolProblem | None:
         """None where the gold answer is outside the rule, or no sample can be used."""
@@ -98,6 +100,7 @@ class _Reader:
         if not _is_amount(tokens):
             raise InputError(f"{where}: tokens must be 0 or more, or null where nobody counted, got {tokens!r}")
         value = _integer(sample["answer"])
+        self.unreadable += value is None and sample["answer"] is not None
         return Sample(None if value is None else self._rule.apply(value), int(tokens))
 
     def notes(self) -> tuple[str, ...]:
@@ -105,6 +108,7 @@ class _Reader:
             (self.golds_outside, f"problems left out: their gold answers are outside the rule {self._rule.name}"),
             (self.guessed_tokens, f"samples without a token count: characters / {CHARS_PER_TOKEN} stands in"),
             (self.unknown_tokens, "samples left out: nothing tells how long they were"),
+            (self.unreadable, "samples whose answers are no integers: they cast no vote"),
             (self.later_rounds, "samples of later rounds left out: that they exist depends on the first vote"),
         )
         return tuple(f"{count} {text}" for count, text in told if count)
@@ -138,6 +142,8 @@ def _integer(value: object) -> int | None:
         return None
     if isinstance(value, int):
         return value
+    if isinstance(value, float) and value.is_integer():  # pandas writes 42.0 where a column has gaps.
+        return int(value)
     try:
         return int(str(value)) if isinstance(value, str) else None
     except ValueError:
@@ -145,4 +151,4 @@ def _integer(value: object) -> int | None:
 
 
 def _is_amount(value: object) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MOST

@@ -25,7 +25,7 @@ from aimo_solver.policies.stop_table import write_stop_table
 from aimo_solver.pool import Pool, load_pool, pool_row
 from aimo_solver.problem import AnswerRule, answer_rule
 from aimo_solver.reports.plot import check_plot_path, plot_study
-from aimo_solver.run_logs import read_samples, read_streams
+from aimo_solver.run_logs import count_cut, read_samples, read_streams
 from aimo_solver.settings import load_preset
 from aimo_solver.simulation import engine_profile
 from aimo_solver.simulation.contest import ProblemOrder
@@ -167,6 +167,8 @@ def pool(
         lines = [json.dumps(pool_row(one.id, one.gold, one.samples)) for one in samples]
         write_text(out, "\n".join(lines) + "\n")
         typer.echo(f"{out}: {len(samples)} problems, {sum(len(one.samples) for one in samples)} samples")
+        if cut := count_cut(runs):
+            typer.echo(f"{cut} rollouts were cut short and left out: log with --no-early-stop for whole samples")
         if speeds is not None:
             table = speeds_of_runs(read_streams(runs), speeds.stem)
             write_text(speeds, speed_table_toml(table))

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from aimo_solver.errors import InputError
 
+FASTEST: Final = 10_000.0
+"""Tokens/s of one stream, beyond every engine there is."""
 SPEED_TABLES: Final = Path(__file__).parent / "speed_tables"
 
 
@@ -38,9 +40,10 @@ class SpeedTable:
             raise InputError(f"speed table {self.name}: streams, tokens_per_second and sources must be equally long")
         if any(later <= earlier for earlier, later in zip((0, *self.streams), self.streams, strict=False)):
             raise InputError(f"speed table {self.name}: streams must grow from 1 on, got {self.streams!r}")
-        if not all(speed > 0 for speed in self.tokens_per_second):
+        if not all(0 < speed <= FASTEST for speed in self.tokens_per_second):
             raise InputError(
-                f"speed table {self.name}: tokens_per_second must be positive, got {self.tokens_per_second!r}"
+                f"speed table {self.name}: tokens_per_second must be positive and at most {FASTEST:,.0f}, "
+                f"got {self.tokens_per_second!r}"
             )
 
     def per_stream(self, streams: float) -> float:

@@ -89,3 +89,9 @@ def test_a_sample_that_nobody_counted_is_left_out_and_told(tmp_path: Path) -> No
     pool = load_pool(path, AIMO3)
     assert [len(problem.samples) for problem in pool.problems] == [1]
     assert pool.notes == ("1 samples left out: nothing tells how long they were",)
+
+
+def test_integers_that_pandas_wrote_as_floats_are_answers(tmp_path: Path) -> None:
+    pool = load(tmp_path, row(sample(42.0), sample(41.5), sample("none")))
+    assert [one.answer for one in pool.problems[0].samples] == [42, None, None]
+    assert pool.notes == ("2 samples whose answers are no integers: they cast no vote",)

@@ -9,7 +9,7 @@ from examples import solution, trajectory
 
 from aimo_solver.errors import InputError
 from aimo_solver.run_folder import RunFolder
-from aimo_solver.run_logs import read_samples
+from aimo_solver.run_logs import count_cut, read_samples
 from aimo_solver.trajectory import StopReason
 
 
@@ -27,3 +27,36 @@ def test_runs_become_pools(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="give a run folder"):
         read_samples([tmp_path])
+
+
+def test_the_same_folder_twice_is_refused(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "one", {}) as folder:
+        folder.add(solution([trajectory(answer=42)]))
+    (tmp_path / "link").symlink_to(tmp_path / "one")
+    with pytest.raises(InputError, match="one: is named twice"):
+        read_samples([tmp_path / "one", tmp_path / "link"])
+
+
+def test_two_sets_that_use_the_same_ids_are_refused(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        with RunFolder(tmp_path / name, {}) as folder:
+            folder.add(solution([trajectory(answer=42)]))
+    answers = tmp_path / "two/answers.csv"
+    answers.write_text(answers.read_text().replace("42", "7"))
+    with pytest.raises(InputError, match="has the gold 7 here and 42 before; pool each set alone"):
+        read_samples([tmp_path / "one", tmp_path / "two"])
+
+
+def test_a_cut_last_answer_is_no_gold(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "one", {}) as folder:
+        folder.add(solution([trajectory(answer=42)]))
+    answers = tmp_path / "one/answers.csv"
+    answers.write_text(answers.read_text().rstrip("\r\n"))
+    assert read_samples([tmp_path / "one"]) == []
+
+
+def test_rollouts_that_were_cut_short_are_counted(tmp_path: Path) -> None:
+    ends = (StopReason.ANSWERED, StopReason.CANCELLED, StopReason.DEADLINE)
+    with RunFolder(tmp_path / "one", {}) as folder:
+        folder.add(solution([trajectory(answer=42 if end is ends[0] else None, stop_reason=end) for end in ends]))
+    assert count_cut([tmp_path / "one"]) == 2

@@ -47,3 +47,9 @@ def test_rollouts_one_after_another_never_ran_at_once() -> None:
 def test_runs_without_a_token_are_refused() -> None:
     with pytest.raises(InputError, match="no rollout that made a token"):
         speeds_of_runs([[LoggedStream(0.0, 1.0, 0)]], "mine")
+
+
+def test_a_straggler_that_waits_for_code_does_not_make_fewer_streams_slower() -> None:
+    group = [LoggedStream(0.0, 1.0, 80) for _ in range(7)] + [LoggedStream(0.0, 20.0, 100)]
+    speeds = speeds_of_runs([group], "mine").tokens_per_second
+    assert list(speeds) == sorted(speeds, reverse=True)

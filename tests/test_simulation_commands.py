@@ -78,7 +78,7 @@ def test_a_plot_shows_each_policy(pool: str, tmp_path: Path) -> None:
         (["--policy", "fixed", "--policy", "fixed"], "must have names of their own, got 'fixed' twice"),
         (["--plot", "solved.gif"], "plot must end in .svg, .png, .pdf, got 'solved.gif'"),
         (["--plot", "nowhere/solved.svg"], "its folder does not exist"),
-        (["--budget-seconds", "0"], "budget-seconds must be positive, got 0.0"),
+        (["--budget-seconds", "0"], "budget-seconds must be positive and at most 500,000, got 0.0"),
         (["--policy", "greedy"], "policy must be one of fixed, "),
         (["--hardware", "a100"], "speed table must be one of"),
         (["--edition", "aimo9"], "answer rule must be one of"),
@@ -143,7 +143,7 @@ def test_a_time_that_is_no_number_is_one_sentence(tmp_path: Path) -> None:
     logged.write_text(logged.read_text().replace('"started_seconds": 0.0', '"started_seconds": "x"'))
     code, _, err = run("pool", str(tmp_path / "run"))
     assert code == 1
-    assert "trajectories.jsonl, line 1: started_seconds must be a number, got 'x'" in err
+    assert "trajectories.jsonl, line 1: started_seconds must be a number, 0 or more, got 'x'" in err
 
 
 def test_a_killed_runs_last_line_may_be_cut(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 - hindsight: knows every stream beforehand, gives each problem the least time after which its vote
   is right, and takes the cheapest problems first;
 - informed: sees what every policy sees (time, leader, runner-up, unanswered rollouts), knows the
-  pool's statistics, and pays a price a second. It bounds every such policy on the average of
-  contests (a Lagrangian relaxation: min over prices of price x time + problems x value(price));
+  pool's statistics, and pays a price a second (a Lagrangian relaxation: min over prices of price x
+  time + problems x value(price)). It stops at TIME_STEPS moments only, and chooses one width a
+  price, so it is a measuring stick and no theorem: in-sample knowledge makes it too high, the
+  coarse moments too low;
 - majority of all: every sample votes, with unlimited time.
 
 The informed bound is fitted on the pool it is for, so on few problems it nearly identifies them:
@@ -19,7 +21,7 @@ import numpy as np
 
 from aimo_solver.pool import Pool
 from aimo_solver.simulation.contest import ContestProblem
-from aimo_solver.simulation.groups import WIDTHS, draw_groups, run_groups
+from aimo_solver.simulation.groups import draw_groups, run_groups, widths_for
 from aimo_solver.simulation.induction import induce
 from aimo_solver.workload import SpeedTable
 
@@ -43,7 +45,7 @@ def hindsight(contests: Sequence[Sequence[ContestProblem]], speeds: SpeedTable, 
     """Mean solved by one who knows every stream."""
     flat = [one for contest in contests for one in contest]
     cheapest = np.full(len(flat), np.inf)
-    for width in WIDTHS:
+    for width in widths_for(max(len(one.samples) for one in flat)):
         fitting = [place for place, one in enumerate(flat) if len(one.samples) >= width]
         if fitting:
             groups = run_groups([(flat[p].problem.gold, flat[p].samples[:width]) for p in fitting], speeds)
@@ -54,13 +56,13 @@ def hindsight(contests: Sequence[Sequence[ContestProblem]], speeds: SpeedTable, 
 
 
 def informed(pool: Pool, speeds: SpeedTable, problems: int, total_seconds: float, seed: int = 0) -> float:
-    """Mean solved that no policy exceeds which sees votes and time only."""
+    """Mean solved by the best there is to do when votes and time are all that is seen."""
     rng = np.random.default_rng(seed)
     share = total_seconds / problems
     prices = np.concatenate(([0.0], np.geomspace(1e-3, 3.0, PRICES) / share))
     moments = np.linspace(0.0, HORIZON_SHARES * share, TIME_STEPS + 1)
     values = np.zeros(len(prices))
-    for width in WIDTHS:
+    for width in widths_for(max(len(problem.samples) for problem in pool.problems)):
         groups = draw_groups(pool, width, GROUPS_A_PROBLEM, speeds, rng)
         values = np.maximum(values, induce(groups, prices, moments).values)
     return float((prices * total_seconds + problems * values).min())

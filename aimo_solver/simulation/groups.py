@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from aimo_solver.pool import Pool, Sample
 from aimo_solver.workload import SpeedTable
 
-WIDTHS: Final = (2, 3, 4, 6, 8, 10, 12, 16)
+WIDTHS: Final = (1, 2, 3, 4, 6, 8, 10, 12, 16, 24, 32, 48)
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -51,6 +51,11 @@ def unpack_states(states: Integers) -> tuple[Integers, Integers, Integers]:
     """Leader, runner-up and answered of each state; zeros of NOTHING_YET."""
     known = np.maximum(states - 1, 0)
     return known // _BASE**2, known // _BASE % _BASE, known % _BASE
+
+
+def widths_for(most: int) -> tuple[int, ...]:
+    """Those a policy may use where a problem has at most so many samples."""
+    return (*(width for width in WIDTHS if width < most), min(most, max(WIDTHS)))
 
 
 def draw_groups(

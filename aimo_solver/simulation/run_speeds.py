@@ -72,4 +72,19 @@ def _speeds(tokens: NDArray[np.float64], seconds: NDArray[np.float64]) -> NDArra
     for _ in range(ROUNDS):
         expected = seconds * speeds
         speeds = (expected * (tokens / expected.sum(axis=1))[:, None]).sum(axis=0) / seconds.sum(axis=0)
-    return speeds
+    return _falling(speeds, seconds.sum(axis=0))
+
+
+def _falling(speeds: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The nearest speeds that never rise with the streams (pooled neighbours).
+
+    Stragglers run almost alone and mostly wait for code: taken as they are, such seconds would say
+    that fewer streams are slower.
+    """
+    pools: list[tuple[float, float, int]] = []
+    for speed, weight in zip(speeds.tolist(), weights.tolist(), strict=True):
+        pools.append((speed, weight, 1))
+        while len(pools) > 1 and pools[-2][0] < pools[-1][0]:
+            (one, its, many), (other, others, more) = pools[-2:]
+            pools[-2:] = [((one * its + other * others) / (its + others), its + others, many + more)]
+    return np.array([speed for speed, _, count in pools for _ in range(count)])

@@ -8,10 +8,12 @@ problems, because another pool of the same kind would hold others.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from itertools import repeat
+from multiprocessing import active_children
 from typing import Any
 
 import numpy as np
@@ -28,12 +30,15 @@ from aimo_solver.settings import PolicySettings
 from aimo_solver.simulation.bounds import hindsight, informed, majority_all
 from aimo_solver.simulation.contest import ContestResult, ProblemOrder, draw_contest, run_contest
 from aimo_solver.simulation.learning import FOLDS, learn_fold
+from aimo_solver.simulation.virtual_clock import LIMIT_SECONDS
 from aimo_solver.workload import SpeedTable, Workload
 
 CONTESTS_A_TASK = 10
 LEARNT = "table"
 """The policy that learns from the pool: judged on each fold of the problems by what the others taught."""
 RESAMPLES = 2000
+MOST_SECONDS = 0.5 * LIMIT_SECONDS
+"""Of a contest: the virtual clock takes what goes on for much longer for a deadlock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,8 @@ class StudyPlan:
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)!r}")
         for budget in self.budgets_seconds:
-            if not 0 < budget < float("inf"):
-                raise InputError(f"budget-seconds must be positive, got {budget!r}")
+            if not 0 < budget <= MOST_SECONDS:
+                raise InputError(f"budget-seconds must be positive and at most {MOST_SECONDS:,.0f}, got {budget!r}")
         for policy in self.policies:
             if self.policies.count(policy) > 1:
                 raise InputError(f"policies must have names of their own, got {policy!r} twice; rename a file")
@@ -82,7 +87,8 @@ class StudyPlan:
         told = WORKLOAD_DEFAULTS.keys() & chosen.settings.keys()
         workload = None if told else Workload(self.pool.rollout_tokens, self.speeds)
         policy = make_policy(chosen.name, chosen.settings, workload)
-        if self.scaled and isinstance(policy, ScalablePolicy):
+        # A user's own seconds are what is to be tried.
+        if self.scaled and name not in self.own and isinstance(policy, ScalablePolicy):
             policy = policy.scaled(budget_seconds / self.problems / policy.contest_share_seconds)
         if name in self.own:
             policy = AdjustedPolicy(policy, chosen.rollouts, early_stop=chosen.early_stop)
@@ -142,10 +148,16 @@ def run_study(plan: StudyPlan, advanced: Callable[[int], None] = lambda contests
         tables = tuple(workers.map(learn_fold, repeat(plan.pool), folds, repeat(plan.speeds)))
         futures = {workers.submit(_play, *task, tables if plan.learns(task[1]) else ()): task for task in tasks}
         limits = {budget: workers.submit(_limits, budget) for budget in plan.budgets_seconds}
-        for future in as_completed(futures):
-            budget, policy, indices = futures[future]
-            played.setdefault((budget, policy), {}).update(zip(indices, future.result(), strict=True))
-            advanced(len(indices))
+        try:
+            for future in as_completed(futures):
+                budget, policy, indices = futures[future]
+                played.setdefault((budget, policy), {}).update(zip(indices, future.result(), strict=True))
+                advanced(len(indices))
+        except BaseException:  # Ctrl-C, too: nobody waits for what is left.
+            workers.shutdown(wait=False, cancel_futures=True)
+            for worker in active_children():
+                worker.terminate()
+            raise
         for budget in plan.budgets_seconds:
             first = _in_order(played[budget, plan.policies[0]])
             for policy in plan.policies:
@@ -160,6 +172,8 @@ _plan: StudyPlan
 def _begin(plan: StudyPlan) -> None:
     global _plan  # noqa: PLW0603
     _plan = plan
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Whoever started them ends them.
 
 
 def _play(budget: float, policy: str, indices: Iterable[int], tables: Sequence[StopTable]) -> list[ContestResult]:
