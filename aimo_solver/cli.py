@@ -81,8 +81,8 @@ def solve(
     """
 
     def run() -> None:
-        if not problem.strip():
-            raise InputError(f"problem must be a statement, got {problem!r}")
+        if not problem.strip() or not _is_text(problem):
+            raise InputError(f"problem must be a statement in UTF-8, got {problem!r}")
         options = run_options(
             model=model,
             preset=preset,
@@ -149,6 +149,15 @@ def replay_sets(
             typer.echo(json.dumps(figures, indent=2))
 
     run_or_exit(run)
+
+
+def _is_text(argument: str) -> bool:
+    """Whether the shell passed whole characters."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 async def _solve(options: RunOptions, text: str, console: Console) -> None:

@@ -152,7 +152,8 @@ def test_runs_folder_that_is_a_file_is_told(place: Path, run: Callable[..., Ran]
 
 
 def test_an_empty_statement_is_refused(place: Path, run: Callable[..., Ran]) -> None:
-    assert "problem must be a statement" in refusal(run("solve", "  ", "--model", "model"))
+    for statement in ("  ", "caf\udce9"):
+        assert "problem must be a statement" in refusal(run("solve", statement, "--model", "model"))
 
 
 @pytest.mark.parametrize("command", ["kernel", "solve", "replay"])

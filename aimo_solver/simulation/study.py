@@ -7,6 +7,7 @@ problems, because another pool of the same kind would hold others.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ from aimo_solver.simulation.virtual_clock import LIMIT_SECONDS
 from aimo_solver.workload import SpeedTable, Workload
 
 CONTESTS_A_TASK = 10
+_PR_SET_PDEATHSIG = 1
 LEARNT = "table"
 """The policy that learns from the pool: judged on each fold of the problems by what the others taught."""
 RESAMPLES = 2000
@@ -173,7 +175,8 @@ def _begin(plan: StudyPlan) -> None:
     global _plan  # noqa: PLW0603
     _plan = plan
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Whoever started them ends them.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Whoever started them ends them,
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # or dies, and they with it.
 
 
 def _play(budget: float, policy: str, indices: Iterable[int], tables: Sequence[StopTable]) -> list[ContestResult]:
