@@ -55,6 +55,16 @@ class Dialect(Protocol):
         ...
 
 
+CALL_START, CALL_END = "<tool_call>", "</tool_call>"
+
+
+def find_call(turn: str) -> str | None:
+    """What stands in the turn's last call; the token that completed the stop may run past its end."""
+    end = turn.rfind(CALL_END)
+    start = turn.rfind(CALL_START, 0, max(end, 0))
+    return turn[start + len(CALL_START) : end] if 0 <= start < end else None
+
+
 _THINK_START, _THINK_END = "<think>", "</think>"
 
 

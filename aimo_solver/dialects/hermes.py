@@ -10,11 +10,10 @@ import json
 from dataclasses import dataclass, field
 
 from aimo_solver.answers import extract_answer
-from aimo_solver.dialects.dialect import ToolSettings, close_think
+from aimo_solver.dialects.dialect import CALL_END, ToolSettings, close_think, find_call
 from aimo_solver.engine import Tokenizer
 from aimo_solver.problem import AnswerRule
 
-_CALL_START, _CALL_END = "<tool_call>", "</tool_call>"
 TOOL = {
     "type": "function",
     "function": {
@@ -44,18 +43,17 @@ class HermesDialect:
 
     tool: ToolSettings = field(default_factory=lambda: ToolSettings(timeout_seconds=10.0, output_chars=1000))
     name: str = "hermes"
-    stop: tuple[str, ...] = (_CALL_END,)
+    stop: tuple[str, ...] = (CALL_END,)
 
     def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
         return tokenizer.encode_chat([{"role": "system", "content": SYSTEM}, {"role": "user", "content": problem}])
 
     def find_code(self, turn: str) -> str | None:
         """The call's code. What is no such JSON is run as it stands: its error tells the model what to mend."""
-        end = turn.rfind(_CALL_END)
-        start = turn.rfind(_CALL_START, 0, max(end, 0))
-        if end < 0 or start < 0:
+        call = find_call(turn)
+        if call is None:
             return None
-        body = turn[start + len(_CALL_START) : end].strip()
+        body = call.strip()
         try:
             arguments = json.loads(body)["arguments"]
             code = arguments["code"] if isinstance(arguments, dict) else json.loads(arguments)["code"]

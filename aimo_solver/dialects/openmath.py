@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from aimo_solver.answers import extract_answer
-from aimo_solver.dialects.dialect import ToolSettings, close_think
+from aimo_solver.dialects.dialect import CALL_END, ToolSettings, close_think, find_call
 from aimo_solver.engine import Tokenizer
 from aimo_solver.problem import AnswerRule
 
-_CALL_START, _CALL_END = "<tool_call>", "</tool_call>"
 INSTRUCTION = (
     "Solve the following math problem, integrating natural language reasoning with Python code executions.\n"
     "You may perform up to 8 Python code calls to assist your reasoning.\n"
@@ -27,18 +26,14 @@ class OpenMathDialect:
 
     tool: ToolSettings = field(default_factory=lambda: ToolSettings(timeout_seconds=10.0, output_chars=1000))
     name: str = "openmath"
-    stop: tuple[str, ...] = (_CALL_END,)
+    stop: tuple[str, ...] = (CALL_END,)
 
     def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
         return tokenizer.encode_chat([{"role": "user", "content": INSTRUCTION + problem}])
 
     def find_code(self, turn: str) -> str | None:
-        """The turn's last call. The token that completed the stop may run past it."""
-        end = turn.rfind(_CALL_END)
-        start = turn.rfind(_CALL_START, 0, max(end, 0))
-        if end < 0 or start < 0:
-            return None
-        return turn[start + len(_CALL_START) : end].removeprefix("\n").removesuffix("\n")
+        call = find_call(turn)
+        return None if call is None else call.removeprefix("\n").removesuffix("\n")
 
     def render_output(self, output: str) -> str:
         body = output if not output or output.endswith("\n") else output + "\n"
