@@ -56,6 +56,12 @@ def test_a_dry_run_sends_nothing(tmp_path: Path) -> None:
         (["push", "none"], "kernel-metadata.json: there is no such file"),
         (["package", "wheels", "/dev/null/x", "--id", "me/aimo-wheels"], "/dev/null/x: cannot be made"),
         (["package", "wheels", "out", "--id", "aimo"], "id must be user/slug"),
+        (
+            ["package", "wheels", "out", "--id", "me/aimo-wheels", "--requirements", "none.txt"],
+            "none.txt: no such file",
+        ),
+        (["package", "wheels", "out", "--id", "me/aimo-wheels", "--with", "b=="], "--with must be a requirement"),
+        (["rehearse", "--wheels", "nowhere"], "nowhere: has no aimo-wheels.lock"),
         (["package", "single-file", "/dev/null/x/kernel.py"], "/dev/null/x: cannot be made"),
         (["package", "model", "none", "--id", "a/b/c/d"], "there is no folder none"),
         (["rehearse", "--edition", "4"], "edition must be one of 1, 2, 3, got 4"),

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from aimo_solver.deploy.kernel_metadata import SOURCE_BYTES
-from aimo_solver.deploy.wheels import Target, download_wheels, wheel_faults, write_lock
+from aimo_solver.deploy.wheels import Target, download_wheels, read_wishes, wheel_faults, write_lock
 from aimo_solver.errors import InputError
 from aimo_solver.text_file import make_folder, read_text, write_text
 
@@ -48,6 +48,7 @@ def package_wheels(
     Wheels that are there already are kept and not downloaded again.
     """
     _check_id(dataset_id)
+    read_wishes(requirements, target)  # Refuses a broken file before anything is built.
     make_folder(out)
     if project is not None:
         _build_project_wheel(project, out)

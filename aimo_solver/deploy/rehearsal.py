@@ -27,6 +27,7 @@ import polars as pl
 from aimo_solver.deploy import stand_ins
 from aimo_solver.deploy.inputs import INPUTS_VARIABLE
 from aimo_solver.deploy.stand_ins.inference_server import SOCKET_VARIABLE
+from aimo_solver.deploy.wheels import LOCK
 from aimo_solver.errors import InputError
 from aimo_solver.gateways.edition import Edition
 from aimo_solver.gateways.inference_server import RERUN_VARIABLE
@@ -114,6 +115,8 @@ def rehearse(stage: Stage, root: Path, log: Log) -> Rehearsal:
 def _lay_out(stage: Stage, root: Path) -> Path:
     """Kaggle's folders; the working folder, with nothing but kernel.py in it."""
     text = read_text(stage.kernel, "kernel.py")
+    if stage.wheels is not None and not (stage.wheels / LOCK).is_file():
+        raise InputError(f"{stage.wheels}: has no {LOCK}; make it with aimo package wheels")
     if root.exists() and any(root.iterdir()):
         raise InputError(f"{root}: must be empty, as a Kaggle session's folder is; name another")
     competition = root / "input/competitions" / stage.edition.slug

@@ -144,10 +144,7 @@ def wheel_faults(
         for name, several in versions.items()
         if len(several) > 1
     ]
-    wishes = [
-        (one.name, wish) for one in requirements if isinstance(one, Path) for wish in read_requirements(one, target)
-    ]
-    wishes += [("--with", Requirement(one)) for one in requirements if isinstance(one, str)]
+    wishes = read_wishes(requirements, target)
     missing = [(asker, wish) for asker, wish in wishes if not _fulfilled(wish, versions)]
     missing += unfulfilled(folder, target) if with_dependencies else []
     return found + [f"no wheel fulfils {wish}, which {asker} asks for" for asker, wish in missing]
@@ -185,6 +182,22 @@ def _applies(wish: Requirement, target: Target) -> bool:
     return wish.marker.evaluate(environment)
 
 
+def read_wishes(requirements: Sequence[Path | str], target: Target) -> list[tuple[str, Requirement]]:
+    """Who asks for what: a file's name, or `--with`. Raises InputError."""
+    found: list[tuple[str, Requirement]] = []
+    for one in requirements:
+        if isinstance(one, Path):
+            found += [(one.name, wish) for wish in read_requirements(one, target)]
+            continue
+        try:
+            found.append(("--with", Requirement(one)))
+        except InvalidRequirement as error:
+            raise InputError(
+                f"--with must be a requirement such as torch==2.13.0, got {one!r} ({_first_line(error)})"
+            ) from error
+    return found
+
+
 def read_requirements(path: Path, target: Target) -> list[Requirement]:
     """Those of a requirements file that the target's Python needs."""
     found: list[Requirement] = []
@@ -195,10 +208,15 @@ def read_requirements(path: Path, target: Target) -> list[Requirement]:
         try:
             requirement = Requirement(text)
         except InvalidRequirement as error:
-            raise InputError(f"{path}:{number}: {error}") from error
+            raise InputError(f"{path}:{number}: {_first_line(error)}") from error
         if _applies(requirement, target):
             found.append(requirement)
     return found
+
+
+def _first_line(error: InvalidRequirement) -> str:
+    """Without the drawing of where it stands."""
+    return str(error).splitlines()[0]
 
 
 def write_lock(folder: Path) -> Path:
