@@ -19,6 +19,7 @@ import pytest
 
 from aimo_solver.errors import SandboxError
 from aimo_solver.sandbox import ExecutionStatus, Session
+from aimo_solver.sandboxes import processes
 from aimo_solver.sandboxes.cell import run_cell
 from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
 from tests.sandbox_contract import (
@@ -113,7 +114,7 @@ def test_imagination_grandchildren_outlive_timeout(sandbox: ProcessSandbox) -> N
 def test_nemo_skills_leaves_an_orphan_running(sandbox: ProcessSandbox) -> None:
     _, result = run_cells(sandbox, "1", START_SLEEPERS)
     assert result.status is ExecutionStatus.OK
-    assert not any(map(is_running, ids(result.stdout)))
+    assert not any(map(is_running, ids(result.stdout)[1:]))
 
 
 def test_leftovers_die_with_their_cell_and_the_session_goes_on(sandbox: ProcessSandbox) -> None:
@@ -224,6 +225,7 @@ def test_the_cell_sits_in_an_empty_folder_of_its_own(sandbox: ProcessSandbox) ->
     listing, folder = run_cell_in(sandbox, code).stdout.splitlines()[:2]
     assert listing == "[]"
     assert folder.startswith(tempfile.gettempdir())
+    asyncio.run(sandbox.close())
     assert not Path(folder).exists()
 
 
@@ -299,6 +301,21 @@ def test_a_zygote_that_was_killed_is_replaced(sandbox: ProcessSandbox) -> None:
         await other.close()
 
     in_session(sandbox, story)
+
+
+def test_a_session_that_was_prepared_and_killed_is_made_anew(sandbox: ProcessSandbox) -> None:
+    assert run_cell_in(sandbox, "1").stdout == "1\n"  # The next one is prepared behind it.
+    (zygote,) = footprint()[2]
+    for pid in processes.descendants(int(zygote)):
+        os.kill(pid, signal.SIGKILL)
+    assert run_cell_in(sandbox, "2").stdout == "2\n"
+
+
+def test_a_prepared_scratch_folder_that_was_cleaned_away_is_made_anew(sandbox: ProcessSandbox) -> None:
+    assert run_cell_in(sandbox, "1").stdout == "1\n"
+    for folder in Path(tempfile.gettempdir()).glob("aimo-sandbox-*"):
+        processes.remove(folder)
+    assert run_cell_in(sandbox, "open('a', 'w').write('a')").stdout == "1\n"
 
 
 def test_forks_count_together_against_the_memory_limit(sandbox: ProcessSandbox) -> None:

@@ -30,6 +30,7 @@ from aimo_solver.sandboxes.cell import run_cell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from threading import Thread
 
 MARK_VARIABLE = "AIMO_SANDBOX"
@@ -40,19 +41,21 @@ PRIVATE_DESCRIPTORS_FROM = 300
 _POLL_SECONDS = 0.01
 
 
-def main(
-    channel: int, output: int, leader: int, locks: tuple[str, ...], *, scratch: str, mark: str, memory_bytes: int
-) -> None:
-    """Serves cells until the other end of `channel` closes. Never returns. `locks`: the layers to apply."""
+def prepare(leader: int, locks: Sequence[str], *, scratch: str, mark: str, memory_bytes: int) -> None:
+    """Everything that can be done before the session is asked for. `locks`: the layers to apply."""
     layers.tie_to(leader)
-    channel, output, null = _keep_private(channel), _keep_private(output), _copy(0)
     os.chdir(scratch)
     layers.apply(locks, scratch, memory_bytes)
     os.environ.update(HOME=scratch, TMPDIR=scratch, **{MARK_VARIABLE: mark})
     random.seed(0)  # Python's own is seeded anew in every fork.
-    module = type(sys)("__main__")
-    sys.modules["__main__"] = module
+    sys.modules["__main__"] = type(sys)("__main__")
     sys.argv = [""]
+
+
+def serve(channel: int, output: int, leader: int) -> None:
+    """Serves cells until the other end of `channel` closes. Never returns."""
+    channel, output, null = _keep_private(channel), _keep_private(output), _copy(0)
+    namespace = sys.modules["__main__"].__dict__
     me, cells = os.getpid(), 0
     _send(channel, b"ready")
     while (frame := _receive(channel)) is not None:
@@ -67,7 +70,7 @@ def main(
         cells += 1
         _renew_streams(output, null)
         _send(channel, b"running %d" % (snapshot or 0))
-        status, error = _run_until_interrupted(code, module.__dict__)
+        status, error = _run_until_interrupted(code, namespace)
         if os.getpid() != me:  # The cell called os.fork(), and this is its child.
             os._exit(0 if status == "ok" else 1)
         if snapshot:

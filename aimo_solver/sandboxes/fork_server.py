@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import aimo_solver
@@ -30,14 +32,27 @@ _BOOT = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A session that the zygote has been told to prepare."""
+
+    scratch: Path
+    mark: str
+    """In the environment of what its cells start (processes.py)."""
+
+
 class ForkServer:
-    """Asks for sessions. `preload`: the modules that every session has imported already.
+    """Asks for sessions of so much memory each. `preload`: the modules they have imported already.
+
+    A session that was prepared begins in the time of a message, any other in that of two forks.
 
     Use it from one thread that lives as long as it: the zygote ends with the thread that started it.
     """
 
-    def __init__(self, preload: Sequence[str]) -> None:
+    def __init__(self, preload: Sequence[str], memory_bytes: int) -> None:
         self._preload = preload
+        self._memory_bytes = memory_bytes
+        self._next: Order | None = None
         self._zygote: subprocess.Popen[bytes] | None = None
         self._requests: socket.socket | None = None
         self._layers: dict[str, str] = {}
@@ -45,14 +60,43 @@ class ForkServer:
         # In memory: the disk may be full. `close` closes it.
         self._errors = open(os.memfd_create("zygote-errors"), "w+b", buffering=0)  # noqa: SIM115
 
-    def open_session(self, request: dict[str, object], descriptors: Sequence[int]) -> None:
-        """Asks for a session's processes; `descriptors` are its channel, output and news."""
+    def open_session(self, descriptors: Sequence[int]) -> Order:
+        """Lets a session begin; `descriptors` are its channel, output and news. The scratch folder is the caller's."""
         self.start()
+        order = self._next
+        if order is None or not order.scratch.is_dir():  # Somebody may have cleaned the folder of temporary files.
+            order = self._prepare()
+        self._next = None
+        try:
+            self._ask({"open": True}, descriptors)
+        except SandboxError:
+            processes.remove(order.scratch)
+            raise
+        return order
+
+    def prepare(self) -> None:
+        """Has the next session made ready: call it when nothing waits for the zygote."""
+        if self._next is None and self._requests is not None:
+            with suppress(SandboxError):  # Its own `open_session` will say what is wrong.
+                self._prepare()
+
+    def _prepare(self) -> Order:
+        try:
+            order = Order(Path(tempfile.mkdtemp(prefix="aimo-sandbox-")), secrets.token_hex(16))
+        except OSError as error:
+            raise SandboxError(f"cannot make a scratch folder: {error}") from error
+        self._next = order
+        wanted = {"scratch": str(order.scratch), "mark": order.mark, "memory_bytes": self._memory_bytes}
+        self._ask({"prepare": wanted})
+        return order
+
+    def _ask(self, request: dict[str, object], descriptors: Sequence[int] = ()) -> None:
         assert self._requests is not None, "start made it"
         try:
             socket.send_fds(self._requests, [json.dumps(request).encode()], descriptors)
         except OSError as error:
-            # It died after it was started: the caller may ask once more.
+            if not isinstance(error, BlockingIOError):  # It is dying: the caller may ask once more, of a new one.
+                self._end_zygote()
             raise SandboxError(f"a sandbox's Python did not start: {error}; {self.last_words()}") from error
 
     async def layers(self) -> dict[str, str]:
@@ -69,10 +113,11 @@ class ForkServer:
         return self._layers
 
     def reap(self, leader: int) -> None:
-        """Lets go of a dead leader's id."""
-        if self._requests is not None:
+        """Lets go of a dead leader's id. From any thread."""
+        requests = self._requests
+        if requests is not None:
             with suppress(OSError):  # The zygote has died, and its children with it.
-                self._requests.send(json.dumps({"reap": leader}).encode())
+                requests.send(json.dumps({"reap": leader}).encode())
 
     def last_words(self) -> str:
         """What the zygote wrote to stderr, its end; for messages."""
@@ -119,6 +164,9 @@ class ForkServer:
             processes.end_tree(self._zygote.pid, CLOSE_SECONDS)
             self._zygote.wait()
         self._zygote = self._requests = None
+        if self._next is not None:
+            processes.remove(self._next.scratch)
+        self._next = None
 
 
 def _environment() -> dict[str, str]:

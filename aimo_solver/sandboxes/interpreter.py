@@ -2,24 +2,22 @@
 
 Guarantees: how a cell ended is judged by the host's clock and by the death its leader reports; the
 keeper's word decides only between ok, error, exit, memory limit and interrupted. Its output is read
-while it runs. `end` kills the whole family and leaves no descriptor, process or file.
+while it runs. `end` kills the whole family and leaves no descriptor, process or file; `release` does
+so behind the caller's back.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import signal
 import socket
-import tempfile
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from io import FileIO
-from pathlib import Path
 from typing import TypeVar
 
 from aimo_solver.errors import SandboxError
@@ -84,37 +82,29 @@ class _Cell:
 
 
 class Interpreter:
-    """Asked for at once; `ready` waits until it can take cells. Ended by `end`, and only by it."""
+    """Asked for at once; `ready` waits until it can take cells. Ended by `end` or `release`, and only so."""
 
     def __init__(self, server: ForkServer, memory_bytes: int, grace_seconds: float, enders: Executor) -> None:
         self._server = server
         self._memory_bytes = memory_bytes
         self._grace_seconds = grace_seconds
         self._enders = enders
-        self._ending: asyncio.Future[None] | None = None
-        self._tell_end: Callable[[], None] = lambda: None
-        self._mark = secrets.token_hex(16)
+        self._ending: asyncio.Task[None] | None = None
+        self.gone = Future[None]()
+        """Done when nothing of this interpreter is left."""
+        self.ended = False
+        """Whether its end was asked for."""
         self._keeper = 0
         self._cells = 0
-        try:
-            self._scratch = Path(tempfile.mkdtemp(prefix="aimo-sandbox-"))
-        except OSError as error:
-            raise SandboxError(f"cannot make a scratch folder: {error}") from error
         self._channel, far_channel = socket.socketpair()
         self._pipe, output = _pipe()
         news_pipe, news = _pipe()
-        request: dict[str, object] = {
-            "scratch": str(self._scratch),
-            "mark": self._mark,
-            "memory_bytes": memory_bytes,
-        }
         self._channel.setblocking(False)
         self._news = News(news_pipe)
         try:
-            server.open_session(request, (far_channel.fileno(), output, news))
+            self._order = server.open_session((far_channel.fileno(), output, news))
         except BaseException:
             self._close_files()
-            processes.remove(self._scratch)
             raise
         finally:
             far_channel.close()
@@ -124,7 +114,7 @@ class Interpreter:
     @property
     def alive(self) -> bool:
         """Asks the kernel: the news of a death may be under way."""
-        return self._ending is None and self._keeper != 0 and processes.is_alive(self._keeper)
+        return not self.ended and self._keeper != 0 and processes.is_alive(self._keeper)
 
     async def ready(self) -> None:
         """Raises SandboxError when the interpreter does not come up."""
@@ -137,6 +127,7 @@ class Interpreter:
         if frame != b"ready" or born is None:
             raise SandboxError(f"a sandbox's Python interpreter did not start: {self._server.last_words()}")
         self._keeper = born.keeper
+        self._server.prepare()
 
     async def run(self, code: str, timeout_seconds: float) -> CellRun:
         """Runs one cell. When cancelled, the caller must `end` the interpreter."""
@@ -189,9 +180,17 @@ class Interpreter:
 
     async def end(self) -> None:
         """Kills the processes and all they started. Cancelling the wait does not stop the ending."""
-        if self._ending is None:
+        if not self.ended:
+            self.ended = True
             self._ending = asyncio.ensure_future(self._end())
-        await asyncio.shield(self._ending)
+        await asyncio.shield(asyncio.wrap_future(self.gone))
+
+    def release(self) -> None:
+        """As `end`, of one that runs no cell, without the wait, which is for `end` or `gone`."""
+        if not self.ended:
+            self.ended = True
+            self._close_files()
+            self._enders.submit(self._kill).add_done_callback(lambda _: self.gone.set_result(None))
 
     async def _end(self) -> None:
         try:
@@ -199,17 +198,16 @@ class Interpreter:
                 self._channel.close()  # A keeper born from now on ends at once.
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._news.births(), END_SECONDS)
-            if born := self._news.born:
-                await self._off_loop(processes.end_family, born.leader, self._mark, END_SECONDS)
-                self._server.reap(born.leader)
-            await self._off_loop(processes.remove, self._scratch)
+            await self._off_loop(self._kill)
         finally:
             self._close_files()
-            self._tell_end()
+            self.gone.set_result(None)
 
-    def when_ended(self, tell: Callable[[], None]) -> None:
-        """Calls it once, when nothing of this interpreter is left."""
-        self._tell_end = tell
+    def _kill(self) -> None:
+        if born := self._news.born:
+            processes.end_family(born.leader, self._order.mark, END_SECONDS)
+            self._server.reap(born.leader)
+        processes.remove(self._order.scratch)
 
     async def _sweep(self, spare: tuple[int, ...]) -> bool:
         """Ends what the cell left running, so that it lives no longer than its slot."""
@@ -217,7 +215,7 @@ class Interpreter:
         assert born is not None, "a cell has run"
         if spare and processes.children(born.leader) <= {*spare} and not processes.children(self._keeper):
             return True
-        return await self._off_loop(processes.sweep, born.leader, self._mark, _SWEEP_SECONDS, spare)
+        return await self._off_loop(processes.sweep, born.leader, self._order.mark, _SWEEP_SECONDS, spare)
 
     async def _roll_back(self, cell: _Cell) -> State:
         """Ends the keeper; its snapshot, where there is one, takes its place."""
@@ -248,7 +246,7 @@ class Interpreter:
         assert born is not None, "a cell is running"
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
-            if await self._off_loop(processes.family_bytes, born.leader, self._mark) > self._memory_bytes:
+            if await self._off_loop(processes.family_bytes, born.leader, self._order.mark) > self._memory_bytes:
                 return
 
     def _interrupt(self) -> None:

@@ -24,6 +24,10 @@ import signal
 import struct
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 KEEPS = {
     "limits": "memory, open files, file size within bounds",
     "user": "other users' processes and files out of reach",
@@ -67,7 +71,7 @@ def hide() -> None:
     _LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def apply(layers: tuple[str, ...], scratch: str, memory_bytes: int) -> None:
+def apply(layers: Sequence[str], scratch: str, memory_bytes: int) -> None:
     """Locks this process. Raises OSError where a layer does not hold."""
     for name in LAYERS:
         if name in layers:

@@ -10,8 +10,8 @@ Guarantees, beside the protocol's:
   *next* cell is not run, its result says `state_lost`, once, and the one after it finds an empty
   namespace;
 - what a cell started and left running is killed when the cell ends;
-- cancelling `execute`, closing the session or the sandbox leaves no process, descriptor or file,
-  and kill -9 of the host leaves no interpreter.
+- cancelling `execute` or closing the session ends its processes, and they are all gone, with every
+  descriptor and file, when the sandbox has closed; kill -9 of the host leaves no interpreter.
 
 What it limits: memory, output, open files, the size of a file, time. What else code is kept from
 depends on the machine: layers.py says what, `layers()` says whether. Daemon threads of a cell live
@@ -41,6 +41,7 @@ PRELOADED = ("math", "itertools", "collections", "functools", "fractions", "nump
 MAX_CODE_CHARS = 1_000_000
 STATE_LOST_TEXT = "earlier variables are gone; define them again (this cell was not run)"
 
+_MOST_ENDING = 8
 _LEAST_MEMORY_BYTES = 64 * 2**20
 _LEAST_OUTPUT_CHARS = 80
 
@@ -75,7 +76,7 @@ class ProcessSandbox:
         self.slots = asyncio.Semaphore(concurrent_cells)
         # Its own, so that an ending never queues behind other work of the default executor.
         self.enders = ThreadPoolExecutor(4, thread_name_prefix="sandbox-end")
-        self.fork_server = ForkServer(preload)
+        self.fork_server = ForkServer(preload, memory_bytes)
         self.sessions: set[ProcessSession] = set()
         self.interpreters: set[Interpreter] = set()
         """Not ended yet: also those whose session was cancelled while it closed."""
@@ -93,6 +94,10 @@ class ProcessSandbox:
     async def layers(self) -> dict[str, str]:
         """What holds the code in, by name: "on", or why it is off (layers.py). Starts Python if need be."""
         return await self.fork_server.layers()
+
+    def is_busy_ending(self) -> bool:
+        """Whether so many interpreters are ending that a further one had better be waited for."""
+        return sum(interpreter.ended for interpreter in self.interpreters) >= _MOST_ENDING
 
     async def close(self) -> None:
         """Ends every session still open. Closing twice is harmless."""
@@ -144,12 +149,17 @@ class ProcessSession:
     async def close(self) -> None:
         """Ends the interpreter and all it started. Closing twice is harmless.
 
-        A cell still running raises SandboxError in its own task.
+        An idle one is ended in the background, where only few others are: the sandbox's own `close`
+        waits for it. A cell still running raises SandboxError in its own task.
         """
         self._closed = True
         self._sandbox.sessions.discard(self)
-        if self._interpreter is not None:
+        if self._interpreter is None:
+            return
+        if self._one_cell_at_a_time.locked() or self._sandbox.is_busy_ending():
             await self._interpreter.end()
+        else:
+            self._interpreter.release()
 
     async def _run(self, code: str, timeout_seconds: float, asked: float) -> ExecutionResult:
         self._require_open()  # It may have been closed while this cell waited for its slot.
@@ -190,7 +200,7 @@ class ProcessSession:
         box = self._sandbox
         interpreter = Interpreter(box.fork_server, box.memory_bytes, box.grace_seconds, box.enders)
         box.interpreters.add(interpreter)
-        interpreter.when_ended(lambda: box.interpreters.discard(interpreter))
+        interpreter.gone.add_done_callback(lambda _: box.interpreters.discard(interpreter))
         self._interpreter = interpreter
         try:
             await interpreter.ready()

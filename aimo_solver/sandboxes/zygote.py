@@ -9,9 +9,15 @@ and tells the host of every death below it; it runs no model code either. The ke
 (child.py).
 
 Once warm the zygote probes the layers (layers.py) and tells the host, as JSON, which hold.
-Requests come over a socket that keeps message borders, as JSON, with three descriptors: the
-session's channel, its output and its news. A leader writes to the news, a line each: first its own
-id and the keeper's, then "id status cpu_seconds peak_bytes" for whatever it has reaped.
+Requests come over a socket that keeps message borders, as JSON, one of
+- `{"prepare": {"scratch", "mark", "memory_bytes"}}`: fork a session's leader and keeper, and let the
+  keeper get everything ready;
+- `{"open": true}`, with three descriptors: the session that was prepared last begins; they are its
+  channel, its output and its news. So a session starts in the time of a message;
+- `{"reap": leader}`: the host has done with the id of a dead leader.
+
+A leader writes to the news, a line each: first its own id and the keeper's, then
+"id status cpu_seconds peak_bytes" for whatever it has reaped.
 """
 
 from __future__ import annotations
@@ -24,11 +30,13 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 
 from aimo_solver.sandboxes import child, layers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 REQUEST_BYTES = 4096
@@ -46,19 +54,26 @@ def main(control: int, parent: int, preload: str, scratch_parent: str) -> None:
     locks = tuple(name for name, state in states.items() if state == layers.ON)
     requests.send(json.dumps(states).encode())
     leaders: set[int] = set()
+    order: dict[str, Any] = {}
+    spare = _Spare(0, None)
     while True:
         data, descriptors, _, _ = socket.recv_fds(requests, REQUEST_BYTES, 3)
         if not data:
             os._exit(0)
-        request = json.loads(data)
-        if "reap" in request:
-            leaders.discard(request["reap"])
-        else:
-            with suppress(OSError):  # No more processes: the host reads it from the closed news.
-                leaders.add(_open_session(request, descriptors, locks, requests))
-        for descriptor in descriptors:
-            os.close(descriptor)
-        _reap_all_but(leaders)
+        match json.loads(data):
+            case {"prepare": order}:
+                spare = _fork_spare(order, locks, requests)
+            case {"reap": leader}:
+                leaders.discard(leader)
+            case _:
+                if not spare.give(descriptors):  # Something has killed it.
+                    spare = _fork_spare(order, locks, requests)
+                    spare.give(descriptors)
+                leaders.add(spare.leader)
+                # If nobody took them the host reads it from the closed news.
+                for descriptor in descriptors:
+                    os.close(descriptor)
+        _reap_all_but(leaders | {spare.leader})
 
 
 def _warm_up(modules: list[str]) -> None:
@@ -77,30 +92,64 @@ def _warm_up(modules: list[str]) -> None:
     gc.freeze()  # The pages of what is here now stay shared: no collection writes to them.
 
 
-def _open_session(
-    request: dict[str, Any], descriptors: list[int], locks: tuple[str, ...], requests: socket.socket
-) -> int:
-    """Forks a leader; its id."""
+@dataclass(frozen=True, slots=True)
+class _Spare:
+    """A leader and its keeper that wait for their session to begin."""
+
+    leader: int
+    """Its process; 0 when there is none."""
+    line: socket.socket | None
+
+    def give(self, descriptors: Sequence[int]) -> bool:
+        """Lets the session begin. False when nobody is there."""
+        if self.line is None:
+            return False
+        with self.line:
+            try:
+                socket.send_fds(self.line, [b"begin"], descriptors)
+            except OSError:
+                return False
+        return True
+
+
+def _fork_spare(order: dict[str, Any], locks: tuple[str, ...], requests: socket.socket) -> _Spare:
     zygote = os.getpid()
-    pid = os.fork()
-    if pid:
-        return pid
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        leader = os.fork()
+    except OSError:  # No more processes.
+        near.close()
+        far.close()
+        return _Spare(0, None)
+    if leader:
+        far.close()
+        return _Spare(leader, near)
     try:
         requests.close()
+        near.close()
         os.setsid()
         layers.tie_to(zygote)
         layers.adopt_orphans()
-        _lead(request, locks, *descriptors)
+        _lead(far, order, locks)
     finally:
         os._exit(1)
 
 
-def _lead(request: dict[str, Any], locks: tuple[str, ...], channel: int, output: int, news: int) -> None:
+def _lead(line: socket.socket, order: dict[str, Any], locks: tuple[str, ...]) -> None:
     leader = os.getpid()
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     keeper = os.fork()
     if keeper == 0:
-        os.close(news)
-        child.main(channel, output, leader, locks, **request)
+        line.close()
+        near.close()
+        child.prepare(leader, locks, **order)
+        with far:
+            _, (channel, output), _, _ = socket.recv_fds(far, REQUEST_BYTES, 2)
+        child.serve(channel, output, leader)
+    far.close()
+    with line, near:
+        _, (channel, output, news), _, _ = socket.recv_fds(line, REQUEST_BYTES, 3)
+        socket.send_fds(near, [b"begin"], (channel, output))
     os.close(channel)
     os.close(output)
     _tell(news, f"{leader} {keeper}")
