@@ -12,12 +12,12 @@ from rich.console import Console
 
 from aimo_solver import deploy_commands, simulation_commands
 from aimo_solver.bundled import DEMO_MODEL, DEMO_SET
-from aimo_solver.entry import run_or_exit, run_set
+from aimo_solver.entry import RunOutcome, go_on, run_or_exit, run_set
 from aimo_solver.errors import InputError
 from aimo_solver.hardware import AUTO
 from aimo_solver.ledger import Ledger
 from aimo_solver.problem import Problem
-from aimo_solver.problem_set import load_problem_set
+from aimo_solver.problem_set import join_sets, load_problem_set
 from aimo_solver.reports.live import Transcript
 from aimo_solver.reports.table import run_table
 from aimo_solver.sandbox_commands import app as sandbox_app
@@ -107,6 +107,7 @@ def replay_sets(
     runs: Annotated[int, typer.Option(min=1, help="Passes over each set, each with seeds of its own.")] = 1,
     model: Model = DEMO_MODEL,
     preset: PresetName = "demo",
+    policy: Annotated[str | None, typer.Option(help="Another policy than the preset's, by name.")] = None,
     hardware: HardwareName = AUTO,
     seed: Seed = 0,
     rollouts: Rollouts = None,
@@ -116,16 +117,27 @@ def replay_sets(
     early_stop: EarlyStop = True,
     limit_seconds: LimitSeconds = DEFAULT_LIMIT_SECONDS,
     edition: Edition = "any-integer",
+    at_once: Annotated[
+        int, typer.Option(min=1, help="Problems side by side: faster; the seconds are no contest's then.")
+    ] = 1,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with this run folder, whatever ended it; its own options hold.")
+    ] = None,
     runs_folder: Annotated[Path, typer.Option(help="Where run folders go.")] = Path("runs"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, progress to stderr.")] = False,
 ) -> None:
     """Runs problem sets for real and tells pass@1 and majority with 95 % intervals.
 
     Example: aimo replay aime.jsonl --runs 5 --no-early-stop --seed 1
+
+    A run that was killed goes on: aimo replay --resume runs/20260101-120000-aime
     """
     console = Console(stderr=as_json)
 
     def run() -> None:
+        if resume is not None:
+            _tell(asyncio.run(go_on(resume, console)), console, as_json=as_json)
+            return
         options = run_options(
             model=model,
             preset=preset,
@@ -134,21 +146,25 @@ def replay_sets(
             seed=seed,
             limit_seconds=limit_seconds,
             rollouts=rollouts,
+            policy=policy,
             early_stop=early_stop,
             code=code,
             temperature=temperature,
             max_tokens=max_tokens,
         )
-        sets = [load_problem_set(path) for path in problem_sets]
-        figures = []
-        for problem_set in sets:
-            outcome = asyncio.run(run_set(options, problem_set, runs_folder, console, runs=runs))
-            figures.append({"set": problem_set.name} | outcome.to_json())
-            console.print(run_table(outcome.solutions, f"{problem_set.name}: {outcome.folder}"))
-        if as_json:
-            typer.echo(json.dumps(figures, indent=2))
+        problem_set = join_sets([load_problem_set(path) for path in problem_sets])
+        outcome = asyncio.run(run_set(options, problem_set, runs_folder, console, runs=runs, at_once=at_once))
+        _tell(outcome, console, as_json=as_json)
 
     run_or_exit(run)
+
+
+def _tell(outcome: RunOutcome, console: Console, *, as_json: bool) -> None:
+    console.print(run_table(outcome.solutions, str(outcome.folder)))
+    if as_json:
+        typer.echo(json.dumps(outcome.to_json(), indent=2))
+    else:
+        console.print(f"aimo report {outcome.folder} shows where votes, tokens and seconds went", style="dim")
 
 
 def _is_text(argument: str) -> bool:
@@ -168,8 +184,9 @@ async def _solve(options: RunOptions, text: str, console: Console) -> None:
     def log(line: str) -> None:
         console.print(line, style="dim", soft_wrap=True, markup=False, highlight=False)
 
-    async with open_workshop(options, Transcript(console), log, ledger.ends_at) as workshop:
-        solution = await workshop.solver.solve(Problem("solve", text), ledger)
+    async with open_workshop(options, log, ledger.ends_at) as workshop:
+        solver = workshop.make_solver(Transcript(console), ())
+        solution = await solver.solve(Problem("solve", text), ledger)
     votes = " ".join(f"{answer}:{weight:g}" for answer, weight in solution.vote.tally) or "none"
     console.print(f"answer {solution.answer}  votes {votes}  {solution.seconds:.1f} s  ({solution.stop})", style="bold")
 

@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,19 +26,30 @@ from aimo_solver.bundled import DEMO_MODEL, DEMO_SET
 from aimo_solver.deploy.doctor import Patient
 from aimo_solver.deploy.inputs import INPUT_ROOT, INPUTS_VARIABLE, find_checkpoint
 from aimo_solver.engines.supervised_engine import EngineRestart
-from aimo_solver.errors import AimoError
+from aimo_solver.errors import AimoError, InputError
 from aimo_solver.hardware import AUTO
+from aimo_solver.logged_run import LoggedRun, read_run
+from aimo_solver.observer import Observers
 from aimo_solver.problem import AnswerRule
 from aimo_solver.problem_set import ProblemSet, load_problem_set
-from aimo_solver.replay import replay
-from aimo_solver.reports.live import LiveLines
+from aimo_solver.replay import Past, replay
+from aimo_solver.reports.live import LiveScreen
 from aimo_solver.reports.table import run_table
-from aimo_solver.run_folder import RunFolder, new_run_path
+from aimo_solver.run_folder import Recorder, RunFolder, new_run_path
 from aimo_solver.serving import find_contest, serve_contest
 from aimo_solver.solution import Solution
 from aimo_solver.submission import check_submission_path, write_submission
 from aimo_solver.summary import summarise
-from aimo_solver.workshop import DEFAULT_LIMIT_SECONDS, RunOptions, examine, open_workshop, run_options
+from aimo_solver.workshop import (
+    DEFAULT_LIMIT_SECONDS,
+    RunOptions,
+    Workshop,
+    described_options,
+    examine,
+    logged_options,
+    open_workshop,
+    run_options,
+)
 
 INTERRUPTED = 130
 """The shell's exit code for Ctrl-C."""
@@ -63,6 +75,7 @@ async def run_set(
     console: Console,
     *,
     runs: int = 1,
+    at_once: int = 1,
     submission: Path | None = None,
     started_at: float | None = None,
 ) -> RunOutcome:
@@ -70,51 +83,105 @@ async def run_set(
     begun = asyncio.get_running_loop().time() if started_at is None else started_at
     if submission is not None:
         check_submission_path(submission)
-    path = new_run_path(runs_folder, problem_set.name)
-    solutions: list[Solution] = []
+    path = new_run_path(runs_folder, _folder_name(problem_set.name))
     _tell_golds(problem_set, options.rule, console)
+    described = {"version": __version__, "problem_set": problem_set.name, "runs": runs, "at_once": at_once}
+    described |= described_options(options)
+    show = _Show(options, problem_set, runs, at_once, begun, console)
+    answers: dict[str, int] = {problem.id: options.rule.fallback for problem in problem_set.problems}
     loaded = False
-    with RunFolder(path, _described(options, problem_set, runs)) as folder:
-
-        def log(line: str) -> None:
-            folder.log(line)
-            console.print(line, style="dim", soft_wrap=True, markup=False, highlight=False)
-
+    with RunFolder(path, described, problem_set.problems) as folder:
         try:
-            log(f"loading {options.model}")
-            ends_at = begun + options.limits.total_seconds - options.limits.reserve_seconds
-            with LiveLines(console, len(problem_set.problems), runs) as live:
-                async with open_workshop(options, live, log, ends_at, path / "engine.log") as workshop:
-                    loaded = True
-                    await replay(
-                        workshop.solver,
-                        problem_set,
-                        options.limits,
-                        folder,
-                        runs=runs,
-                        started_at=begun,
-                        finished=solutions.append,
-                    )
-            outcome = RunOutcome(path, tuple(solutions), tuple(workshop.engine.restarts))
-            folder.finish(outcome.to_json())
+            async with _open(show, folder) as workshop:
+                loaded = True
+                return await _go_through(
+                    show, folder, workshop, None, lambda s: answers.update({s.problem.id: s.answer})
+                )
         finally:
             if not loaded:
                 shutil.rmtree(path, ignore_errors=True)
             elif submission is not None:
-                fallback = {problem.id: options.rule.fallback for problem in problem_set.problems}
-                write_submission(submission, fallback | {s.problem.id: s.answer for s in solutions})
+                write_submission(submission, answers)
+
+
+async def go_on(path: Path, console: Console) -> RunOutcome:
+    """Goes on with the run of that folder, whatever ended it: what was finished is kept."""
+    begun = asyncio.get_running_loop().time()
+    logged = read_run(path).to_go_on()
+    options = logged_options(logged.settings, path)
+    runs, at_once = int(logged.settings.get("runs", 1)), int(logged.settings.get("at_once", 1))
+    problem_set = ProblemSet(str(logged.settings.get("problem_set", logged.name)), logged.problems)
+    if not logged.problems or not all(problem.text for problem in logged.problems):
+        raise InputError(f"{path}: has no statements, so there is nothing to go on with; start the replay anew")
+    show = _Show(options, problem_set, runs, at_once, begun, console)
+    asked = runs * len(problem_set.problems)
+    console.print(f"{path}: {len(logged.solutions)} of {asked} answers are there", highlight=False)
+    if len(logged.solutions) >= asked:
+        return RunOutcome(path, logged.solutions, ())
+    with RunFolder.continued(path, logged) as folder:
+        folder.log(f"going on behind {len(logged.solutions)} of {asked} answers")
+        async with _open(show, folder) as workshop:
+            return await _go_through(show, folder, workshop, logged)
+
+
+@dataclass(frozen=True, slots=True)
+class _Show:
+    """A replay as it was asked for."""
+
+    options: RunOptions
+    problem_set: ProblemSet
+    runs: int
+    at_once: int
+    begun: float
+    console: Console
+
+
+def _open(show: _Show, folder: RunFolder) -> AbstractAsyncContextManager[Workshop]:
+    def log(line: str) -> None:
+        folder.log(line)
+        show.console.print(line, style="dim", soft_wrap=True, markup=False, highlight=False)
+
+    log(f"loading {show.options.model}")
+    limits = show.options.limits
+    ends_at = show.begun + limits.total_seconds - limits.reserve_seconds
+    return open_workshop(show.options, log, ends_at, folder.path / "engine.log")
+
+
+async def _go_through(
+    show: _Show,
+    folder: RunFolder,
+    workshop: Workshop,
+    logged: LoggedRun | None,
+    finished: Callable[[Solution], None] | None = None,
+) -> RunOutcome:
+    past = Past() if logged is None else Past(logged.solutions, {r: logged.seconds_of(r) for r in range(show.runs)})
+    kept = () if logged is None else logged.trajectories
+    problems = len(show.problem_set.problems) * show.runs
+    with LiveScreen(show.console, problems, past.solutions) as screen:
+        lanes = [Observers((Recorder(folder), screen.lane())) for _ in range(show.at_once)]
+        solutions = await replay(
+            [workshop.make_solver(lane, kept) for lane in lanes],
+            show.problem_set,
+            show.options.limits,
+            folder,
+            runs=show.runs,
+            started_at=show.begun,
+            past=past,
+            finished=finished,
+        )
+    outcome = RunOutcome(folder.path, tuple(solutions), tuple(workshop.engine.restarts))
+    folder.finish(outcome.to_json())
     return outcome
+
+
+def _folder_name(name: str) -> str:
+    return name if len(name) <= 60 else f"{name[:40]}-and-more"
 
 
 def _tell_golds(problem_set: ProblemSet, rule: AnswerRule, console: Console) -> None:
     outside = problem_set.golds_outside(rule)
     if outside:
         console.print(f"{outside} of {len(problem_set.problems)} gold answers are outside the rule {rule.name}")
-
-
-def _described(options: RunOptions, problem_set: ProblemSet, runs: int) -> dict[str, Any]:
-    described = asdict(options) | {"model": str(options.model)}
-    return {"version": __version__, "problem_set": problem_set.name, "runs": runs} | described
 
 
 def run_or_exit(run: Callable[[], None]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aimo_solver.engine import Completion
 from aimo_solver.policies.policy import Grant
 from aimo_solver.problem import Problem
@@ -27,3 +29,30 @@ class Observer:
 
     def problem_finished(self, solution: Solution) -> None:
         """The answer is there."""
+
+
+class Observers(Observer):
+    """Several as one, told in turn."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = tuple(observers)
+
+    def problem_started(self, problem: Problem, run: int, grant: Grant) -> None:
+        for observer in self._observers:
+            observer.problem_started(problem, run, grant)
+
+    def generated(self, rollout: int, piece: Completion) -> None:
+        for observer in self._observers:
+            observer.generated(rollout, piece)
+
+    def turn_finished(self, rollout: int, turn: Turn) -> None:
+        for observer in self._observers:
+            observer.turn_finished(rollout, turn)
+
+    def rollout_finished(self, trajectory: Trajectory, vote: Vote) -> None:
+        for observer in self._observers:
+            observer.rollout_finished(trajectory, vote)
+
+    def problem_finished(self, solution: Solution) -> None:
+        for observer in self._observers:
+            observer.problem_finished(solution)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,6 +20,18 @@ class Problem:
     """The right answer where it is known; the solver never reads it."""
     source: str | None = None
     level: int | None = None
+    set: str | None = None
+    """The name of the problem set it was read from."""
+
+    @property
+    def family(self) -> str:
+        """What it is counted with: "Algebra" of "MATH test, algebra/6.json (Algebra)", "AIME I 2022" of
+        "AIME I 2022, Problem 1", else the source as it is; "-" without one."""
+        if self.source is None:
+            return "-"
+        if in_brackets := re.search(r"\(([^()]+)\)$", self.source):
+            return in_brackets.group(1)
+        return re.sub(r",? (?:Problem|#) ?\d+$", "", self.source)
 
 
 @dataclass(frozen=True, slots=True)

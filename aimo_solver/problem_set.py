@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,14 @@ class ProblemSet:
         return sum(p.gold is not None and rule.apply(p.gold) != p.gold for p in self.problems)
 
 
-def load_problem_set(path: Path) -> ProblemSet:
-    """Reads `.jsonl` or `.csv` with the columns id, problem and perhaps answer, source, level."""
+def load_problem_set(path: Path, *, cut: bool = False) -> ProblemSet:
+    """Reads `.jsonl` or `.csv` with the columns id, problem and perhaps answer, source, level.
+
+    `cut`: a kill may have cut its last line, which is left out then.
+    """
     text = read_text(path, "a .jsonl or .csv file of problems")
+    if cut:
+        text = text[: text.rfind("\n") + 1]
     rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else json_rows(path, text)
     problems: dict[str, Problem] = {}
     for line, row in rows:
@@ -47,6 +52,33 @@ def load_problem_set(path: Path) -> ProblemSet:
     if not problems:
         raise InputError(f"{path}: holds no problems; expected one JSON object a line, or a CSV with a header")
     return ProblemSet(path.stem, tuple(problems.values()))
+
+
+def join_sets(sets: Sequence[ProblemSet]) -> ProblemSet:
+    """All of them, one behind the other, each problem with the name of its set. Raises InputError where two use the same id."""
+    home: dict[str, str] = {}
+    for problem_set in sets:
+        for problem in problem_set.problems:
+            if problem.id in home:
+                raise InputError(
+                    f"id {problem.id!r} is in {home[problem.id]} and in {problem_set.name}; replay them one by one"
+                )
+            home[problem.id] = problem_set.name
+    problems = tuple(replace(problem, set=problem.set or s.name) for s in sets for problem in s.problems)
+    return ProblemSet("+".join(s.name for s in sets), problems)
+
+
+def problem_row(problem: Problem) -> dict[str, Any]:
+    """The problem as a line of a problem file; what it lacks is left out."""
+    row = {
+        "id": problem.id,
+        "problem": problem.text,
+        "answer": problem.gold,
+        "source": problem.source,
+        "level": problem.level,
+        "set": problem.set,
+    }
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -76,13 +108,14 @@ def _problem(path: Path, line: int, row: Mapping[str, Any]) -> Problem:
         raise InputError(f"{where}: problem must be a non-empty string, got {text!r}")
     if any("\ud800" <= char <= "\udfff" for char in identifier + text):
         raise InputError(f"{where}: holds half a character (a lone UTF-16 surrogate); write it whole")
-    source = row.get("source")
+    source, set_name = row.get("source"), row.get("set")
     return Problem(
         id=identifier,
         text=text,
         gold=_integer(where, "answer", row.get("answer")),
         source=None if source is None else str(source),
         level=_integer(where, "level", row.get("level")),
+        set=None if set_name is None else str(set_name),
     )
 
 

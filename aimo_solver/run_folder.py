@@ -1,16 +1,19 @@
 """Run folders: everything a run leaves on disk.
 
-`settings.toml`, `trajectories.jsonl` (one line a rollout), `answers.csv` (one line a problem),
-`log.txt`, and at the end `summary.json`. Guarantees: written as things happen, so that a killed
-run leaves whole lines up to the kill, at most the last one cut.
+`settings.toml`, `problems.jsonl` (the problems, as they were given), `trajectories.jsonl` (one line
+a rollout, as it ends), `answers.csv` (one line a problem), `log.txt`, and at the end
+`summary.json`. docs/run-folders.md has every field. Guarantees: written as things happen, so that a
+killed run leaves whole lines up to the kill, at most the last one cut; `continued` goes on with such
+a folder. Reading them back is logged_run.py's.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -18,57 +21,116 @@ from typing import Any, Final, TextIO
 import tomli_w
 
 from aimo_solver.errors import InputError
+from aimo_solver.logged_run import VERSION, LoggedRun
+from aimo_solver.observer import Observer
+from aimo_solver.problem import Problem
+from aimo_solver.problem_set import problem_row
 from aimo_solver.solution import Solution
 from aimo_solver.text_file import write_text
-from aimo_solver.trajectory import Trajectory
+from aimo_solver.trajectory import RolloutKey, Trajectory
+from aimo_solver.voting import Vote
 
-VERSION: Final = 1
-"""Of the lines in trajectories.jsonl."""
 ANSWER_FIELDS: Final[tuple[str, ...]] = tuple(
-    "run id answer gold correct answered rollouts votes seconds tokens code_calls stop".split()
+    "run id answer gold correct answered rollouts votes seconds tokens code_calls stop started_seconds "
+    "granted_seconds granted_rollouts".split()
 )
 
 
 class RunFolder:
     """Writes one run folder. Close it, or use it as a context manager."""
 
-    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
-        self.path = path
+    def __init__(
+        self,
+        path: Path,
+        settings: Mapping[str, Any],
+        problems: Sequence[Problem] = (),
+    ) -> None:
+        """Makes the folder. Problems that are not known yet are added with their solutions."""
         try:
             path.mkdir(parents=True, exist_ok=False)
             (path / "settings.toml").write_text(tomli_w.dumps(_without_none(settings)), encoding="utf-8")
-            self._trajectories: TextIO = (path / "trajectories.jsonl").open("w", encoding="utf-8")
-            self._answers: TextIO = (path / "answers.csv").open("w", encoding="utf-8", newline="")
-            self._log: TextIO = (path / "log.txt").open("w", encoding="utf-8")
         except FileExistsError:
             raise InputError(f"{path}: the run folder exists; name another one") from None
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-        self._rows: csv.DictWriter[str] = csv.DictWriter(self._answers, ANSWER_FIELDS)
+        self._open(path, frozenset())
         self._rows.writeheader()
+        for problem in problems:
+            self._add_problem(problem)
+
+    @classmethod
+    def continued(cls, path: Path, logged: LoggedRun) -> RunFolder:
+        """Goes on with a folder. First it is brought to `logged`: a line that was cut is gone."""
+        lines = [_json_line(trajectory_row(trajectory)) for trajectory in logged.trajectories]
+        write_text(path / "trajectories.jsonl", "".join(lines))
+        with io.StringIO(newline="") as answers:
+            rows = csv.DictWriter(answers, ANSWER_FIELDS)
+            rows.writeheader()
+            rows.writerows(map(answer_row, logged.solutions))
+            write_text(path / "answers.csv", answers.getvalue())
+        folder = cls.__new__(cls)
+        folder._open(path, {trajectory.key for trajectory in logged.trajectories})
+        folder._known = {problem.id for problem in logged.problems}
+        return folder
+
+    def _open(self, path: Path, recorded: Collection[RolloutKey]) -> None:
+        self.path = path
+        self._recorded = set(recorded)
+        self._known: set[str] = set()
+        try:
+            self._problems: TextIO = (path / "problems.jsonl").open("a", encoding="utf-8")
+            self._trajectories: TextIO = (path / "trajectories.jsonl").open("a", encoding="utf-8")
+            self._answers: TextIO = (path / "answers.csv").open("a", encoding="utf-8", newline="")
+            self._log: TextIO = (path / "log.txt").open("a", encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+        self._rows: csv.DictWriter[str] = csv.DictWriter(self._answers, ANSWER_FIELDS)
 
     def __enter__(self) -> RunFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in (self._trajectories, self._answers, self._log):
+        for file in (self._problems, self._trajectories, self._answers, self._log):
             file.close()
 
     def log(self, line: str) -> None:
         """Adds a line to log.txt."""
         print(line, file=self._log, flush=True)
 
+    def record(self, trajectory: Trajectory) -> None:
+        """Writes a rollout that has ended, once."""
+        if trajectory.key not in self._recorded:
+            self._recorded.add(trajectory.key)
+            self._trajectories.write(_json_line(trajectory_row(trajectory)))
+            self._trajectories.flush()
+
     def add(self, solution: Solution) -> None:
-        """Writes a solved problem's rollouts and its answer."""
+        """Writes a solved problem's answer, and those of its rollouts that are not there yet."""
+        self._add_problem(solution.problem)
         for trajectory in solution.trajectories:
-            self._trajectories.write(json.dumps(trajectory_row(trajectory), ensure_ascii=False) + "\n")
-        self._trajectories.flush()
+            self.record(trajectory)
         self._rows.writerow(answer_row(solution))
         self._answers.flush()
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Writes summary.json, whole or not at all."""
         write_text(self.path / "summary.json", json.dumps(summary, indent=2) + "\n")
+
+    def _add_problem(self, problem: Problem) -> None:
+        if problem.id not in self._known:
+            self._known.add(problem.id)
+            self._problems.write(_json_line(problem_row(problem)))
+            self._problems.flush()
+
+
+class Recorder(Observer):
+    """Has a run folder hold every rollout the moment it has ended."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+
+    def rollout_finished(self, trajectory: Trajectory, vote: Vote) -> None:
+        self._folder.record(trajectory)
 
 
 def new_run_path(folder: Path, name: str) -> Path:
@@ -101,7 +163,14 @@ def answer_row(solution: Solution) -> dict[str, Any]:
         "tokens": solution.tokens,
         "code_calls": sum(trajectory.code_calls for trajectory in solution.trajectories),
         "stop": solution.stop,
+        "started_seconds": round(solution.started_seconds, 3),
+        "granted_seconds": round(solution.grant.seconds, 3),
+        "granted_rollouts": solution.grant.rollouts,
     }
+
+
+def _json_line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False) + "\n"
 
 
 def _without_none(value: Any) -> Any:

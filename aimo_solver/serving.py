@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aimo_solver.deploy.inputs import find_competition, find_test_file
@@ -21,12 +21,11 @@ from aimo_solver.gateways.predict import make_predict
 from aimo_solver.gateways.predictor import Predictor
 from aimo_solver.ledger import Ledger
 from aimo_solver.log import Log
-from aimo_solver.observer import Observer
 from aimo_solver.problem_set import load_problem_set
 from aimo_solver.replay import RunLimits
-from aimo_solver.run_folder import RunFolder, new_run_path
+from aimo_solver.run_folder import Recorder, RunFolder, new_run_path
 from aimo_solver.summary import summarise
-from aimo_solver.workshop import RunOptions, open_workshop
+from aimo_solver.workshop import RunOptions, described_options, open_workshop
 
 CHECK_SECONDS = 15 * 60.0
 """A version saved against the public placeholder problems need not take the contest's hours."""
@@ -88,18 +87,16 @@ def serve_contest(contest: Contest, options: RunOptions, runs_folder: Path, star
 
     @asynccontextmanager
     async def open_answerer() -> AsyncIterator[Answerer]:
-        described = {"edition": contest.edition.name} | asdict(options) | {"model": str(options.model)}
+        described = {"edition": contest.edition.name} | described_options(options)
         with RunFolder(path, described) as run:
 
             def note(line: str) -> None:
                 run.log(line)
                 log(line)
 
-            parts = open_workshop(
-                options, Observer(), note, ledger.ends_at, path / "engine.log", load_attempts=LOAD_ATTEMPTS
-            )
+            parts = open_workshop(options, note, ledger.ends_at, path / "engine.log", load_attempts=LOAD_ATTEMPTS)
             async with parts as workshop:
-                answerer = SolverAnswerer(workshop.solver, ledger, run, note)
+                answerer = SolverAnswerer(workshop.make_solver(Recorder(run), ()), ledger, run, note)
                 try:
                     yield answerer
                 finally:

@@ -19,7 +19,6 @@ from aimo_solver.dialects import find_dialect
 from aimo_solver.entry import run_or_exit
 from aimo_solver.errors import InputError
 from aimo_solver.hardware import AUTO
-from aimo_solver.observer import Observer
 from aimo_solver.policies import POLICIES
 from aimo_solver.policies.stop_table import write_stop_table
 from aimo_solver.pool import Pool, load_pool, pool_row
@@ -240,7 +239,7 @@ async def _profile(
     def measured(count: int, speed: float) -> None:
         console.print(f"{count:>4} streams  {speed:,.1f} tokens/s each  {speed * count:,.0f} in all")
 
-    async with open_workshop(options, Observer(), log, ends_at) as workshop:
+    async with open_workshop(options, log, ends_at) as workshop:
         prompt = find_dialect(options.preset.dialect).encode_prompt(PROFILE_PROBLEM, workshop.engine.tokenizer)
         source = f"measured by aimo profile-engine, {seconds:g} s a row"
         return await engine_profile.profile_engine(workshop.engine, prompt, streams, seconds, name, source, measured)

@@ -26,6 +26,8 @@ class Solution:
     seconds: float
     stop: str
     """Why no more rollouts were waited for."""
+    started_seconds: float = 0.0
+    """Since the run's clock began."""
 
     @property
     def tokens(self) -> int:

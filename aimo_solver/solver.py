@@ -83,6 +83,7 @@ class Solver:
             grant=grant,
             seconds=asyncio.get_running_loop().time() - started_at,
             stop=stop,
+            started_seconds=started_at - ledger.started_at,
         )
         self._observer.problem_finished(solution)
         return solution

@@ -32,6 +32,8 @@ class StopReason(StrEnum):
     """By something nobody foresaw; the run's log says what."""
 
 
+RolloutKey = tuple[int, str, int]
+"""A rollout's place: run, problem id, index."""
 ENDED_BY_ITSELF: Final = frozenset({StopReason.ANSWERED, StopReason.NO_ANSWER})
 """The model came to its own end: such a rollout's length is a whole one."""
 
@@ -74,6 +76,10 @@ class Trajectory:
     started_seconds: float
     """Since the problem was begun."""
     seconds: float
+
+    @property
+    def key(self) -> RolloutKey:
+        return self.run, self.problem_id, self.rollout
 
     @property
     def tokens(self) -> int:

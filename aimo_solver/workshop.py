@@ -7,10 +7,13 @@ closed leaves no process behind, also when it is closed while it loads.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from aimo_solver.deploy.doctor import Finding, Patient, diagnose
 from aimo_solver.dialects import find_dialect
@@ -28,11 +31,12 @@ from aimo_solver.policies import make_policy
 from aimo_solver.policies.adjusted import AdjustedPolicy
 from aimo_solver.policies.policy import Policy
 from aimo_solver.problem import AnswerRule, answer_rule
-from aimo_solver.replay import RunLimits
+from aimo_solver.replay import KeptRollouts, RunLimits
 from aimo_solver.rollout import EngineRollouts
 from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
 from aimo_solver.settings import CodeMode, Hardware, PolicySettings, Preset, load_preset
 from aimo_solver.solver import Solver
+from aimo_solver.trajectory import Trajectory
 from aimo_solver.voting import TieBreak
 
 DEFAULT_LIMIT_SECONDS = 5 * 3600.0
@@ -64,6 +68,7 @@ def run_options(
     limit_seconds: float,
     fallback: int = 0,
     rollouts: int | None = None,
+    policy: str | None = None,
     early_stop: bool = True,
     code: CodeMode | None = None,
     temperature: float | None = None,
@@ -72,13 +77,16 @@ def run_options(
     """The options, all checked. Raises InputError."""
     check_checkpoint(model)
     chosen = load_preset(preset)
-    policy = replace(chosen.policy, early_stop=early_stop and chosen.policy.early_stop)
+    policy_settings = chosen.policy
+    if policy is not None and policy != policy_settings.name:  # The other's settings are its own.
+        policy_settings = PolicySettings(policy, policy_settings.rollouts)
+    policy_settings = replace(policy_settings, early_stop=early_stop and chosen.policy.early_stop)
     if rollouts is not None:
-        policy = replace(policy, rollouts=rollouts)
+        policy_settings = replace(policy_settings, rollouts=rollouts)
     changes = {"code": code, "temperature": temperature, "max_tokens": max_tokens}
     chosen = replace(
         chosen,
-        policy=policy,
+        policy=policy_settings,
         rollout=replace(chosen.rollout, **{name: value for name, value in changes.items() if value is not None}),
     )
     _check_preset(chosen, preset)
@@ -92,6 +100,29 @@ def run_options(
         seed,
         RunLimits(limit_seconds, reserve_seconds),
     )
+
+
+def described_options(options: RunOptions) -> dict[str, Any]:
+    """As a run folder's settings.toml holds them."""
+    return asdict(options) | {"model": str(options.model)}
+
+
+def logged_options(settings: Mapping[str, Any], path: Path) -> RunOptions:
+    """The options a run folder's settings.toml tells of. Raises InputError."""
+    try:
+        options = RunOptions(
+            model=Path(settings["model"]),
+            preset=TypeAdapter(Preset).validate_python(settings["preset"]),
+            hardware=TypeAdapter(Hardware).validate_python(settings["hardware"]),
+            rule=AnswerRule(**settings["rule"]),
+            seed=int(settings["seed"]),
+            limits=RunLimits(**settings["limits"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: its settings cannot be gone on with: {error}") from None
+    check_checkpoint(options.model)
+    _check_preset(options.preset, str(path))
+    return options
 
 
 def _policy(settings: PolicySettings) -> Policy:
@@ -111,16 +142,16 @@ def _check_preset(preset: Preset, name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """A solver that is ready, and the engine behind it."""
+    """An engine and a sandbox that are ready, and the solvers that work with them."""
 
-    solver: Solver
     engine: SupervisedEngine
+    make_solver: Callable[[Observer, Sequence[Trajectory]], Solver]
+    """One solves a problem at a time. The trajectories are rollouts that ended in an earlier process."""
 
 
 @asynccontextmanager
 async def open_workshop(
     options: RunOptions,
-    observer: Observer,
     log: Log,
     ends_at: float,
     engine_log: Path | None = None,
@@ -158,18 +189,20 @@ async def open_workshop(
         log(f"engine loaded {options.model} in {asyncio.get_running_loop().time() - begun:.1f} s")
         dialect = find_dialect(preset.dialect)
         dialect.encode_prompt(TRIAL, engine.tokenizer)  # Refuses a tokenizer that cannot express it.
-        yield Workshop(
-            Solver(
-                EngineRollouts(engine, sandbox, dialect, preset.rollout, options.rule, observer, log),
+
+        def make_solver(observer: Observer, kept: Sequence[Trajectory] = ()) -> Solver:
+            rollouts = EngineRollouts(engine, sandbox, dialect, preset.rollout, options.rule, observer, log)
+            return Solver(
+                KeptRollouts(rollouts, kept) if kept else rollouts,
                 _policy(preset.policy),
                 options.rule,
                 options.seed,
                 TieBreak(preset.tie_break),
                 observer,
                 options.limits.problem_seconds,
-            ),
-            engine,
-        )
+            )
+
+        yield Workshop(engine, make_solver)
     finally:
         await sandbox.close()
         await engine.stop()

@@ -43,7 +43,9 @@ def lines(folder: RunFolder, name: str = "trajectories.jsonl") -> list[str]:
 
 def test_lines_are_whole_after_each_problem(folder: RunFolder) -> None:
     for solved in (1, 2):
-        folder.add(solution([trajectory(42, 0, turns=(CALL, LAST)), trajectory(None, 1, turns=())]))
+        id = f"p{solved}"
+        ended = [trajectory(42, 0, turns=(CALL, LAST), problem_id=id), trajectory(None, 1, turns=(), problem_id=id)]
+        folder.add(solution(ended, problem_id=id))
         rows = [json.loads(line) for line in lines(folder)]
         assert [row["rollout"] for row in rows] == [0, 1] * solved
         assert len(lines(folder, "answers.csv")) == 1 + solved

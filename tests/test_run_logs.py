@@ -58,5 +58,6 @@ def test_a_cut_last_answer_is_no_gold(tmp_path: Path) -> None:
 def test_rollouts_that_were_cut_short_are_counted(tmp_path: Path) -> None:
     ends = (StopReason.ANSWERED, StopReason.CANCELLED, StopReason.DEADLINE)
     with RunFolder(tmp_path / "one", {}) as folder:
-        folder.add(solution([trajectory(answer=42 if end is ends[0] else None, stop_reason=end) for end in ends]))
+        ended = [trajectory(42 if end is ends[0] else None, at, stop_reason=end) for at, end in enumerate(ends)]
+        folder.add(solution(ended))
     assert count_cut([tmp_path / "one"]) == 2

@@ -1,4 +1,4 @@
-"""Live lines: one a problem, rewritten while it is solved where the output is a terminal.
+"""Live screen: progress, and a line for each problem in hand, rewritten where the output is a terminal.
 
 Elsewhere (a log file, a notebook) each problem prints its line once, when it is answered.
 """
@@ -6,8 +6,10 @@ Elsewhere (a log file, a notebook) each problem prints its line once, when it is
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
@@ -23,18 +25,27 @@ _REDRAW_SECONDS = 0.25
 _VOTES_SHOWN = 4
 
 
-class LiveLines(Observer):
-    """Observes one problem after another. A context manager: the terminal is given back at its end."""
+class LiveScreen:
+    """Shows the problems of one or more lanes. A context manager: the terminal is given back at its end."""
 
-    def __init__(self, console: Console, problems: int, runs: int = 1) -> None:
-        self._console, self._total = console, problems * runs
+    def __init__(self, console: Console, problems: int, past: Sequence[Solution] = ()) -> None:
+        """`problems`: in all runs together, with those that an earlier process answered (`past`)."""
+        self.console, self.total = console, problems
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
-        self._number = self._right = self._judged = 0
-        self._problem, self._grant, self._vote = Problem("", ""), Grant(0, 0, 0), Vote(None, (), 0)
-        self._ended = self._tokens = 0
-        self._started_at = self._drawn_at = 0.0
+        self._lanes: list[_Lane] = []
+        self._number = self._done = len(past)
+        self._judged = sum(solution.correct is not None for solution in past)
+        self._right = sum(bool(solution.correct) for solution in past)
+        self._answered_now = self.tokens = 0
+        self._begun_at: float | None = None
+        self._drawn_at = 0.0
 
-    def __enter__(self) -> LiveLines:
+    def lane(self) -> Observer:
+        """Sees one problem after another."""
+        self._lanes.append(_Lane(self))
+        return self._lanes[-1]
+
+    def __enter__(self) -> LiveScreen:
         if self._live is not None:
             self._live.start()
         return self
@@ -43,50 +54,95 @@ class LiveLines(Observer):
         if self._live is not None:
             self._live.stop()
 
-    def problem_started(self, problem: Problem, run: int, grant: Grant) -> None:
+    def begin(self) -> int:
+        """A problem is asked; its number."""
+        if self._begun_at is None:
+            self._begun_at = asyncio.get_running_loop().time()
         self._number += 1
-        self._problem, self._grant, self._vote = problem, grant, Vote(None, (), 0)
-        self._ended = self._tokens = 0
-        self._started_at = asyncio.get_running_loop().time()
-        self._draw(force=True)
+        return self._number
 
-    def generated(self, rollout: int, piece: Completion) -> None:
-        self._tokens += len(piece.token_ids)
-        self._draw()
-
-    def rollout_finished(self, trajectory: Trajectory, vote: Vote) -> None:
-        self._ended, self._vote = self._ended + 1, vote
-        self._draw()
-
-    def problem_finished(self, solution: Solution) -> None:
+    def end(self, solution: Solution, line: Text) -> None:
+        """Prints the line of an answered problem."""
+        self._done += 1
+        self._answered_now += 1
+        line.append(f"  -> {solution.answer}", style="bold")
         if solution.correct is not None:
             self._judged += 1
             self._right += solution.correct
-        line = self._line(solution.seconds)
-        line.append(f"  -> {solution.answer}", style="bold")
-        if solution.correct is not None:
             mark, style = ("right", "green") if solution.correct else (f"wrong, is {solution.problem.gold}", "red")
             line.append(f" {mark}", style=style)
             line.append(f"  ({self._right}/{self._judged})", style="dim")
-        self._console.print(line, soft_wrap=True)
+        self.console.print(line, soft_wrap=True)
 
-    def _draw(self, *, force: bool = False) -> None:
-        if self._live is None:
+    def draw(self, *, force: bool = False) -> None:
+        if self._live is None or self._begun_at is None:
             return
         now = asyncio.get_running_loop().time()
         if force or now - self._drawn_at >= _REDRAW_SECONDS:
             self._drawn_at = now
-            self._live.update(self._line(now - self._started_at), refresh=True)
+            lines = [lane.line(now) for lane in self._lanes if lane.problem is not None]
+            self._live.update(Group(self._progress(now - self._begun_at), *lines), refresh=True)
+
+    def _progress(self, seconds: float) -> Text:
+        line = f"{self._done}/{self.total} answered"
+        if self._judged:
+            line += f", {self._right}/{self._judged} right ({100 * self._right / self._judged:.0f} %)"
+        line += f", {self.tokens / max(seconds, 1e-9):,.0f} tokens/s"
+        if self._answered_now and self._done < self.total:
+            left = seconds / self._answered_now * (self.total - self._done)
+            line += f", about {_duration(left)} left, until {datetime.now() + timedelta(seconds=left):%H:%M}"
+        return Text(line, style="bold")
+
+
+class _Lane(Observer):
+    """One problem at a time on the screen."""
+
+    def __init__(self, screen: LiveScreen) -> None:
+        self._screen = screen
+        self._number = self._ended = self._tokens = 0
+        self.problem: Problem | None = None
+        self._grant, self._vote = Grant(0, 0, 0), Vote(None, (), 0)
+        self._started_at = 0.0
+
+    def problem_started(self, problem: Problem, run: int, grant: Grant) -> None:
+        self._number = self._screen.begin()
+        self.problem, self._grant, self._vote = problem, grant, Vote(None, (), 0)
+        self._ended = self._tokens = 0
+        self._started_at = asyncio.get_running_loop().time()
+        self._screen.draw(force=True)
+
+    def generated(self, rollout: int, piece: Completion) -> None:
+        self._tokens += len(piece.token_ids)
+        self._screen.tokens += len(piece.token_ids)
+        self._screen.draw()
+
+    def rollout_finished(self, trajectory: Trajectory, vote: Vote) -> None:
+        self._ended, self._vote = self._ended + 1, vote
+        self._screen.draw()
+
+    def problem_finished(self, solution: Solution) -> None:
+        self._screen.end(solution, self._line(solution.seconds))
+        self.problem = None
+
+    def line(self, now: float) -> Text:
+        """The problem in hand."""
+        return self._line(now - self._started_at)
 
     def _line(self, seconds: float) -> Text:
         votes = " ".join(f"{answer}:{weight:g}" for answer, weight in self._vote.tally[:_VOTES_SHOWN])
         more = len(self._vote.tally) - _VOTES_SHOWN
         speed = self._tokens / seconds if seconds > 0 else 0.0
+        id, total = "" if self.problem is None else self.problem.id, self._screen.total
         return Text(
-            f"[{self._number:>{len(str(self._total))}}/{self._total}] {self._problem.id:<24} "
+            f"[{self._number:>{len(str(total))}}/{total}] {id:<24} "
             f"{self._ended:>2}/{self._grant.rollouts} ended  {votes or 'no votes'}{f' +{more}' if more > 0 else ''}  "
             f"{seconds:.1f} s  {speed:,.0f} tokens/s"
         )
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
 class Transcript(Observer):
