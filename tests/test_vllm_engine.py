@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_contract import SAMPLING, EngineContract, Run, Said, prompt_ids
+from engine_contract import SAMPLING, EngineContract, Run, Said, complete, prompt_ids
 
 from aimo_solver.engine import Completion
 from aimo_solver.engines.supervised_engine import SupervisedEngine
@@ -91,6 +91,15 @@ class TestVllmEngine(EngineContract):
             return [list(output.outputs[0].token_ids) async for output in outputs][-1]
 
         assert self.say(engine, run).token_ids == run(bare())
+
+    def test_vllm_dies_on_a_cpu_when_it_cuts_the_prompts_of_seeded_requests(self, engine: VllmEngine, run: Run) -> None:
+        """Sixteen long prompts at once are more than vLLM takes in one step."""
+        prompts = [[*prompt_ids(engine), *range(400, 700 + index)] for index in range(16)]
+
+        async def all_at_once() -> list[Said]:
+            return await asyncio.gather(*(complete(engine, prompt, SAMPLING) for prompt in prompts))
+
+        assert all(said.token_ids for said in run(all_at_once()))
 
     # The last one: the engine is dead behind it. The shared engine's end then finds its leftovers gone.
     def test_killed_core_raises_and_stop_leaves_no_process(self, engine: VllmEngine, run: Run) -> None:

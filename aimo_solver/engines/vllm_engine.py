@@ -241,6 +241,7 @@ class VllmEngine:
 def _build(settings: VllmSettings) -> AsyncLLM:
     # vLLM takes seconds to import and is not there on every machine.
     from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.platforms import current_platform
     from vllm.v1.engine.async_llm import AsyncLLM
 
     arguments = AsyncEngineArgs(
@@ -257,6 +258,9 @@ def _build(settings: VllmSettings) -> AsyncLLM:
         enforce_eager=settings.enforce_eager,
         seed=settings.seed,
         speculative_config=settings.speculative,
+        # vLLM 0.32 dies on a CPU ("CPU Generator does not use offset") when it cuts the prompt of a seeded
+        # request into chunks, as it does when many begin at once.
+        enable_chunked_prefill=False if current_platform.is_cpu() else None,
         use_tqdm_on_load=False,
         disable_log_stats=True,
         enable_log_requests=False,
