@@ -17,10 +17,12 @@ from aimo_solver.errors import InputError
 from aimo_solver.hardware import AUTO
 from aimo_solver.ledger import Ledger
 from aimo_solver.problem import Problem
-from aimo_solver.problem_set import join_sets, load_problem_set
+from aimo_solver.problem_set import join_sets
 from aimo_solver.reports.live import Transcript
 from aimo_solver.reports.table import run_table
 from aimo_solver.sandbox_commands import app as sandbox_app
+from aimo_solver.set_commands import app as sets_app
+from aimo_solver.sets.fetch import find_problem_set
 from aimo_solver.settings import CodeMode
 from aimo_solver.workshop import DEFAULT_LIMIT_SECONDS, RunOptions, open_workshop, run_options
 
@@ -31,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(sandbox_app, name="sandbox")
+app.add_typer(sets_app, name="sets")
 app.add_typer(deploy_commands.package, name="package")
 app.command("simulate")(simulation_commands.simulate)
 app.command("pool")(simulation_commands.pool)
@@ -103,7 +106,10 @@ def solve(
 
 @app.command("replay")
 def replay_sets(
-    problem_sets: Annotated[list[Path], typer.Argument(help="Files of problems, .jsonl or .csv.")] = [DEMO_SET],  # noqa: B006
+    problem_sets: Annotated[
+        list[str] | None,
+        typer.Argument(help="Files, .jsonl or .csv, or sets by name; the demo set if none."),
+    ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Passes over each set, each with seeds of its own.")] = 1,
     model: Model = DEMO_MODEL,
     preset: PresetName = "demo",
@@ -128,7 +134,7 @@ def replay_sets(
 ) -> None:
     """Runs problem sets for real and tells pass@1 and majority with 95 % intervals.
 
-    Example: aimo replay aime.jsonl --runs 5 --no-early-stop --seed 1
+    Example: aimo replay aime_2022_2024 my-problems.jsonl --runs 5 --no-early-stop --seed 1
 
     A run that was killed goes on: aimo replay --resume runs/20260101-120000-aime
     """
@@ -152,7 +158,7 @@ def replay_sets(
             temperature=temperature,
             max_tokens=max_tokens,
         )
-        problem_set = join_sets([load_problem_set(path) for path in problem_sets])
+        problem_set = join_sets([find_problem_set(name) for name in problem_sets or [str(DEMO_SET)]])
         outcome = asyncio.run(run_set(options, problem_set, runs_folder, console, runs=runs, at_once=at_once))
         _tell(outcome, console, as_json=as_json)
 

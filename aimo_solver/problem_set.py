@@ -55,7 +55,7 @@ def load_problem_set(path: Path, *, cut: bool = False) -> ProblemSet:
 
 
 def join_sets(sets: Sequence[ProblemSet]) -> ProblemSet:
-    """All of them, one behind the other, each problem with the name of its set. Raises InputError where two use the same id."""
+    """All of them, each problem with its set's name. Raises InputError where two use the same id."""
     home: dict[str, str] = {}
     for problem_set in sets:
         for problem in problem_set.problems:

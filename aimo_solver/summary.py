@@ -94,7 +94,11 @@ def _estimate(solutions: Sequence[Solution], value: Any) -> Estimate | None:
             by_problem.setdefault(solution.problem.id, []).append(score)
     if not by_problem:
         return None
-    means = np.array([np.mean(scores) for scores in by_problem.values()])
+    return estimate_mean(np.array([np.mean(scores) for scores in by_problem.values()]))
+
+
+def estimate_mean(means: np.ndarray) -> Estimate:
+    """Of one value a problem: their mean, and its interval over problems."""
     picks = np.random.default_rng(0).integers(len(means), size=(RESAMPLES, len(means)))
     low, high = np.quantile(means[picks].mean(axis=1), (0.025, 0.975))
     return Estimate(float(means.mean()), float(low), float(high))
