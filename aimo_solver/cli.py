@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from aimo_solver import deploy_commands, simulation_commands
+from aimo_solver import deploy_commands, report_commands, simulation_commands
 from aimo_solver.bundled import DEMO_MODEL, DEMO_SET
 from aimo_solver.entry import RunOutcome, go_on, run_or_exit, run_set
 from aimo_solver.errors import InputError
@@ -39,6 +39,8 @@ app.command("simulate")(simulation_commands.simulate)
 app.command("pool")(simulation_commands.pool)
 app.command("learn-table")(simulation_commands.learn_table)
 app.command("profile-engine")(simulation_commands.profile_engine)
+app.command("report")(report_commands.report)
+app.command("compare")(report_commands.compare)
 app.command("doctor")(deploy_commands.doctor)
 app.command("rehearse")(deploy_commands.rehearse_kernel)
 app.command("push")(deploy_commands.push)

@@ -1,0 +1,221 @@
+"""The HTML report of one or more run folders: a single file that needs no network.
+
+Guarantees: nothing that a model or a problem file wrote becomes markup; it is put into the page as
+text, or as HTML that was escaped here. Rollouts lie in the file compressed, and are opened when
+someone looks at them, so that a report over thousands of problems opens at once.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import html
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+from plotly.offline import get_plotlyjs
+from plotly.utils import PlotlyJSONEncoder
+from pygments import highlight
+from pygments.formatters.html import HtmlFormatter
+from pygments.lexers.python import PythonLexer
+
+from aimo_solver.errors import InputError
+from aimo_solver.logged_run import LoggedRun
+from aimo_solver.problem import Problem
+from aimo_solver.reports import charts
+from aimo_solver.reports.figures import curve, groups, runs_of
+from aimo_solver.reports.statement import statement_html
+from aimo_solver.solution import Solution
+from aimo_solver.summary import Estimate, summarise
+from aimo_solver.text_file import write_text
+from aimo_solver.trajectory import StopReason, Trajectory, Turn
+
+_HERE: Final = Path(__file__).parent / "templates"
+_MOST_TIMELINES = 12
+_EXCERPT_CHARS = 160
+
+
+def write_report(runs: Sequence[LoggedRun], path: Path) -> None:
+    """Writes the page. Raises InputError where there is nothing to report or the file cannot be written."""
+    if not any(run.solutions for run in runs):
+        raise InputError(f"{runs[0].path}: no problem has been answered yet; there is nothing to report")
+    write_text(path, render_report(runs))
+
+
+def render_report(runs: Sequence[LoggedRun]) -> str:
+    """The page as text."""
+    members = _by_problem(runs)
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True)
+    environment.filters["percent"] = _percent
+    template = environment.get_template("report.html.j2")
+    return template.render(
+        title=", ".join(run.name for run in runs),
+        runs=[_run_facts(run) for run in runs],
+        groups=[(run.name, groups(run.solutions)) for run in runs],
+        index=_script_json([_index_row(place, mine) for place, mine in enumerate(members.values())]),
+        charts=_script_json(_charts(runs)),
+        timelines=[(name, _packed(chart)) for name, chart in _timelines(runs)],
+        problems=[_packed(_problem_page(mine)) for mine in members.values()],
+        plotly=_packed_text(get_plotlyjs()),
+        css=(_HERE / "report.css").read_text(encoding="utf-8"),
+        js=(_HERE / "report.js").read_text(encoding="utf-8"),
+    )
+
+
+def _by_problem(runs: Sequence[LoggedRun]) -> dict[str, list[tuple[LoggedRun, Solution]]]:
+    """The answers to each problem, in the order of the problem sets."""
+    members: dict[str, list[tuple[LoggedRun, Solution]]] = {p.id: [] for run in runs for p in run.problems}
+    for run in runs:
+        for solution in run.solutions:
+            members[solution.problem.id].append((run, solution))
+    return {id: mine for id, mine in members.items() if mine}
+
+
+def _run_facts(run: LoggedRun) -> dict[str, Any]:
+    summary, luck = summarise(run.solutions), runs_of(run.solutions)
+    trajectories = [trajectory for solution in run.solutions for trajectory in solution.trajectories]
+    finished = [t for t in trajectories if t.stop_reason is not StopReason.CANCELLED]
+    preset = run.settings.get("preset", {})
+    return {
+        "name": run.name,
+        "notes": run.notes,
+        "summary": summary,
+        "luck": luck if luck.correct else None,
+        "no_answer": sum(t.answer is None for t in finished) / len(finished) if finished else 0.0,
+        "contested": summary.contested / len(run.solutions) if run.solutions else 0.0,
+        "rollout_tokens": sum(t.tokens for t in finished) / len(finished) if finished else 0.0,
+        "rollout_calls": sum(t.code_calls for t in finished) / len(finished) if finished else 0.0,
+        "model": run.settings.get("model", "?"),
+        "policy": preset.get("policy", {}).get("name", "?"),
+        "dialect": preset.get("dialect", "?"),
+        "temperature": preset.get("rollout", {}).get("temperature", "?"),
+        "seed": run.settings.get("seed", "?"),
+        "finished": (run.path / "summary.json").exists(),
+    }
+
+
+def _charts(runs: Sequence[LoggedRun]) -> dict[str, Any]:
+    solutions = [solution for run in runs for solution in run.solutions]
+    curves = [(run.name, curve(run.solutions)) for run in runs]
+    found = {
+        "margins": charts.margin_chart(solutions),
+        "lengths": charts.length_chart(solutions),
+    }
+    if any(points for _, points in curves):
+        found["curve"] = charts.curve_chart([(name, points) for name, points in curves if points])
+    return {name: charts.chart_json(figure) for name, figure in found.items()}
+
+
+def _timelines(runs: Sequence[LoggedRun]) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for run in runs:
+        for number in sorted({solution.run for solution in run.solutions}):
+            if len(found) < _MOST_TIMELINES:
+                mine = [solution for solution in run.solutions if solution.run == number]
+                name = f"{run.name}, run {number + 1}"
+                found.append((name, charts.chart_json(charts.timeline_chart(mine))))
+    return found
+
+
+def _index_row(place: int, members: Sequence[tuple[LoggedRun, Solution]]) -> dict[str, Any]:
+    problem, solutions = members[0][1].problem, [solution for _, solution in members]
+    judged = [solution for solution in solutions if solution.correct is not None]
+    return {
+        "n": place,
+        "id": problem.id,
+        "set": problem.set or "",
+        "family": problem.family,
+        "level": problem.level,
+        "gold": None if problem.gold is None else str(problem.gold),
+        "answer": str(solutions[0].answer),
+        "right": sum(bool(solution.correct) for solution in judged),
+        "judged": len(judged),
+        "asked": len(solutions),
+        "contested": sum(solution.vote.contested for solution in solutions),
+        "silent": sum(solution.vote.answer is None for solution in solutions),
+        "tokens": sum(solution.tokens for solution in solutions),
+        "seconds": round(sum(solution.seconds for solution in solutions), 1),
+        "text": problem.text[:_EXCERPT_CHARS],
+    }
+
+
+def _problem_page(members: Sequence[tuple[LoggedRun, Solution]]) -> dict[str, Any]:
+    problem: Problem = members[0][1].problem
+    return {
+        "statement": statement_html(problem.text) or "<em>the statement is not in the run folder</em>",
+        "source": problem.source,
+        "entries": [_entry(run, solution) for run, solution in members],
+    }
+
+
+def _entry(run: LoggedRun, solution: Solution) -> dict[str, Any]:
+    return {
+        "run": f"{run.name}, run {solution.run + 1}",
+        "answer": str(solution.answer),
+        "correct": solution.correct,
+        "votes": [[str(answer), weight] for answer, weight in solution.vote.tally],
+        "seconds": round(solution.seconds, 2),
+        "granted": round(solution.grant.seconds, 1),
+        "stop": solution.stop,
+        "rollouts": [_rollout(t, solution.problem.gold) for t in solution.trajectories],
+    }
+
+
+def _rollout(trajectory: Trajectory, gold: int | None) -> dict[str, Any]:
+    return {
+        "n": trajectory.rollout,
+        "kind": charts.kind(trajectory, gold),
+        "answer": None if trajectory.answer is None else str(trajectory.answer),
+        "stop": trajectory.stop_reason,
+        "tokens": trajectory.tokens,
+        "calls": trajectory.code_calls,
+        "seconds": round(trajectory.seconds, 2),
+        "seed": trajectory.seed,
+        "turns": [_turn(turn) for turn in trajectory.turns],
+    }
+
+
+def _turn(turn: Turn) -> dict[str, Any]:
+    row: dict[str, Any] = {"text": turn.text, "tokens": turn.tokens, "seconds": round(turn.seconds, 2)}
+    if turn.flush:
+        row["flush"] = True
+    if turn.code is not None:
+        before, found, _ = turn.text.rpartition(turn.code.strip("\n"))
+        if found:
+            row["text"] = before
+        row |= {"code": _highlighted(turn.code), "output": turn.output or "", "status": turn.status}
+        row["code_seconds"] = round(turn.code_seconds, 2)
+    return row
+
+
+@lru_cache(maxsize=4096)
+def _highlighted(code: str) -> str:
+    """HTML; Pygments escapes what it is given."""
+    if len(code) > 20_000:
+        return html.escape(code)
+    return highlight(code, PythonLexer(), HtmlFormatter(nowrap=True))
+
+
+def _percent(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "-"
+    return f"{100 * estimate.mean:.1f} [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
+
+
+def _script_json(value: Any) -> str:
+    """JSON that may stand inside a script element, whatever texts it holds."""
+    text = json.dumps(value, cls=PlotlyJSONEncoder, ensure_ascii=True, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _packed(value: Any) -> str:
+    return _packed_text(json.dumps(value, cls=PlotlyJSONEncoder, ensure_ascii=False, separators=(",", ":")))
+
+
+def _packed_text(text: str) -> str:
+    data = text.encode("utf-8", "replace")  # Half a character cannot be written.
+    return base64.b64encode(gzip.compress(data, 6, mtime=0)).decode()
