@@ -159,16 +159,20 @@ async def _go_through(
     problems = len(show.problem_set.problems) * show.runs
     with LiveScreen(show.console, problems, past.solutions) as screen:
         lanes = [Observers((Recorder(folder), screen.lane())) for _ in range(show.at_once)]
-        solutions = await replay(
-            [workshop.make_solver(lane, kept) for lane in lanes],
-            show.problem_set,
-            show.options.limits,
-            folder,
-            runs=show.runs,
-            started_at=show.begun,
-            past=past,
-            finished=finished,
-        )
+        try:
+            solutions = await replay(
+                [workshop.make_solver(lane, kept) for lane in lanes],
+                show.problem_set,
+                show.options.limits,
+                folder,
+                runs=show.runs,
+                started_at=show.begun,
+                past=past,
+                finished=finished,
+            )
+        except asyncio.CancelledError:
+            show.console.print(f"go on with: aimo replay --resume {folder.path}", soft_wrap=True, highlight=False)
+            raise
     outcome = RunOutcome(folder.path, tuple(solutions), tuple(workshop.engine.restarts))
     folder.finish(outcome.to_json())
     return outcome
