@@ -122,15 +122,16 @@ def test_a_run_killed_anywhere_ends_as_an_undisturbed_one(
 
 def test_a_run_may_be_killed_again_and_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = facts(read_run(start(place, "whole")))
-    for strike in range(6):
+    with monkeypatch.context() as patched:
+        kill_after(patched, 1000, answers=1)
+        with pytest.raises(asyncio.CancelledError):
+            start(place, "killed")
+    (path,) = (place / "killed").iterdir()
+    for _ in range(4):
         with monkeypatch.context() as patched:
             kill_after(patched, 1000, answers=1)
             with pytest.raises(asyncio.CancelledError):
-                if strike:
-                    go_on(path)
-                else:
-                    start(place, "killed")
-        (path,) = (place / "killed").iterdir()
+                go_on(path)
     go_on(path)
     assert facts(read_run(path)) == whole
 
