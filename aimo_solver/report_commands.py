@@ -1,4 +1,4 @@
-"""`aimo report` and `aimo compare`: what run folders tell."""
+"""`aimo report`, `aimo compare` and `aimo export`: what run folders tell."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from aimo_solver.errors import InputError
 from aimo_solver.logged_run import LoggedRun, read_run
 from aimo_solver.reports.compare import Comparison
 from aimo_solver.reports.compare import compare as compare_solutions
+from aimo_solver.reports.inspect_export import export_inspect
 
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 
@@ -72,6 +73,22 @@ def compare(
             typer.echo(json.dumps(found.to_json(), indent=2))
         else:
             _show(found, one.name, other.name)
+
+    run_or_exit(run)
+
+
+def export(
+    run_folder: Annotated[Path, typer.Argument(help="A run folder.")],
+    output: Annotated[Path, typer.Argument(help="The log, .eval or .json.")],
+) -> None:
+    """Writes a run's rollouts as a log for Inspect's viewer (`inspect view`). Needs inspect-ai.
+
+    Example: aimo export runs/20260101-120000-demo demo.eval
+    """
+
+    def run() -> None:
+        count = export_inspect(read_run(run_folder), output)
+        typer.echo(f"{output}: {count} rollouts; inspect view --log-dir {output.parent}")
 
     run_or_exit(run)
 

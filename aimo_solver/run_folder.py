@@ -2,7 +2,7 @@
 
 `settings.toml`, `problems.jsonl` (the problems, as they were given), `trajectories.jsonl` (one line
 a rollout, as it ends), `answers.csv` (one line a problem), `log.txt`, and at the end
-`summary.json`. docs/run-folders.md has every field. Guarantees: written as things happen, so that a
+`summary.json`. docs/replay.md has every field. Guarantees: written as things happen, so that a
 killed run leaves whole lines up to the kill, at most the last one cut; `continued` goes on with such
 a folder. Reading them back is logged_run.py's.
 """

@@ -19,6 +19,7 @@ from aimo_solver.execution import ExecutionStatus
 from aimo_solver.logged_run import read_run
 from aimo_solver.problem import Problem
 from aimo_solver.reports.html_report import render_report, write_report
+from aimo_solver.reports.inspect_export import inspect_samples
 from aimo_solver.reports.statement import statement_html
 from aimo_solver.run_folder import RunFolder
 from aimo_solver.solution import Solution
@@ -204,7 +205,15 @@ def test_the_commands_write_and_compare(tmp_path: Path) -> None:
     assert told.exit_code == 0 and "No difference" in told.output
 
 
-@pytest.mark.parametrize("command", ["report", "compare"])
+def test_a_rollout_is_an_epoch_of_inspects_sample(tmp_path: Path) -> None:
+    samples = list(inspect_samples(read_run(write_run(tmp_path / "run"))))
+    assert [(s["id"], s["epoch"]) for s in samples if s["id"] == "p2"] == [("p2", n) for n in range(1, 7)]
+    (first, *_) = (s for s in samples if s["id"] == "p<1>")
+    assert [m["role"] for m in first["messages"]] == ["user", "assistant", "user", "assistant"]
+    assert (first["scores"]["answer"]["value"], first["target"]) == ("C", "42")
+
+
+@pytest.mark.parametrize("command", ["report", "compare", "export"])
 def test_help_has_an_example(command: str) -> None:
     told = CliRunner().invoke(cli.app, [command, "--help"])
     assert told.exit_code == 0 and "Example: aimo" in told.output
