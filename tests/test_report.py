@@ -183,6 +183,13 @@ def test_no_markup_comes_through_a_formula(hidden: str) -> None:
         assert "<script" not in statement_html(text).lower() and "<img" not in statement_html(text).lower()
 
 
+def test_a_report_dies_of_an_empty_code_block(tmp_path: Path) -> None:
+    empty = Turn("```python\n\n```\n", 3, 1.0, "\n", "", ExecutionStatus.OK)
+    with RunFolder(tmp_path / "run", {}) as folder:
+        folder.add(solution([trajectory(42, 0, turns=(empty,))]))
+    assert "p1" in render_report([read_run(tmp_path / "run")])
+
+
 def test_several_folders_make_one_report(tmp_path: Path) -> None:
     runs = [read_run(write_run(tmp_path / name, runs=1)) for name in ("one", "two")]
     page = render_report(runs)

@@ -18,6 +18,7 @@ _KINDS: Final = (("right", RIGHT), ("wrong", WRONG), ("no answer", NO_ANSWER), (
 _BINS = 30
 _ROUNDING = 0.05
 """Seconds in a run folder are rounded."""
+_BUFFER = "buffer: saved so far, of the mean grant (right)"
 _FIRST_SHOWN = 40
 """Problems that a timeline shows before it is dragged or zoomed."""
 
@@ -90,7 +91,14 @@ def length_chart(solutions: Sequence[Solution]) -> go.Figure:
 
 def timeline_chart(solutions: Sequence[Solution]) -> go.Figure:
     """One run on its own clock: rollouts as bars, code as dots; below, what each problem might take and took."""
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.06)
+    figure = make_subplots(
+        rows=2,
+        cols=1,
+        shared_xaxes=True,
+        row_heights=[0.7, 0.3],
+        vertical_spacing=0.06,
+        specs=[[{}], [{"secondary_y": True}]],
+    )
     ordered = sorted(solutions, key=lambda solution: solution.started_seconds)
     lanes = _lanes(ordered)
     height = 1 + max((len(solution.trajectories) for solution in ordered), default=0)
@@ -137,7 +145,8 @@ def timeline_chart(solutions: Sequence[Solution]) -> go.Figure:
     )
     _add_budget(figure, sorted(ordered, key=lambda solution: solution.started_seconds + solution.seconds))
     figure.update_yaxes(title_text="rollouts", autorange="reversed", row=1, col=1)
-    figure.update_yaxes(title_text="seconds", row=2, col=1)
+    figure.update_yaxes(title_text="seconds", row=2, col=1, secondary_y=False)
+    figure.update_yaxes(title_text="buffer, s", showgrid=False, row=2, col=1, secondary_y=True)
     figure.update_xaxes(title_text="seconds since the run's clock began", row=2, col=1)
     if len(ordered) > _FIRST_SHOWN:
         figure.update_xaxes(range=[ordered[0].started_seconds, max(stops[:_FIRST_SHOWN])])
@@ -149,12 +158,11 @@ def _add_budget(figure: go.Figure, ordered: Sequence[Solution]) -> None:
     stops = [solution.started_seconds + solution.seconds for solution in ordered]
     granted = [solution.grant.seconds for solution in ordered]
     used = [solution.seconds for solution in ordered]
-    share = np.mean(granted) if granted else 0.0
-    saved = np.cumsum([share - seconds for seconds in used])
+    saved = np.cumsum(np.mean(granted or [0.0]) - np.array(used))
     lines = (
         ("granted", granted, "#3a7d44", "solid"),
         ("used", used, RIGHT, "solid"),
-        ("buffer: saved of the mean grant so far", saved.tolist(), CODE, "dot"),
+        (_BUFFER, saved.tolist(), CODE, "dot"),
     )
     for name, values, colour, dash in lines:
         figure.add_scatter(
@@ -163,9 +171,9 @@ def _add_budget(figure: go.Figure, ordered: Sequence[Solution]) -> None:
             name=name,
             mode="lines",
             line={"color": colour, "dash": dash},
-            visible="legendonly" if name.startswith("buffer") else True,
             row=2,
             col=1,
+            secondary_y=name == _BUFFER,
         )
 
 

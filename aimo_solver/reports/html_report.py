@@ -184,9 +184,9 @@ def _turn(turn: Turn) -> dict[str, Any]:
     if turn.flush:
         row["flush"] = True
     if turn.code is not None:
-        before, found, _ = turn.text.rpartition(turn.code.strip("\n"))
-        if found:
-            row["text"] = before
+        code = turn.code.strip("\n")
+        if code in turn.text and code:  # A block may be empty.
+            row["text"] = turn.text[: turn.text.rindex(code)]
         row |= {"code": _highlighted(turn.code), "output": turn.output or "", "status": turn.status}
         row["code_seconds"] = round(turn.code_seconds, 2)
     return row

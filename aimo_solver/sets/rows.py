@@ -110,9 +110,10 @@ def gold_integer(answer: object) -> int | None:
 
 def _math_verify_agrees(text: str, value: int) -> bool:
     try:
-        from math_verify import parse, verify  # pyright: ignore[reportMissingImports]
+        import math_verify
     except ImportError:  # The vote never needs it, so neither does a machine that only replays.
         return True
     # Without its timeouts, which are signals and so only for main threads: golds are short.
-    gold = parse(f"${text}$", parsing_timeout=None)
-    return bool(verify(gold, parse(f"${value}$", parsing_timeout=None), timeout_seconds=None))
+    parse: Any = math_verify.parse
+    gold, integer = (parse(f"${latex}$", parsing_timeout=None) for latex in (text, value))
+    return bool(math_verify.verify(gold, integer, timeout_seconds=None))
