@@ -18,6 +18,7 @@ from aimo_solver.hardware import AUTO
 from aimo_solver.ledger import Ledger
 from aimo_solver.problem import Problem
 from aimo_solver.problem_set import join_sets
+from aimo_solver.quantize_commands import app as quantize_app
 from aimo_solver.reports.live import Transcript
 from aimo_solver.reports.table import run_table
 from aimo_solver.sandbox_commands import app as sandbox_app
@@ -33,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(sandbox_app, name="sandbox")
+app.add_typer(quantize_app, name="quantize")
 app.add_typer(sets_app, name="sets")
 app.add_typer(deploy_commands.package, name="package")
 app.command("simulate")(simulation_commands.simulate)

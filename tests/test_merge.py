@@ -12,12 +12,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
 
+from aimo_solver import cli
 from aimo_solver.errors import AimoError, InputError
 from aimo_solver.quantize import merge as merging
 from aimo_solver.quantize.checkpoint import new_folder, read_checkpoint
 from aimo_solver.quantize.merge import Parent, merge
 
+MERGE = ("quantize", "merge")
 CONFIG = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 8, "vocab_size": 4}
 TOKENIZER = {"model": {"vocab": {"a": 0, "b": 1}}, "added_tokens": [{"content": "<end>", "id": 2}]}
 
@@ -164,6 +167,16 @@ def test_what_a_killed_process_left_is_swept_away(tmp_path: Path) -> None:
     with new_folder(tmp_path / "out") as building:
         assert list(building.iterdir()) == []
     assert (tmp_path / "out").is_dir()
+
+
+def test_the_command_merges_and_tells(tmp_path: Path) -> None:
+    one, two = write(tmp_path / "one", 1), write(tmp_path / "two", 2)
+    told = CliRunner().invoke(cli.app, [*MERGE, f"{one}=0.3", f"{two}=0.7", "--out", str(tmp_path / "out")])
+    assert told.exit_code == 0 and "2 tensors" in told.output
+    told = CliRunner().invoke(cli.app, [*MERGE, str(one), "--out", str(tmp_path / "other")])
+    assert told.exit_code == 1
+    told = CliRunner().invoke(cli.app, [*MERGE, "--help"])
+    assert "Example: aimo quantize merge" in told.output
 
 
 PEAK = """
