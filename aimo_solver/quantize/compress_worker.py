@@ -1,0 +1,59 @@
+"""Quantises with llm-compressor, inside that library's own environment: a script of its own.
+
+    python compress_worker.py request.json
+
+The request: `model` and `out` folders, `scheme`, `calibration` (JSON lines of {"input_ids"}), `seed`. It
+imports nothing of this project, which is not installed there; what went wrong is the last line of
+its stderr. Measured with llm-compressor 0.14 (github.com/vllm-project/llm-compressor).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+IGNORED = ["lm_head"]
+"""The output head stays as it is: it is small, and votes feel it most."""
+KV_CACHE = {"num_bits": 8, "type": "float", "strategy": "tensor", "dynamic": False, "symmetric": True}
+
+
+def main(request: dict) -> None:
+    import torch
+    from datasets import Dataset
+    from llmcompressor import oneshot
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    torch.manual_seed(request["seed"])
+    model = AutoModelForCausalLM.from_pretrained(request["model"], dtype="auto")
+    tokenizer = AutoTokenizer.from_pretrained(request["model"])
+    options = {}
+    if request["calibration"]:
+        rows = [json.loads(line)["input_ids"] for line in Path(request["calibration"]).read_text().splitlines()]
+        longest = max(map(len, rows))
+        columns = {"input_ids": rows, "attention_mask": [[1] * len(row) for row in rows]}
+        options = {
+            "dataset": Dataset.from_dict(columns),
+            "num_calibration_samples": len(rows),
+            "max_seq_length": longest,
+            "shuffle_calibration_samples": False,
+        }
+    oneshot(model=model, tokenizer=tokenizer, recipe=recipe(request["scheme"]), **options)
+    model.save_pretrained(request["out"], save_compressed=True)
+
+
+def recipe(scheme: str) -> list:
+    """llm-compressor's modifiers for a scheme of ours."""
+    from llmcompressor.modifiers.quantization import GPTQModifier, QuantizationModifier
+
+    by_error = {"w4a16": "W4A16", "w8a16": "W8A16", "w8a8": "W8A8"}
+    if scheme in by_error:
+        return [GPTQModifier(targets="Linear", scheme=by_error[scheme], ignore=IGNORED)]
+    if scheme == "fp8-dynamic":
+        return [QuantizationModifier(targets="Linear", scheme="FP8_DYNAMIC", ignore=IGNORED)]
+    kv_cache = KV_CACHE if scheme == "fp8-kv" else None
+    return [QuantizationModifier(targets="Linear", scheme="FP8", ignore=IGNORED, kv_cache_scheme=kv_cache)]
+
+
+if __name__ == "__main__":
+    main(json.loads(Path(sys.argv[1]).read_text()))
