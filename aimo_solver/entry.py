@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -68,6 +68,9 @@ class RunOutcome:
         return summarise(self.solutions).to_json() | {"engine_restarts": restarts, "folder": str(self.folder)}
 
 
+After = Callable[[Workshop, RunOutcome], Awaitable[None]]
+
+
 async def run_set(
     options: RunOptions,
     problem_set: ProblemSet,
@@ -78,8 +81,12 @@ async def run_set(
     at_once: int = 1,
     submission: Path | None = None,
     started_at: float | None = None,
+    after: After | None = None,
 ) -> RunOutcome:
-    """Answers the set into a new run folder, and writes the submission where one is wanted."""
+    """Answers the set into a new run folder, and writes the submission where one is wanted.
+
+    `after` may use the engine once more, before it ends.
+    """
     begun = asyncio.get_running_loop().time() if started_at is None else started_at
     if submission is not None:
         check_submission_path(submission)
@@ -87,7 +94,7 @@ async def run_set(
     _tell_golds(problem_set, options.rule, console)
     described = {"version": __version__, "problem_set": problem_set.name, "runs": runs, "at_once": at_once}
     described |= described_options(options)
-    show = _Show(options, problem_set, runs, at_once, begun, console)
+    show = _Show(options, problem_set, runs, at_once, begun, console, after)
     answers: dict[str, int] = {problem.id: options.rule.fallback for problem in problem_set.problems}
     loaded = False
     with RunFolder(path, described, problem_set.problems) as folder:
@@ -104,7 +111,7 @@ async def run_set(
                 write_submission(submission, answers)
 
 
-async def go_on(path: Path, console: Console) -> RunOutcome:
+async def go_on(path: Path, console: Console, after: After | None = None) -> RunOutcome:
     """Goes on with the run of that folder, whatever ended it: what was finished is kept."""
     begun = asyncio.get_running_loop().time()
     logged = read_run(path).to_go_on()
@@ -113,10 +120,10 @@ async def go_on(path: Path, console: Console) -> RunOutcome:
     problem_set = ProblemSet(str(logged.settings.get("problem_set", logged.name)), logged.problems)
     if not logged.problems or not all(problem.text for problem in logged.problems):
         raise InputError(f"{path}: has no statements, so there is nothing to go on with; start the replay anew")
-    show = _Show(options, problem_set, runs, at_once, begun, console)
+    show = _Show(options, problem_set, runs, at_once, begun, console, after)
     asked = runs * len(problem_set.problems)
     console.print(f"{path}: {len(logged.solutions)} of {asked} answers are there", highlight=False)
-    if len(logged.solutions) >= asked:
+    if len(logged.solutions) >= asked and after is None:
         return RunOutcome(path, logged.solutions, ())
     with RunFolder.continued(path, logged) as folder:
         folder.log(f"going on behind {len(logged.solutions)} of {asked} answers")
@@ -134,6 +141,7 @@ class _Show:
     at_once: int
     begun: float
     console: Console
+    after: After | None
 
 
 def _open(show: _Show, folder: RunFolder) -> AbstractAsyncContextManager[Workshop]:
@@ -144,7 +152,8 @@ def _open(show: _Show, folder: RunFolder) -> AbstractAsyncContextManager[Worksho
     log(f"loading {show.options.model}")
     limits = show.options.limits
     ends_at = show.begun + limits.total_seconds - limits.reserve_seconds
-    return open_workshop(show.options, log, ends_at, folder.path / "engine.log")
+    measured = show.after is not None
+    return open_workshop(show.options, log, ends_at, folder.path / "engine.log", measured=measured)
 
 
 async def _go_through(
@@ -175,6 +184,8 @@ async def _go_through(
             raise
     outcome = RunOutcome(folder.path, tuple(solutions), tuple(workshop.engine.restarts))
     folder.finish(outcome.to_json())
+    if show.after is not None:
+        await show.after(workshop, outcome)
     return outcome
 
 

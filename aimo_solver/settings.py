@@ -108,6 +108,8 @@ class Hardware:
     stall_seconds: Positive = 120.0
     """Without a token for this long while rollouts wait, the engine is started again."""
     load_seconds: Positive = 900.0
+    speculative: dict[str, int | float | bool | str] | None = None
+    """vLLM's speculative_config: {"method": "ngram", "num_speculative_tokens": 4}, or a draft model's. None: none."""
 
 
 T = TypeVar("T")

@@ -23,7 +23,7 @@ from aimo_solver.policies import POLICIES
 from aimo_solver.policies.stop_table import write_stop_table
 from aimo_solver.pool import Pool, load_pool, pool_row
 from aimo_solver.problem import AnswerRule, answer_rule
-from aimo_solver.reports.plot import check_plot_path, plot_study
+from aimo_solver.reports.study_plot import check_plot_path, plot_study
 from aimo_solver.run_logs import count_cut, read_samples, read_streams
 from aimo_solver.settings import load_preset
 from aimo_solver.simulation import engine_profile

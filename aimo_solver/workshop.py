@@ -92,7 +92,7 @@ def run_options(
     _check_preset(chosen, preset)
     reserve_seconds = min(DEFAULT_RESERVE_SECONDS, 0.05 * limit_seconds)
     Ledger(0.0, limit_seconds, reserve_seconds)  # Refuses a limit that cannot be.
-    return RunOptions(
+    options = RunOptions(
         model,
         chosen,
         check_hardware(hardware, model),
@@ -100,6 +100,22 @@ def run_options(
         seed,
         RunLimits(limit_seconds, reserve_seconds),
     )
+    require_speculation_works(options)
+    return options
+
+
+def require_speculation_works(options: RunOptions) -> None:
+    """Raises InputError for speculation that would draw other tokens than the model's own.
+
+    vLLM 0.32 loses the temperature there on a CPU (`_expand_kernel_impl` rounds it to an integer), so
+    that a sampled rollout is noise; a greedy one is right.
+    """
+    on_cpu = options.hardware.cpu_kvcache_gib is not None
+    if options.hardware.speculative and on_cpu and options.preset.rollout.temperature > 0:
+        raise InputError(
+            f"temperature must be 0 with speculation on a CPU, got {options.preset.rollout.temperature:g}: "
+            "vLLM's CPU build draws wrong tokens otherwise"
+        )
 
 
 def described_options(options: RunOptions) -> dict[str, Any]:
@@ -147,6 +163,8 @@ class Workshop:
     engine: SupervisedEngine
     make_solver: Callable[[Observer, Sequence[Trajectory]], Solver]
     """One solves a problem at a time. The trajectories are rollouts that ended in an earlier process."""
+    load_seconds: float
+    """The sandbox's first fork included."""
 
 
 @asynccontextmanager
@@ -156,8 +174,13 @@ async def open_workshop(
     ends_at: float,
     engine_log: Path | None = None,
     load_attempts: int = 1,
+    *,
+    measured: bool = False,
 ) -> AsyncIterator[Workshop]:
-    """Loads the engine, before `ends_at` (loop time) at the latest, and ends it again."""
+    """Loads the engine, before `ends_at` (loop time) at the latest, and ends it again.
+
+    `measured`: the engine can tell of its weights.
+    """
     hardware, preset = options.hardware, options.preset
     settings = VllmSettings(
         model=options.model,
@@ -171,6 +194,8 @@ async def open_workshop(
         enforce_eager=hardware.enforce_eager,
         cpu_kvcache_gib=hardware.cpu_kvcache_gib,
         load_seconds=hardware.load_seconds,
+        speculative=hardware.speculative,
+        tells_weights=measured,
         log_file=engine_log,
     )
     make_engine: Callable[[], ManagedEngine] = lambda: VllmEngine(settings)  # noqa: E731
@@ -186,7 +211,8 @@ async def open_workshop(
             raise InputError(
                 f"the limit of {options.limits.total_seconds:g} s was over before the model had loaded; raise it"
             ) from None
-        log(f"engine loaded {options.model} in {asyncio.get_running_loop().time() - begun:.1f} s")
+        load_seconds = asyncio.get_running_loop().time() - begun
+        log(f"engine loaded {options.model} in {load_seconds:.1f} s")
         dialect = find_dialect(preset.dialect)
         dialect.encode_prompt(TRIAL, engine.tokenizer)  # Refuses a tokenizer that cannot express it.
 
@@ -202,7 +228,7 @@ async def open_workshop(
                 options.limits.problem_seconds,
             )
 
-        yield Workshop(engine, make_solver)
+        yield Workshop(engine, make_solver, load_seconds)
     finally:
         await sandbox.close()
         await engine.stop()

@@ -24,11 +24,11 @@ from aimo_solver.errors import InputError
 from aimo_solver.execution import ExecutionStatus
 from aimo_solver.logged_run import LoggedRun
 from aimo_solver.problem import Problem
-from aimo_solver.quantize import quantise as quantising
 from aimo_solver.quantize.calibration import LEAST_ROWS, Row, choose_rows, row_ids
 from aimo_solver.quantize.checkpoint import read_checkpoint
-from aimo_solver.quantize.quantise import quantise
+from aimo_solver.quantize.quantise import Calibration, quantise
 from aimo_solver.quantize.schemes import SCHEMES, find_scheme
+from aimo_solver.quantize.writers import Writer
 from aimo_solver.trajectory import StopReason, Turn
 
 
@@ -114,9 +114,8 @@ def rows() -> list[Row]:
     return [Row(Problem("p", "6 x 7?", 42), trajectory(42))]
 
 
-def stand_in(place: Path, monkeypatch: pytest.MonkeyPatch, before: str = "") -> None:
+def stand_in(place: Path, before: str = "") -> None:
     (place / "worker.py").write_text(WORKER.format(before=before))
-    monkeypatch.setattr(quantising, "_WORKER", place / "worker.py")
 
 
 def make(place: Path, rows: list[Row], scheme: str = "w4a16") -> None:
@@ -124,34 +123,32 @@ def make(place: Path, rows: list[Row], scheme: str = "w4a16") -> None:
     if not model.exists():
         write(model, 1)
     python = Path(sys.executable)
-    quantise(python, read_checkpoint(model), find_scheme(scheme), place / "out", rows, NUMINA, TOKENIZER)
+    writer = Writer("stand-in", place / "worker.py", place / "requirements.txt")
+    calibration = Calibration(rows, NUMINA, TOKENIZER)
+    quantise(python, writer, read_checkpoint(model), find_scheme(scheme), place / "out", calibration)
 
 
-def test_the_folder_is_whole_and_names_its_rows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[Row]
-) -> None:
-    stand_in(tmp_path, monkeypatch)
+def test_the_folder_is_whole_and_names_its_rows(tmp_path: Path, rows: list[Row]) -> None:
+    stand_in(tmp_path)
     make(tmp_path, rows)
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"model.safetensors", "config.json", "tokenizer.json", "chat_template.jinja", "calibration.json"} <= names
     assert not names & {"request.json", "calibration-rows.jsonl"}
     told = json.loads((tmp_path / "out/calibration.json").read_text())
     assert (told["scheme"], told["rows"]) == ("w4a16", [{"problem": "p", "seed": 7}])
+    seen = json.loads((tmp_path / "out/seen.json").read_text())
+    assert (seen["bits"], seen["gptq"]) == (4, {"group_size": 128, "act_order": False, "damping": 0.01})
 
 
-def test_a_quantiser_that_fails_leaves_nothing_and_its_last_word(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[Row]
-) -> None:
-    stand_in(tmp_path, monkeypatch, "raise SystemExit('group size 128 does not divide 96')")
+def test_a_quantiser_that_fails_leaves_nothing_and_its_last_word(tmp_path: Path, rows: list[Row]) -> None:
+    stand_in(tmp_path, "raise SystemExit('group size 128 does not divide 96')")
     with pytest.raises(InputError, match=r"could not make w4a16 of .*: group size 128 does not divide 96"):
         make(tmp_path, rows)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "worker.py"]
 
 
-def test_a_calibrated_scheme_needs_rows_and_fp8_dynamic_does_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stand_in(tmp_path, monkeypatch)
+def test_a_calibrated_scheme_needs_rows_and_fp8_dynamic_does_not(tmp_path: Path) -> None:
+    stand_in(tmp_path)
     with pytest.raises(InputError, match=r"fp8 is calibrated on rollouts; name run folders with --calibrate-on"):
         make(tmp_path, [], "fp8")
     make(tmp_path, [], "fp8-dynamic")
@@ -171,7 +168,16 @@ def test_bad_input_is_refused_before_anything_is_set_up(tmp_path: Path) -> None:
         (("int3", "--model", model, "--out", out), "scheme must be one of w4a16"),
         (("w4a16", "--model", model, "--out", model), "exists; name another folder"),
         (("w4a16", "--model", quantised, "--out", out), "is quantised already"),
-        (("w4a16", "--model", model, "--out", out), "got 0; replay a larger set"),
+        (("w4a16", "--model", model, "--out", out, "--group-size", "8"), "got 0; replay a larger set"),
+        (("w8a16", "--model", model, "--out", out, "--card", "cpu"), "w8a16 has no kernel for a CPU"),
+        (("fp8-kv", "--model", model, "--out", out, "--card", "t4x2"), "fp8-kv needs compute capability 8.9, Tesla T4"),
+        (("w4a16", "--model", model, "--out", out, "--card", "h200"), "card must be one of t4x2"),
+        (("gptq-4bit", "--model", model, "--out", out, "--backend", "auto-gptq"), "quantises on a CUDA card only"),
+        (("w4a16", "--model", model, "--out", out, "--backend", "auto-gptq"), "backend of w4a16 must be one of llm-"),
+        (("w4a16", "--model", model, "--out", out, "--backend", "awq"), "backend must be one of llm-compressor"),
+        (("w4a16", "--model", model, "--out", out, "--group-size", "3"), "group_size must divide the model's hidden_"),
+        (("w4a16", "--model", model, "--out", out, "--group-size", "0"), "group_size must be at least 1"),
+        (("w4a16", "--model", model, "--out", out, "--damping", "1.5"), "damping must be between 0 and 1, got 1.5"),
         (("w4a16", "--model", out, "--out", out), "there is no folder"),
     ):
         code, told = aimo("run", *arguments)
@@ -180,8 +186,8 @@ def test_bad_input_is_refused_before_anything_is_set_up(tmp_path: Path) -> None:
 
 
 def test_every_scheme_says_where_it_runs() -> None:
-    assert {name for name, scheme in SCHEMES.items() if not scheme.loads_on_cpu} == {"w8a16"}
-    assert all(7.5 <= scheme.least_capability <= 9.0 for scheme in SCHEMES.values())
+    assert {name for name, scheme in SCHEMES.items() if not scheme.loads_on_cpu} == {"w8a16", "gptq-8bit"}
+    assert all((7, 5) <= scheme.least_capability <= (9, 0) for scheme in SCHEMES.values())
 
 
 def test_help_has_an_example() -> None:

@@ -23,6 +23,7 @@ import tempfile
 import threading
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,10 +40,11 @@ if TYPE_CHECKING:
     from vllm.sampling_params import SamplingParams
     from vllm.v1.engine.async_llm import AsyncLLM
 
-__all__ = ["VllmEngine", "VllmSettings"]
+__all__ = ["Drafts", "VllmEngine", "VllmSettings"]
 
 _END_SECONDS = 30.0
 _LOOK_SECONDS = 0.2
+_TELLS_WEIGHTS = "aimo_solver.engines.weight_teller.WeightTeller"
 # vLLM reads its settings from the environment: one engine starts at a time.
 _environment_lock = threading.Lock()
 _QUIET = {
@@ -57,6 +59,14 @@ _QUIET = {
     "VLLM_ENGINE_READY_TIMEOUT_S": "86400",
     "VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS": "86400",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """Tokens that speculation proposed, and those the model would have written too."""
+
+    proposed: int
+    accepted: int
 
 
 class VllmEngine:
@@ -102,6 +112,42 @@ class VllmEngine:
         llm = self._running()
         busy = await llm.engine_core.call_utility_async("has_work")
         return not busy and self.unfinished_requests == 0
+
+    async def weight_bytes(self) -> int | None:
+        """Of the weights as they lie in the cards' memory; None on a CPU. Needs `tells_weights`."""
+        parts = await self._running().collective_rpc("weight_bytes")
+        return None if None in parts else sum(parts)
+
+    def drafts(self) -> Drafts:
+        """What speculation came to since the engine's start; vLLM counts for a whole process, one engine at a time."""
+        if self.settings.speculative is None:
+            return Drafts(0, 0)
+        from vllm.v1.metrics.reader import get_metrics_snapshot
+
+        counts = {metric.name: getattr(metric, "value", 0) for metric in get_metrics_snapshot()}
+        return Drafts(
+            int(counts.get("vllm:spec_decode_num_draft_tokens", 0)),
+            int(counts.get("vllm:spec_decode_num_accepted_tokens", 0)),
+        )
+
+    async def next_tokens(self, token_ids: Sequence[int], alternatives: int) -> list[dict[int, float]]:
+        """Behind every token but the last, the likeliest next ones and their log-probabilities (nats).
+
+        The next token that stands there is among them, whatever its rank.
+        """
+        from vllm.sampling_params import SamplingParams
+
+        params = SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=alternatives, detokenize=False)
+        request_id = f"{self._processes.mark[:8]}-{next(self._request_numbers)}"
+        rows: list[dict[int, float]] = []
+        async for output in self._running().generate({"prompt_token_ids": list(token_ids)}, params, request_id):
+            # The first token has nothing before it.
+            rows = [
+                {token_id: entry.logprob for token_id, entry in row.items()}
+                for row in (output.prompt_logprobs or ())[1:]
+                if row is not None
+            ]
+        return rows
 
     async def start(self) -> None:
         """Loads the model. Raises EngineLoadError when the checkpoint cannot be loaded here."""
@@ -258,11 +304,13 @@ def _build(settings: VllmSettings) -> AsyncLLM:
         enforce_eager=settings.enforce_eager,
         seed=settings.seed,
         speculative_config=settings.speculative,
+        worker_extension_cls=_TELLS_WEIGHTS if settings.tells_weights else "",
         # vLLM 0.32 dies on a CPU ("CPU Generator does not use offset") when it cuts the prompt of a seeded
         # request into chunks, as it does when many begin at once.
         enable_chunked_prefill=False if current_platform.is_cpu() else None,
         use_tqdm_on_load=False,
-        disable_log_stats=True,
+        # Speculation is counted there and nowhere else.
+        disable_log_stats=settings.speculative is None,
         enable_log_requests=False,
     )
     return AsyncLLM.from_engine_args(arguments)

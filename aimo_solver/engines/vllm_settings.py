@@ -36,6 +36,8 @@ class VllmSettings:
     """A load that takes longer has failed."""
     speculative: dict[str, Any] | None = None
     """vLLM's speculative_config, such as {"method": "ngram", "num_speculative_tokens": 4}."""
+    tells_weights: bool = False
+    """Whether `VllmEngine.weight_bytes` is to be asked: its workers then load a class of ours."""
     log_file: Path | None = None
     """Where vLLM's log goes; None: nowhere, once the model has loaded."""
 

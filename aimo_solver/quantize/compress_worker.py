@@ -2,9 +2,10 @@
 
     python compress_worker.py request.json
 
-The request: `model` and `out` folders, `scheme`, `calibration` (JSON lines of {"input_ids"}), `seed`. It
-imports nothing of this project, which is not installed there; what went wrong is the last line of
-its stderr. Measured with llm-compressor 0.14 (github.com/vllm-project/llm-compressor).
+The request: `model` and `out` folders, `scheme`, `bits`, `gptq` (`group_size`, `act_order`,
+`damping`), `calibration` (JSON lines of {"input_ids"}), `seed`. It imports nothing of this project,
+which is not installed there; what went wrong is the last line of its stderr. Measured with
+llm-compressor 0.14 (github.com/vllm-project/llm-compressor).
 """
 
 from __future__ import annotations
@@ -38,21 +39,38 @@ def main(request: dict) -> None:
             "max_seq_length": longest,
             "shuffle_calibration_samples": False,
         }
-    oneshot(model=model, tokenizer=tokenizer, recipe=recipe(request["scheme"]), **options)
+    oneshot(model=model, tokenizer=tokenizer, recipe=recipe(request["scheme"], request["gptq"]), **options)
     model.save_pretrained(request["out"], save_compressed=True)
 
 
-def recipe(scheme: str) -> list:
+def recipe(scheme: str, gptq: dict) -> list:
     """llm-compressor's modifiers for a scheme of ours."""
     from llmcompressor.modifiers.quantization import GPTQModifier, QuantizationModifier
 
     by_error = {"w4a16": "W4A16", "w8a16": "W8A16", "w8a8": "W8A8"}
     if scheme in by_error:
-        return [GPTQModifier(targets="Linear", scheme=by_error[scheme], ignore=IGNORED)]
+        return [
+            GPTQModifier(
+                config_groups={"group_0": grouped(by_error[scheme], gptq["group_size"])},
+                ignore=IGNORED,
+                dampening_frac=gptq["damping"],
+                actorder="group" if gptq["act_order"] and scheme == "w4a16" else None,
+            )
+        ]
     if scheme == "fp8-dynamic":
         return [QuantizationModifier(targets="Linear", scheme="FP8_DYNAMIC", ignore=IGNORED)]
     kv_cache = KV_CACHE if scheme == "fp8-kv" else None
     return [QuantizationModifier(targets="Linear", scheme="FP8", ignore=IGNORED, kv_cache_scheme=kv_cache)]
+
+
+def grouped(preset: str, group_size: int):
+    """The library's preset; one that has groups of weights gets groups of this size."""
+    from compressed_tensors.quantization import preset_name_to_scheme
+
+    scheme = preset_name_to_scheme(preset, ["Linear"])
+    if scheme.weights.strategy == "group":
+        scheme.weights.group_size = group_size
+    return scheme
 
 
 if __name__ == "__main__":

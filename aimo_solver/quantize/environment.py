@@ -1,4 +1,4 @@
-"""The environment of the quantiser: its pins clash with the engine's, so it has a folder of its own.
+"""Environments of the writers: each has a folder of its own, as their pins clash.
 
 Guarantees: made once, whole or not at all, under $AIMO_CACHE or ~/.cache/aimo; made anew when its
 requirements change.
@@ -13,29 +13,30 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
-from aimo_solver.bundled import bundled
 from aimo_solver.errors import InputError
+from aimo_solver.quantize.writers import Writer
 
-REQUIREMENTS: Final = bundled("requirements-quantize.txt")
 
-
-def quantiser_python(log: Callable[[str], None], index: str | None = None) -> Path:
+def writer_python(writer: Writer, log: Callable[[str], None], index: str | None = None) -> Path:
     """The environment's Python; set up first where it is not there. `index`: where torch comes from."""
-    if not REQUIREMENTS.is_file():
-        raise InputError(f"{REQUIREMENTS}: no such file; quantise from a checkout of this project")
-    text = REQUIREMENTS.read_text(encoding="utf-8")
+    if not writer.requirements.is_file():
+        raise InputError(f"{writer.requirements}: no such file; quantise from a checkout of this project")
+    text = writer.requirements.read_text(encoding="utf-8")
     root = os.environ.get("AIMO_CACHE")
-    digest = hashlib.sha256(f"{sys.version_info[:2]}{text}".encode()).hexdigest()[:12]
-    folder = (Path(root) if root else Path.home() / ".cache" / "aimo") / "environments" / f"quantize-{digest}"
+    digest = hashlib.sha256(f"{sys.version_info[:2]}{writer.builds_from}{text}".encode()).hexdigest()[:12]
+    folder = (Path(root) if root else Path.home() / ".cache" / "aimo") / "environments" / f"{writer.name}-{digest}"
     python = folder / "bin" / "python"
     if not (folder / "ready").exists():
         shutil.rmtree(folder, ignore_errors=True)
         log(f"setting up {folder} (minutes, once)")
         _run([sys.executable, "-m", "venv", str(folder)])
-        extra = ["--extra-index-url", index] if index else []
-        _run([str(python), "-m", "pip", "install", "-q", "-r", str(REQUIREMENTS), *extra])
+        pip = [str(python), "-m", "pip", "install", "-q", *(["--extra-index-url", index] if index else [])]
+        isolation: list[str] = []
+        if writer.builds_from:
+            _run([*pip, *writer.builds_from])
+            isolation = ["--no-build-isolation", "--no-deps"]
+        _run([*pip, *isolation, "-r", str(writer.requirements)])
         (folder / "ready").touch()
     return python
 

@@ -118,6 +118,23 @@ def pass_curve(answers: Sequence[int | None], gold: int) -> list[float]:
     return [1.0 - comb(n - right, k) / comb(n, k) for k in range(1, n + 1)]
 
 
+def pass_at_1_difference(first: Sequence[Solution], second: Sequence[Solution]) -> Estimate | None:
+    """The second's pass@1 less the first's, over the problems that both have; None where there are none."""
+    shares = [_pass_at_1(solutions) for solutions in (first, second)]
+    common = sorted(shares[0].keys() & shares[1].keys())
+    return estimate_mean(np.array([shares[1][id] - shares[0][id] for id in common])) if common else None
+
+
+def _pass_at_1(solutions: Sequence[Solution]) -> dict[str, float]:
+    """By problem, over all its runs."""
+    right: dict[str, list[bool]] = {}
+    for solution in solutions:
+        if solution.problem.gold is not None:
+            finished = [t for t in solution.trajectories if t.stop_reason is not StopReason.CANCELLED]
+            right.setdefault(solution.problem.id, []).extend(t.answer == solution.problem.gold for t in finished)
+    return {id: sum(outcomes) / len(outcomes) for id, outcomes in right.items() if outcomes}
+
+
 def runs_of(solutions: Sequence[Solution]) -> Runs:
     """Right answers of each whole run."""
     problems = len({solution.problem.id for solution in solutions})

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from aimo_solver.bundled import DEMO_SET
 from aimo_solver.errors import InputError
 from aimo_solver.problem import Problem
 from aimo_solver.problem_set import ProblemSet, load_problem_set, problem_row
@@ -47,8 +48,14 @@ def local_problems(manifest: Manifest, path: Path) -> list[Problem]:
     return correct(load_problem_set(path).problems, manifest.corrections)
 
 
+DEMO = "demo"
+"""The set that is always here."""
+
+
 def find_problem_set(name_or_file: str) -> ProblemSet:
-    """A problem file, or a set by name that was fetched before. Raises InputError."""
+    """A problem file, `demo`, or a set by name that was fetched before. Raises InputError."""
+    if name_or_file == DEMO:
+        return load_problem_set(DEMO_SET)
     path = Path(name_or_file)
     if path.exists() or path.suffix:
         return load_problem_set(path)

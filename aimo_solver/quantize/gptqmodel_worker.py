@@ -1,0 +1,44 @@
+"""Quantises with GPTQModel, inside that library's own environment: a script of its own.
+
+    python gptqmodel_worker.py request.json
+
+The request is compress_worker.py's. It imports nothing of this project, which is not installed
+there; what went wrong is the last line of its stderr. Measured with GPTQModel 7.7
+(github.com/ModelCloud/GPTQModel); the format is AutoGPTQ's (`checkpoint_format: gptq`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+# More workers than cores, and it stands still on a small machine.
+os.environ.setdefault("GPTQMODEL_CPU_WORKERS", str(os.cpu_count() or 1))
+
+SHORTEST_ROW_TOKENS = 10
+
+
+def main(request: dict) -> None:
+    import torch
+    from gptqmodel import GPTQModel, QuantizeConfig
+
+    torch.manual_seed(request["seed"])
+    gptq = request["gptq"]
+    config = QuantizeConfig(
+        bits=request["bits"],
+        group_size=gptq["group_size"],
+        desc_act=gptq["act_order"],
+        act_group_aware=False,
+        damp_percent=gptq["damping"],
+    )
+    rows = [json.loads(line)["input_ids"] for line in Path(request["calibration"]).read_text().splitlines()]
+    model = GPTQModel.load(request["model"], config)
+    examples = [{"input_ids": [row], "attention_mask": [[1] * len(row)]} for row in rows]
+    model.quantize(examples, batch_size=1, calibration_data_min_length=SHORTEST_ROW_TOKENS)
+    model.save(request["out"])
+
+
+if __name__ == "__main__":
+    main(json.loads(Path(sys.argv[1]).read_text()))

@@ -1,0 +1,124 @@
+"""Tables and the picture of measured checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from aimo_solver.errors import InputError
+from aimo_solver.quantize.measured import Measured
+from aimo_solver.summary import Estimate
+
+PICTURE_INCHES = (6.0, 4.2)
+
+
+def measured_tables(rows: Sequence[Measured]) -> tuple[Table, Table]:
+    """What each checkpoint costs, and what its rollouts are worth; each fits 80 columns.
+
+    Shares are in percent with 95 % intervals, differences in points to the first.
+    """
+    return _costs(rows), _worth(rows)
+
+
+def _costs(rows: Sequence[Measured]) -> Table:
+    names = ("MB", "memory", "load s", "tokens/s", "x16", "accepted", "KL", "same", "tokens", "code")
+    table = _table("cost", names)
+    for row in rows:
+        table.add_row(
+            row.label,
+            f"{row.disk_bytes / 1e6:.1f}",
+            "-" if row.weight_bytes is None else f"{row.weight_bytes / 1e6:.1f}",
+            f"{row.load_seconds:.0f}",
+            f"{row.tokens_per_second:.0f}",
+            f"{row.streams_tokens_per_second:.0f}",
+            "" if row.acceptance is None else f"{row.acceptance:.0%}",
+            "" if row.divergence is None else f"{row.divergence:.4f}",
+            "" if row.greedy_same is None else f"{row.greedy_same:.0%}",
+            f"{row.tokens_per_rollout:.0f}",
+            f"{row.code_calls_per_rollout:.2f}",
+        )
+    return table
+
+
+def _worth(rows: Sequence[Measured]) -> Table:
+    k, runs = rows[0].rollouts, rows[0].runs
+    title = f"votes: {runs} run{'s' if runs > 1 else ''}; differences to {rows[0].label}, paired"
+    table = _table(title, ("pass@1 %", "difference", f"maj@{k} %", "difference"))
+    for row in rows:
+        table.add_row(
+            row.label,
+            _percent(row.pass_at_1),
+            _points(row.pass_at_1_difference),
+            _percent(row.majority),
+            _points(row.majority_difference),
+        )
+    return table
+
+
+def _table(title: str, names: Sequence[str]) -> Table:
+    table = Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False
+    )
+    table.add_column("checkpoint", overflow="fold")
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def measured_markdown(rows: Sequence[Measured]) -> str:
+    """The same for a model's page."""
+    k, runs = rows[0].rollouts, rows[0].runs
+    lines = [
+        f"| checkpoint | MB | tokens/s | pass@1 % | maj@{k} %, {runs} runs | to {rows[0].label}, points | KL nats |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        divergence = "" if row.divergence is None else f"{row.divergence:.4f}"
+        lines.append(
+            f"| {row.label} | {row.disk_bytes / 1e6:.1f} | {row.tokens_per_second:.0f} | {_percent(row.pass_at_1)} "
+            f"| {_percent(row.majority)} | {_points(row.majority_difference)} | {divergence} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def plot_measured(rows: Sequence[Measured], path: Path) -> None:
+    """Majority against tokens/s, a point a checkpoint. Raises InputError when it cannot be written."""
+    # Half a second to import, for one option of one command.
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context({"svg.hashsalt": "aimo", "svg.fonttype": "none", "font.size": 9}):
+        picture = Figure(figsize=PICTURE_INCHES, layout="constrained")
+        axes = picture.subplots()
+        for row in rows:
+            if row.majority is not None:
+                _draw_point(axes, row, row.majority)
+        axes.set_xlabel("tokens/s of the runs")
+        axes.set_ylabel(f"maj@{rows[0].rollouts}, %")
+        axes.spines[["top", "right"]].set_visible(False)
+        try:
+            picture.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _draw_point(axes, row: Measured, majority: Estimate) -> None:  # type: ignore[no-untyped-def]
+    mean, x = 100 * majority.mean, row.tokens_per_second
+    error = [[mean - 100 * majority.low], [100 * majority.high - mean]]
+    axes.errorbar([x], [mean], yerr=error, marker="o", markersize=4, capsize=2)
+    axes.annotate(row.label, (x, mean), xytext=(5, 4), textcoords="offset points")
+
+
+def _percent(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "-"
+    return f"{100 * estimate.mean:.1f} [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
+
+
+def _points(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return ""
+    return f"{100 * estimate.mean:+.1f} [{100 * estimate.low:+.1f}, {100 * estimate.high:+.1f}]"
