@@ -95,6 +95,8 @@ def _words(gains: Sequence[Sequence[int]], difference: Estimate, *, real: bool) 
     within, between = _variances(gains)
     runs = min(map(len, gains))
     error = math.sqrt((between + within / runs) / len(gains))
+    if error == 0:
+        return "No difference, in any problem."
     if difference.mean == 0:
         least = 100 * _DETECT * error
         return f"No difference; one of {least:.1f} points would probably have been seen."
