@@ -17,7 +17,8 @@ from aimo_solver.bundled import DEMO_MODEL, DEMO_SET, PROJECT
 from aimo_solver.deploy.doctor import Patient, State
 from aimo_solver.deploy.inputs import INPUT_ROOT, INPUTS_VARIABLE
 from aimo_solver.deploy.kernel_metadata import read_kernel_metadata
-from aimo_solver.deploy.package import package_model, package_single_file, package_wheels
+from aimo_solver.deploy.model_page import ModelPage, package_model
+from aimo_solver.deploy.package import package_single_file, package_wheels
 from aimo_solver.deploy.push import fetch, follow, submit, told
 from aimo_solver.deploy.push import push as push_kernel
 from aimo_solver.deploy.rehearsal import Stage, rehearse
@@ -108,15 +109,21 @@ def model(
     checkpoint: Annotated[Path, typer.Argument(help="Folder of a checkpoint.")],
     id: Annotated[str, typer.Option(help="owner/model/framework/variation.")],
     license: Annotated[str, typer.Option(help="A licence's name as Kaggle has it.")] = "Apache 2.0",
+    base: Annotated[
+        str | None, typer.Option(help="What it was made from: owner/model/framework/variation, or an address.")
+    ] = None,
+    measured: Annotated[
+        Path | None, typer.Option(help="measured.md of aimo quantize measure: its table goes on the page.")
+    ] = None,
 ) -> None:
     """Writes a checkpoint's model-metadata.json and model-instance-metadata.json, after a look at its files.
 
-    Example: aimo package model /models/mine-fp8 --id me/my-model/transformers/fp8
+    Example: aimo package model mine-fp8 --id me/mine/transformers/fp8 --base me/mine/transformers/bf16
     """
 
     def run() -> None:
         check_checkpoint(checkpoint)
-        for path in package_model(checkpoint, id, license):
+        for path in package_model(checkpoint, ModelPage(id, license, base, measured)):
             typer.echo(f"wrote {path}")
         typer.echo(
             f"upload it with: kaggle models create -p {checkpoint} && kaggle models variations create -p {checkpoint}"

@@ -112,3 +112,29 @@ class ManagedEngine(Engine, Protocol):
     async def stop(self) -> None:
         """Ends the engine and every process it left behind, even when it is dead or wedged."""
         ...
+
+
+class Scorer(Protocol):
+    """A reward model: says how promising a text is, such as a process preference model (PPM) of steps."""
+
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+
+    async def score(self, texts: Sequence[Sequence[int]]) -> list[float]:
+        """A value in [-1, 1] for each text, given as token ids of its own tokenizer.
+
+        Raises EngineError when the scorer cannot go on.
+        """
+        ...
+
+
+class ManagedScorer(Scorer, Protocol):
+    """A scorer with a life of its own, for whoever starts and ends it."""
+
+    async def start(self) -> None:
+        """Loads the model. Raises EngineLoadError when the checkpoint cannot be loaded here."""
+        ...
+
+    async def stop(self) -> None:
+        """Ends it and every process it left behind."""
+        ...

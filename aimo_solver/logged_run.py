@@ -127,11 +127,13 @@ def trajectory_of(row: Mapping[str, Any]) -> Trajectory:
         stop_reason=StopReason(row["stop_reason"]),
         started_seconds=float(row["started_seconds"]),
         seconds=float(row["seconds"]),
+        side_tokens=int(row.get("side_tokens", 0)),
+        score=None if row.get("score") is None else float(row["score"]),
     )
 
 
 def _turn(row: Mapping[str, Any]) -> Turn:
-    status, entropies = row.get("status"), row.get("entropies")
+    status, entropies, confidences = row.get("status"), row.get("entropies"), row.get("confidences")
     return Turn(
         text=str(row["text"]),
         tokens=int(row["tokens"]),
@@ -142,6 +144,7 @@ def _turn(row: Mapping[str, Any]) -> Turn:
         code_seconds=float(row.get("code_seconds", 0.0)),
         flush=bool(row.get("flush", False)),
         entropies=None if entropies is None else tuple(entropies),
+        confidences=None if confidences is None else tuple(confidences),
     )
 
 

@@ -222,6 +222,7 @@ class Rollout:
             code_seconds=now - writing.code_started_at if writing.code_started_at is not None else 0.0,
             flush=bool(writing.opening),
             entropies=tuple(writing.entropies) if self._settings.logprobs else None,
+            confidences=tuple(writing.confidences) if self._settings.logprobs else None,
         )
         self._turns.append(turn)
         self._observer.turn_finished(self.task.index, turn)
@@ -277,6 +278,7 @@ class _Writing:
         self.opening = opening
         self.token_ids: list[int] = []
         self.entropies: list[float] = []
+        self.confidences: list[float] = []
         self.finish_reason: FinishReason | None = None
         self.stopped = False
         """By one of the dialect's strings."""
@@ -286,6 +288,7 @@ class _Writing:
         self.token_ids += piece.token_ids
         if piece.logprobs is not None:
             self.entropies += entropies(piece.logprobs)
+            self.confidences += confidences(piece.logprobs)
         if piece.finish_reason is not None:
             self.finish_reason, self.stopped = piece.finish_reason, piece.stop is not None
 
@@ -293,3 +296,8 @@ class _Writing:
 def entropies(logprobs: Sequence[TokenLogprob]) -> list[float]:
     """Per token, the entropy in nats of its logged alternatives (a lower bound on the true one)."""
     return [-sum(math.exp(value) * value for value in token.top.values()) for token in logprobs]
+
+
+def confidences(logprobs: Sequence[TokenLogprob]) -> list[float]:
+    """Per token, minus the mean log-probability of its logged alternatives: high where the model is sure."""
+    return [-sum(token.top.values()) / max(1, len(token.top)) for token in logprobs]

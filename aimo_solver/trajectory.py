@@ -58,6 +58,8 @@ class Turn:
     """True when the turn continues a text that was closed for the model to force its answer."""
     entropies: tuple[float, ...] | None = None
     """Per token, nats, over the logged alternatives; when log-probabilities were asked for."""
+    confidences: tuple[float, ...] | None = None
+    """Per token, minus the mean log-probability of the logged alternatives (DeepConf, arXiv 2508.15260)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,10 @@ class Trajectory:
     started_seconds: float
     """Since the problem was begun."""
     seconds: float
+    side_tokens: int = 0
+    """Generated besides the turns: branches a search left, judging, drafts that were thrown away."""
+    score: float | None = None
+    """What a scorer made of it, in [-1, 1]; None where there is none."""
 
     @property
     def key(self) -> RolloutKey:
@@ -83,8 +89,8 @@ class Trajectory:
 
     @property
     def tokens(self) -> int:
-        """Generated tokens, tool output and prompt left out."""
-        return sum(turn.tokens for turn in self.turns)
+        """Generated tokens, side tokens included, tool output and prompt left out."""
+        return self.side_tokens + sum(turn.tokens for turn in self.turns)
 
     @property
     def code_calls(self) -> int:

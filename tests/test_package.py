@@ -11,7 +11,7 @@ import pytest
 from test_wheels import wheel
 
 from aimo_solver.deploy.kernel_metadata import SOURCE_BYTES
-from aimo_solver.deploy.package import package_model, package_single_file, package_wheels
+from aimo_solver.deploy.package import package_single_file, package_wheels
 from aimo_solver.deploy.wheels import Target
 from aimo_solver.errors import InputError
 
@@ -48,18 +48,6 @@ def test_an_empty_folder_is_no_package(tmp_path: Path) -> None:
 def test_an_id_that_kaggle_refuses_is_refused_first(tmp_path: Path, id: str) -> None:
     with pytest.raises(InputError, match="id must be user/slug"):
         package_wheels(tmp_path, id, [], Target(), project=None)
-
-
-def test_a_models_metadata_is_what_kaggle_reads(tmp_path: Path) -> None:
-    model, instance = package_model(tmp_path, "me/my-model/transformers/fp8", "Apache 2.0")
-    assert json.loads(model.read_text())["slug"] == "my-model"
-    values = json.loads(instance.read_text())
-    assert (values["modelSlug"], values["instanceSlug"], values["framework"]) == ("my-model", "fp8", "transformers")
-
-
-def test_a_models_name_has_four_parts(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="model must be owner/model/framework/variation, got 'me/my-model'"):
-        package_model(tmp_path, "me/my-model", "Apache 2.0")
 
 
 def test_the_single_file_runs_alone(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Packages for Kaggle: a dataset of wheels, a model, or one file with everything of ours inside.
+"""Packages for Kaggle: a dataset of wheels, or one file with everything of ours inside.
 
 Guarantees: what is incomplete or built for another machine is told before anything is uploaded;
-nothing is uploaded here (`kaggle datasets create`, `kaggle models create` do that).
+nothing is uploaded here (`kaggle datasets create` does that).
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ from aimo_solver.errors import InputError
 from aimo_solver.text_file import make_folder, read_text, write_text
 
 DATASET_FILE: Final = "dataset-metadata.json"
-MODEL_FILE: Final = "model-metadata.json"
-INSTANCE_FILE: Final = "model-instance-metadata.json"
 INSIDE: Final = ("aimo_solver", "tomli_w")
 """Packages that travel in the single file: ours, and what we use that Kaggle's image lacks."""
 _INSIDE_LINE: Final = 'PACKAGE = ""'
@@ -62,43 +60,6 @@ def package_wheels(
     metadata = {"title": _title(dataset_id), "id": dataset_id, "licenses": [{"name": "other"}]}
     write_text(out / DATASET_FILE, json.dumps(metadata, indent=2) + "\n")
     return write_lock(out)
-
-
-def package_model(checkpoint: Path, model_id: str, license_name: str) -> tuple[Path, Path]:
-    """Writes what `kaggle models create` and `... variations create` read into a checkpoint's folder.
-
-    `model_id` is owner/model/framework/variation.
-    """
-    parts = model_id.split("/")
-    if len(parts) != 4 or not all(parts):
-        raise InputError(f"model must be owner/model/framework/variation, got {model_id!r}")
-    owner, slug, framework, variation = parts
-    model = {
-        "ownerSlug": owner,
-        "title": slug.replace("-", " "),
-        "slug": slug,
-        "isPrivate": True,
-        "description": "",
-        "publishTime": "",
-        "provenanceSources": "",
-    }
-    instance = {
-        "ownerSlug": owner,
-        "modelSlug": slug,
-        "instanceSlug": variation,
-        "framework": framework,
-        "overview": "",
-        "usage": "",
-        "licenseName": license_name,
-        "fineTunable": False,
-        "trainingData": [],
-        "modelInstanceType": "Unspecified",
-        "baseModelInstance": "",
-        "externalBaseModelUrl": "",
-    }
-    for name, values in ((MODEL_FILE, model), (INSTANCE_FILE, instance)):
-        write_text(checkpoint / name, json.dumps(values, indent=2) + "\n")
-    return checkpoint / MODEL_FILE, checkpoint / INSTANCE_FILE
 
 
 def package_single_file(kernel: Path, out: Path) -> int:
