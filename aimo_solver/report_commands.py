@@ -1,4 +1,4 @@
-"""`aimo report`, `aimo compare` and `aimo export`: what run folders tell."""
+"""`aimo report`, `aimo compare`, `aimo revote` and `aimo export`: what run folders tell."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ from aimo_solver.logged_run import LoggedRun, read_run
 from aimo_solver.reports.compare import Comparison
 from aimo_solver.reports.compare import compare as compare_solutions
 from aimo_solver.reports.inspect_export import export_inspect
+from aimo_solver.reports.revote import Revote
+from aimo_solver.reports.revote import revote as revote_solutions
+from aimo_solver.reports.table import revote_table
+from aimo_solver.voting import VOTE_RULES, TieBreak, find_vote_rule
 
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 
@@ -73,6 +77,40 @@ def compare(
             typer.echo(json.dumps(found.to_json(), indent=2))
         else:
             _show(found, one.name, other.name)
+
+    run_or_exit(run)
+
+
+def revote(
+    run_folder: Annotated[Path, typer.Argument(help="A run folder.")],
+    votes: Annotated[
+        list[str] | None, typer.Option("--vote", help=f"One of {', '.join(VOTE_RULES)}; repeatable; all if none.")
+    ] = None,
+    tie_break: Annotated[TieBreak, typer.Option(help="Which of two equal answers wins.")] = TieBreak.FIRST_ROLLOUT,
+    as_json: AsJson = False,
+) -> None:
+    """Tells what other vote rules would have made of a run's rollouts, without generating again.
+
+    Example: aimo revote runs/20260101-120000-demo --vote entropy --vote code
+    """
+
+    def run() -> None:
+        rules = [find_vote_rule(name) for name in votes or VOTE_RULES]
+        solutions = read_run(run_folder).solutions
+        if not solutions:
+            raise InputError(f"{run_folder}: has no answers yet; there is nothing to vote on")
+        rows: list[Revote] = []
+        for rule in rules:
+            try:
+                rows.append(revote_solutions(solutions, rule, tie_break))
+            except InputError as error:
+                if votes:
+                    raise
+                typer.echo(f"left out: {error}", err=True)
+        if as_json:
+            typer.echo(json.dumps([row.to_json() for row in rows], indent=2))
+        else:
+            Console(highlight=False).print(revote_table(rows))
 
     run_or_exit(run)
 

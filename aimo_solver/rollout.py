@@ -9,12 +9,13 @@ its engine slot and its session; `cancelled` then tells what it left.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Sequence
 from contextlib import aclosing
+from itertools import chain
 
-from aimo_solver.dialects.dialect import Dialect, shown_output
-from aimo_solver.engine import Completion, Engine, FinishReason, Sampling, TokenLogprob
+from aimo_solver.confidence import ConfidenceGate, RunningGroup
+from aimo_solver.dialects.dialect import Dialect, open_thought, shown_output
+from aimo_solver.engine import Engine, FinishReason, Sampling, Tokenizer
 from aimo_solver.errors import EngineError, SandboxError
 from aimo_solver.execution import ExecutionStatus
 from aimo_solver.log import Log, unbreakable
@@ -24,12 +25,15 @@ from aimo_solver.rollout_source import RolloutTask
 from aimo_solver.sandbox import Sandbox, Session
 from aimo_solver.seeds import turn_seed
 from aimo_solver.settings import CodeMode, RolloutSettings
-from aimo_solver.trajectory import StopReason, Trajectory, Turn
+from aimo_solver.trajectory import ENDED_BY_ITSELF, StopReason, Trajectory, Turn
+from aimo_solver.writing import Writing
 
 CLOSE_SECONDS = 2.0
 """The most that closing a session may take before it is left to the sandbox's own clean-up."""
 DISABLED = "code execution is disabled"
 NO_CODE = "there is no code to run: write a whole block first"
+PROMPT_TAIL_TOKENS = 16
+"""Of a prompt, in which thinking may have been opened."""
 FLUSH_SHARE = 0.25
 """A flush takes at most this share of a problem's time."""
 
@@ -48,10 +52,12 @@ class EngineRollouts:
         log: Log = lambda line: None,
     ) -> None:
         """`log` is told of what ended a rollout and should not have."""
-        self._engine, self._dialect = engine, dialect
+        self._engine, self._dialect, self._settings = engine, dialect, settings
         self._parts = engine, sandbox, dialect, settings, rule, observer or Observer(), unbreakable(log)
         self._prompt: tuple[str, tuple[int, ...]] = "", ()
         """The last problem's text and its token ids: all its rollouts begin with them."""
+        self._gate: tuple[tuple[int, str] | None, ConfidenceGate | None] = None, None
+        """The last problem's, by run and id."""
 
     @property
     def lost_seconds(self) -> float:
@@ -60,8 +66,29 @@ class EngineRollouts:
     def open(self, task: RolloutTask) -> Rollout:
         text = task.problem.text
         if self._prompt[0] != text:
-            self._prompt = text, tuple(self._dialect.encode_prompt(text, self._engine.tokenizer))
-        return Rollout(task, self._prompt[1], *self._parts)
+            self._prompt = text, tuple(self._encode(text))
+        asked = task.run, task.problem.id
+        if self._gate[0] != asked:
+            self._gate = asked, confidence_gate(self._settings)
+        return Rollout(task, self._prompt[1], self._gate[1], *self._parts)
+
+    def _encode(self, problem: str) -> list[int]:
+        token_ids = self._dialect.encode_prompt(problem, self._engine.tokenizer)
+        return prefilled(token_ids, self._settings.prefill, self._engine.tokenizer)
+
+
+def confidence_gate(settings: RolloutSettings) -> ConfidenceGate | None:
+    """A problem's, where the settings ask for one."""
+    online = settings.deepconf
+    return None if online is None else ConfidenceGate(online.window_tokens, online.warm_up, online.keep_share)
+
+
+def prefilled(token_ids: list[int], prefill: str, tokenizer: Tokenizer) -> list[int]:
+    """The prompt with the model's first words, unless its template has written them already (Open R1)."""
+    opening = tokenizer.encode(prefill) if prefill else []
+    # A template may leave out the line break behind the words.
+    tail = tokenizer.decode(token_ids[-len(opening) - 1 :])
+    return token_ids if not prefill or tail.rstrip().endswith(prefill.rstrip()) else token_ids + opening
 
 
 class Rollout:
@@ -71,6 +98,7 @@ class Rollout:
         self,
         task: RolloutTask,
         prompt_token_ids: Sequence[int],
+        gate: ConfidenceGate | None,
         engine: Engine,
         sandbox: Sandbox,
         dialect: Dialect,
@@ -88,8 +116,14 @@ class Rollout:
         self._flush_seconds = min(settings.flush_seconds, FLUSH_SHARE * granted_seconds)
         self._context: list[int] = list(prompt_token_ids)
         self._prompt_tokens = len(prompt_token_ids)
+        self._opened = open_thought(engine.tokenizer.decode(prompt_token_ids[-PROMPT_TAIL_TOKENS:]))
+        self._gate = gate
+        self._group = None if gate is None else RunningGroup(gate.window_tokens)
+        self._waits_left = settings.waits
         self._turns: list[Turn] = []
-        self._writing: _Writing | None = None
+        self._writing: Writing | None = None
+        self._opening = ""
+        """What is written for the model at the start of its next turn."""
         self._session: Session | None = None
 
     @property
@@ -102,7 +136,7 @@ class Rollout:
         try:
             async with self.task.deadline.limit():
                 reason = await self._attempt()
-                if reason is not None and self._answer() is None:
+                if reason not in (None, StopReason.UNSURE) and self._answer() is None:
                     await self._flush()
                     reason = StopReason.FLUSHED if self._answer() is not None else reason
         except TimeoutError:
@@ -117,10 +151,15 @@ class Rollout:
         finally:
             self._finish_turn()
             await self._close_session()
+        if reason is StopReason.UNSURE:
+            return self._trajectory(reason, None)
         answer = self._answer()
         if answer is not None and reason is not StopReason.FLUSHED:
             reason = StopReason.ANSWERED
-        return self._trajectory(reason or StopReason.NO_ANSWER, answer)
+        trajectory = self._trajectory(reason or StopReason.NO_ANSWER, answer)
+        if self._gate is not None and trajectory.stop_reason in ENDED_BY_ITSELF:
+            self._gate.learn(list(chain.from_iterable(turn.confidences or () for turn in trajectory.turns)))
+        return trajectory
 
     def cancelled(self) -> Trajectory:
         """What it left when it was cancelled: no answer, so no vote."""
@@ -144,32 +183,55 @@ class Rollout:
         """Turns until the model ends by itself (None), or why it has to be cut short."""
         try:
             async with self.task.deadline.limit(before_seconds=self._flush_seconds):
-                for code_round in range(self._settings.code_rounds + 1):
-                    finish = await self._generate(self._tokens_left(), self._stop)
-                    code = self._dialect.find_code(self._written_text()) if self._stop else None
-                    if code is None and not self._asks_for_output:
+                code_rounds = 0
+                while True:
+                    writing = await self._generate(self._tokens_left(), self._stop)
+                    if writing.unsure:
                         self._finish_turn()
-                        return None if finish is FinishReason.STOP else StopReason.TOKEN_LIMIT
-                    if code_round == self._settings.code_rounds:
+                        return StopReason.UNSURE
+                    if self._is_to_wait(writing):
+                        self._wait(writing)
+                        continue
+                    code = self._dialect.find_code(self._written_text()) if self._stop else None
+                    if code is None and writing.stop not in self._dialect.stop:
+                        self._finish_turn()
+                        return None if writing.finish_reason is FinishReason.STOP else StopReason.TOKEN_LIMIT
+                    if code_rounds == self._settings.code_rounds:
                         self._finish_turn()
                         return StopReason.ROUND_LIMIT
+                    code_rounds += 1
+                    # Stopped where output belongs with no code before it: that is an error to be told.
                     await self._run_code(code)
         except TimeoutError:
             self._finish_turn()
             return StopReason.DEADLINE
-        raise AssertionError("a rollout ends inside its rounds")
+
+    def _is_to_wait(self, writing: Writing) -> bool:
+        """Whether it would end its thinking, or its turn, and is to think on (s1's budget forcing, minimum side)."""
+        ends = writing.ended_itself or (writing.stop is not None and writing.stop == self._dialect.think_end)
+        return self._waits_left > 0 and ends and bool(writing.token_ids)
+
+    def _wait(self, writing: Writing) -> None:
+        self._waits_left -= 1
+        writing.cut_before(writing.stop, self._engine.tokenizer.decode)
+        self._finish_turn()
+        self._opening = self._settings.wait_text
+        self._context += self._engine.tokenizer.encode(self._opening)
 
     async def _flush(self) -> None:
         """Closes the text and asks for the answer (s1's budget forcing, maximum side)."""
-        closing = self._dialect.close_thinking(self._text())
+        closing = self._dialect.close_thinking(self._opened + self._text())
         self._context += self._engine.tokenizer.encode(closing)
         room = self._engine.context_tokens - len(self._context)
-        await self._generate(min(self._settings.flush_tokens, room), (), opening=closing)
+        self._opening = closing
+        await self._generate(min(self._settings.flush_tokens, room), (), flush=True)
         self._finish_turn()
 
     @property
     def _stop(self) -> tuple[str, ...]:
-        return () if self._settings.code is CodeMode.OFF else self._dialect.stop
+        stop = () if self._settings.code is CodeMode.OFF else self._dialect.stop
+        think_end = self._dialect.think_end
+        return (*stop, think_end) if self._waits_left > 0 and think_end else stop
 
     def _tokens_left(self) -> int:
         """Of the rollout's tokens and of the context, less what a flush needs."""
@@ -177,13 +239,26 @@ class Rollout:
         room = self._engine.context_tokens - len(self._context) - closing - self._settings.flush_tokens
         return min(self._settings.max_tokens - self.tokens, room)
 
-    async def _generate(self, max_tokens: int, stop: tuple[str, ...], opening: str = "") -> FinishReason:
+    async def _generate(self, max_tokens: int, stop: tuple[str, ...], *, flush: bool = False) -> Writing:
         """Generates one turn into `self._writing`; with no room at all it is an empty one."""
-        self._writing = writing = _Writing(self._loop.time(), opening)
+        self._writing = writing = Writing(self._loop.time(), self._opening, flush=flush)
+        self._opening = ""
         if max_tokens < 1:
-            return FinishReason.LENGTH
+            writing.finish_reason = FinishReason.LENGTH
+            return writing
+        async with aclosing(self._engine.generate(self._context, self._sampling(max_tokens, stop))) as stream:
+            async for piece in stream:
+                writing.add(piece)
+                self._observer.generated(self.task.index, piece)
+                if self._is_unsure(writing, len(piece.token_ids)):
+                    writing.unsure = True
+                    return writing
+        writing.finish_reason = writing.finish_reason or FinishReason.STOP
+        return writing
+
+    def _sampling(self, max_tokens: int, stop: tuple[str, ...]) -> Sampling:
         settings = self._settings
-        sampling = Sampling(
+        return Sampling(
             max_tokens=max_tokens,
             temperature=settings.temperature,
             top_p=settings.top_p,
@@ -193,11 +268,14 @@ class Rollout:
             stop=stop,
             logprobs=settings.logprobs or None,
         )
-        async with aclosing(self._engine.generate(self._context, sampling)) as stream:
-            async for piece in stream:
-                writing.add(piece)
-                self._observer.generated(self.task.index, piece)
-        return writing.finish_reason or FinishReason.STOP
+
+    def _is_unsure(self, writing: Writing, new_tokens: int) -> bool:
+        """Whether its confidence has fallen below what the problem's first rollouts kept (DeepConf, online)."""
+        if self._gate is None or self._group is None or writing.flush or not new_tokens:
+            return False
+        self._group.add(writing.confidences[-new_tokens:])
+        confidence = self._group.confidence
+        return confidence is not None and confidence < self._gate.least
 
     def _written_text(self) -> str:
         assert self._writing is not None
@@ -220,17 +298,12 @@ class Rollout:
             output=output,
             status=status,
             code_seconds=now - writing.code_started_at if writing.code_started_at is not None else 0.0,
-            flush=bool(writing.opening),
+            flush=writing.flush,
             entropies=tuple(writing.entropies) if self._settings.logprobs else None,
             confidences=tuple(writing.confidences) if self._settings.logprobs else None,
         )
         self._turns.append(turn)
         self._observer.turn_finished(self.task.index, turn)
-
-    @property
-    def _asks_for_output(self) -> bool:
-        """Whether the turn was stopped where output belongs: with no code before it, that is an error to be told."""
-        return self._writing is not None and self._writing.stopped
 
     async def _run_code(self, code: str | None) -> None:
         assert self._writing is not None
@@ -268,36 +341,3 @@ class Rollout:
         last = self._turns[-1] if self._turns else None
         asked = self._dialect.find_answer(last.text, self._rule) if last is not None and last.flush else None
         return self._dialect.find_answer(self._text(), self._rule) if asked is None else asked
-
-
-class _Writing:
-    """A turn while it is generated."""
-
-    def __init__(self, started_at: float, opening: str) -> None:
-        self.started_at = started_at
-        self.opening = opening
-        self.token_ids: list[int] = []
-        self.entropies: list[float] = []
-        self.confidences: list[float] = []
-        self.finish_reason: FinishReason | None = None
-        self.stopped = False
-        """By one of the dialect's strings."""
-        self.code_started_at: float | None = None
-
-    def add(self, piece: Completion) -> None:
-        self.token_ids += piece.token_ids
-        if piece.logprobs is not None:
-            self.entropies += entropies(piece.logprobs)
-            self.confidences += confidences(piece.logprobs)
-        if piece.finish_reason is not None:
-            self.finish_reason, self.stopped = piece.finish_reason, piece.stop is not None
-
-
-def entropies(logprobs: Sequence[TokenLogprob]) -> list[float]:
-    """Per token, the entropy in nats of its logged alternatives (a lower bound on the true one)."""
-    return [-sum(math.exp(value) * value for value in token.top.values()) for token in logprobs]
-
-
-def confidences(logprobs: Sequence[TokenLogprob]) -> list[float]:
-    """Per token, minus the mean log-probability of its logged alternatives: high where the model is sure."""
-    return [-sum(token.top.values()) / max(1, len(token.top)) for token in logprobs]

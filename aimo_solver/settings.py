@@ -37,6 +37,19 @@ class CodeMode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class DeepConfSettings:
+    """When a rollout is given up for its confidence (DeepConf's online stop, arXiv 2508.15260)."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    window_tokens: PositiveInt = 2048
+    warm_up: PositiveInt = 16
+    """Rollouts of a problem that ended before any is given up."""
+    keep_share: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Of those, that would have passed."""
+
+
+@dataclass(frozen=True, slots=True)
 class RolloutSettings:
     """How one rollout is drawn and what it may use."""
 
@@ -59,6 +72,13 @@ class RolloutSettings:
     flush_seconds: Annotated[float, Field(ge=0)] = 10.0
     """Kept before the deadline to close thinking and ask for the answer."""
     flush_tokens: PositiveInt = 24
+    prefill: str = ""
+    """The model's first words, such as "<think>\\n", where its template does not write them."""
+    waits: Annotated[int, Field(ge=0)] = 0
+    """How often the end of thinking is taken back and `wait_text` written instead (s1)."""
+    wait_text: str = "Wait"
+    deepconf: DeepConfSettings | None = None
+    """None: no rollout is given up. Needs `logprobs`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +104,8 @@ class Preset:
     dialect: str = "numina"
     rollout: RolloutSettings = field(default_factory=RolloutSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
+    vote: str = "plurality"
+    """A vote rule's name; `aimo revote` lists them."""
     tie_break: str = "first_rollout"
     sandbox_memory_bytes: PositiveInt = 2 * 2**30
 

@@ -21,7 +21,7 @@ from aimo_solver.rollout_source import LiveRollout, RolloutSource, RolloutTask
 from aimo_solver.seeds import rollout_seed
 from aimo_solver.solution import Solution
 from aimo_solver.trajectory import Trajectory
-from aimo_solver.voting import TieBreak, Vote, plurality
+from aimo_solver.voting import VOTE_RULES, TieBreak, Vote, VoteRule
 
 GRACE_SECONDS = 3.0
 """How long cancelled rollouts may take to clean up before they are left behind."""
@@ -40,12 +40,13 @@ class Solver:
         rule: AnswerRule,
         base_seed: int = 0,
         tie_break: TieBreak = TieBreak.FIRST_ROLLOUT,
+        vote_rule: VoteRule = VOTE_RULES["plurality"],
         observer: Observer | None = None,
         most_seconds: float = math.inf,
     ) -> None:
         """No problem takes more than `most_seconds`, whatever the policy grants: a contest's limit on one call."""
         self._rollouts, self._policy, self.rule, self._most_seconds = rollouts, policy, rule, most_seconds
-        self._base_seed, self._tie_break = base_seed, tie_break
+        self._base_seed, self._tie_break, self._vote_rule = base_seed, tie_break, vote_rule
         self._observer = observer or Observer()
         self.provisional: int = rule.fallback
         """The answer to give should everything stop now."""
@@ -148,7 +149,7 @@ class Solver:
             self._observer.rollout_finished(trajectory, self._vote(group))
 
     def _vote(self, group: _Group) -> Vote:
-        return plurality(group.trajectories, tie_break=self._tie_break)
+        return self._vote_rule.cast(group.trajectories, self._tie_break)
 
 
 @dataclass(slots=True)

@@ -24,6 +24,8 @@ class StopReason(StrEnum):
     """It asked for more code than it may run, and the flush gave no answer."""
     DEADLINE = "deadline"
     """Its time was up, and the flush gave no answer."""
+    UNSURE = "unsure"
+    """Its confidence fell below what other rollouts of the problem kept."""
     CANCELLED = "cancelled"
     """The vote was settled without it."""
     SANDBOX_FAILED = "sandbox_failed"

@@ -37,7 +37,7 @@ from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
 from aimo_solver.settings import CodeMode, Hardware, PolicySettings, Preset, load_preset
 from aimo_solver.solver import Solver
 from aimo_solver.trajectory import Trajectory
-from aimo_solver.voting import TieBreak
+from aimo_solver.voting import TieBreak, find_vote_rule
 
 DEFAULT_LIMIT_SECONDS = 5 * 3600.0
 DEFAULT_RESERVE_SECONDS = 30.0
@@ -152,6 +152,10 @@ def _check_preset(preset: Preset, name: str) -> None:
         _policy(preset.policy)
         if preset.tie_break not in set(TieBreak):
             raise InputError(f"tie_break must be one of {', '.join(TieBreak)}, got {preset.tie_break!r}")
+        if find_vote_rule(preset.vote).needs_logprobs and not preset.rollout.logprobs:
+            raise InputError(f"vote {preset.vote} needs log-probabilities; set logprobs = 20 in [rollout]")
+        if preset.rollout.deepconf is not None and not preset.rollout.logprobs:
+            raise InputError("deepconf needs log-probabilities; set logprobs = 20 in [rollout]")
     except InputError as error:
         raise InputError(f"preset {name}: {error}") from None
 
@@ -224,6 +228,7 @@ async def open_workshop(
                 options.rule,
                 options.seed,
                 TieBreak(preset.tie_break),
+                find_vote_rule(preset.vote),
                 observer,
                 options.limits.problem_seconds,
             )

@@ -57,7 +57,7 @@ def test_a_merge_tells_its_parts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("field", "values"), [("model", {"id": "me/my-model"}), ("base", {"id": ID, "base": "me/x"})])
-def test_names_have_four_parts(tmp_path: Path, field: str, values: dict[str, str]) -> None:
+def test_names_have_four_parts(tmp_path: Path, field: str, values: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=f"{field} must be owner/model/framework/variation, got 'me/"):
         package_model(tmp_path, ModelPage(license_name="MIT", **values))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from aimo_solver.answers import extract_answer
-from aimo_solver.dialects.dialect import ToolSettings, close_think
+from aimo_solver.dialects.dialect import THINK_END, ToolSettings, close_think
 from aimo_solver.engine import Tokenizer
 from aimo_solver.problem import AnswerRule
 
@@ -19,6 +19,7 @@ class CotDialect:
     tool: ToolSettings = field(default_factory=ToolSettings)
     name: str = "cot"
     stop: tuple[str, ...] = ()
+    think_end: str | None = THINK_END
 
     def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
         return tokenizer.encode_chat([{"role": "user", "content": INSTRUCTION + problem}])

@@ -32,6 +32,11 @@ class Dialect(Protocol):
         ...
 
     @property
+    def think_end(self) -> str | None:
+        """What ends thinking; None where the end of the turn does."""
+        ...
+
+    @property
     def tool(self) -> ToolSettings: ...
 
     def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
@@ -65,13 +70,19 @@ def find_call(turn: str) -> str | None:
     return turn[start + len(CALL_START) : end] if 0 <= start < end else None
 
 
-_THINK_START, _THINK_END = "<think>", "</think>"
+_THINK_START, THINK_END = "<think>", "</think>"
+
+
+def open_thought(prompt_tail: str) -> str:
+    """The thinking that a prompt's end has opened, by its template or by a prefill; else nothing."""
+    start = prompt_tail.rfind(_THINK_START)
+    return prompt_tail[start:] if start > prompt_tail.rfind(THINK_END) else ""
 
 
 def close_think(text: str) -> str:
     """Ends `<think>` where it is open, and begins the answer: for families that think between these tags."""
-    thinking = text.rfind(_THINK_START) > text.rfind(_THINK_END)
-    return f"{_THINK_END if thinking else ''}\nThe answer is $\\boxed{{"
+    thinking = text.rfind(_THINK_START) > text.rfind(THINK_END)
+    return f"{THINK_END if thinking else ''}\nThe answer is $\\boxed{{"
 
 
 def shown_output(result: ExecutionResult, limit_chars: int) -> str:

@@ -30,6 +30,7 @@ class HarmonyDialect:
     tool: ToolSettings = field(default_factory=lambda: ToolSettings(timeout_seconds=6.0, output_chars=8000))
     name: str = "harmony"
     stop: tuple[str, ...] = (_CALL,)
+    think_end: str | None = None
     effort: str = "high"
     """Low, medium or high: how long it reasons."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from aimo_solver.answers import extract_answer
-from aimo_solver.dialects.dialect import CALL_END, ToolSettings, close_think, find_call
+from aimo_solver.dialects.dialect import CALL_END, THINK_END, ToolSettings, close_think, find_call
 from aimo_solver.engine import Tokenizer
 from aimo_solver.problem import AnswerRule
 
@@ -27,6 +27,7 @@ class OpenMathDialect:
     tool: ToolSettings = field(default_factory=lambda: ToolSettings(timeout_seconds=10.0, output_chars=1000))
     name: str = "openmath"
     stop: tuple[str, ...] = (CALL_END,)
+    think_end: str | None = THINK_END
 
     def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
         return tokenizer.encode_chat([{"role": "user", "content": INSTRUCTION + problem}])

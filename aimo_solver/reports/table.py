@@ -1,4 +1,4 @@
-"""The table a run ends with."""
+"""The table a run ends with, and that of other votes over it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from aimo_solver.reports.revote import Revote
 from aimo_solver.solution import Solution
 from aimo_solver.summary import Estimate, summarise
 
@@ -25,6 +26,20 @@ def run_table(solutions: Sequence[Solution], title: str) -> Table:
             _add_row(table, source, [s for s in solutions if (s.problem.source or "-") == source])
         table.add_section()
     _add_row(table, "all", solutions)
+    return table
+
+
+def revote_table(rows: Sequence[Revote]) -> Table:
+    """A line a vote rule; differences to plurality in points, paired."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table.add_column("vote", no_wrap=True)
+    for name in ("right", "majority %", "to plurality"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("")
+    for row in rows:
+        gain = row.difference
+        difference = "" if gain is None else f"{100 * gain.mean:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+        table.add_row(row.name, f"{row.correct}/{row.judged}", _percent(row.majority), difference, row.told)
     return table
 
 

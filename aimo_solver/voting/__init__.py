@@ -1,5 +1,6 @@
 """Votes over trajectories."""
 
+from aimo_solver.voting.rules import VOTE_RULES, VoteRule, find_vote_rule
 from aimo_solver.voting.vote import TieBreak, Vote, plurality
 
-__all__ = ["TieBreak", "Vote", "plurality"]
+__all__ = ["VOTE_RULES", "TieBreak", "Vote", "VoteRule", "find_vote_rule", "plurality"]

@@ -1,0 +1,74 @@
+"""Revote: the answers another vote rule would have given to the same rollouts, without generating again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from aimo_solver.errors import InputError
+from aimo_solver.reports.compare import compare
+from aimo_solver.solution import Solution
+from aimo_solver.summary import Estimate, summarise
+from aimo_solver.voting import VOTE_RULES, TieBreak, VoteRule
+
+
+@dataclass(frozen=True, slots=True)
+class Revote:
+    """What one rule makes of a run."""
+
+    name: str
+    told: str
+    correct: int
+    judged: int
+    majority: Estimate | None
+    difference: Estimate | None
+    """To plurality, paired; None for plurality itself and where no gold answer is known."""
+    words: str
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def recast(
+    solutions: Sequence[Solution], rule: VoteRule, tie_break: TieBreak = TieBreak.FIRST_ROLLOUT
+) -> list[Solution]:
+    """The solutions with that rule's votes; where nobody answered, the answer stays the fallback it was.
+
+    Raises InputError when the rollouts do not hold what the rule needs.
+    """
+    _require_logged(solutions, rule)
+    cast = [(solution, rule.cast(solution.trajectories, tie_break)) for solution in solutions]
+    return [
+        replace(solution, vote=vote, answer=solution.answer if vote.answer is None else vote.answer)
+        for solution, vote in cast
+    ]
+
+
+def revote(solutions: Sequence[Solution], rule: VoteRule, tie_break: TieBreak = TieBreak.FIRST_ROLLOUT) -> Revote:
+    """The rule's figures beside plurality's. Raises InputError when the rollouts do not hold what it needs."""
+    plurality = VOTE_RULES["plurality"]
+    mine = recast(solutions, rule, tie_break)
+    summary = summarise(mine)
+    comparison = None
+    if rule is not plurality and summary.with_gold:
+        comparison = compare(recast(solutions, plurality, tie_break), mine)
+    return Revote(
+        name=rule.name,
+        told=rule.told,
+        correct=summary.correct,
+        judged=summary.with_gold,
+        majority=summary.majority,
+        difference=None if comparison is None else comparison.difference,
+        words="" if comparison is None else comparison.words,
+    )
+
+
+def _require_logged(solutions: Sequence[Solution], rule: VoteRule) -> None:
+    voters = [t for solution in solutions for t in solution.trajectories if t.answer is not None]
+    if rule.needs_logprobs and not any(turn.confidences for voter in voters for turn in voter.turns):
+        raise InputError(
+            f"vote {rule.name} needs log-probabilities; replay with logprobs = 20 in the preset's [rollout]"
+        )
+    if rule.needs_scores and all(voter.score is None for voter in voters):
+        raise InputError(f"vote {rule.name} needs a scorer's values; replay with a preset that searches")

@@ -1,0 +1,155 @@
+"""Vote rules by name: what each rollout's vote weighs, from what its trajectory holds and no more.
+
+Every rule is a pure function over logged trajectories, so that `aimo revote` compares them on a run
+that is over. Weights are those of one problem's group; a trajectory without an answer weighs
+nothing, whatever the rule says.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+from aimo_solver.confidence import bottom_confidence, tail_confidence
+from aimo_solver.errors import InputError
+from aimo_solver.execution import ExecutionStatus
+from aimo_solver.trajectory import Trajectory
+from aimo_solver.voting.vote import TieBreak, Vote, plurality
+
+Weigh = Callable[[Sequence[Trajectory]], Sequence[float]]
+
+ENTROPY_FLOOR = 0.25
+"""Of the group's median: a rollout surer than that counts as this sure, so that one outlier cannot win."""
+CODE_WEIGHT = 2.0
+SMALL_OR_ROUND_WEIGHT = 0.6
+_SMALL, _ROUND = 10, 100
+_INTEGER: Final = re.compile(r"-?\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class VoteRule:
+    """One way to weigh."""
+
+    name: str
+    told: str
+    weigh: Weigh
+    """The weights of a group's rollouts, in their order."""
+    needs_logprobs: bool = False
+    needs_scores: bool = False
+
+    def cast(self, trajectories: Sequence[Trajectory], tie_break: TieBreak = TieBreak.FIRST_ROLLOUT) -> Vote:
+        """The group's vote. `trajectories` in the order they finished."""
+        voters = [trajectory for trajectory in trajectories if trajectory.answer is not None]
+        weights = dict(zip((voter.key for voter in voters), self.weigh(voters), strict=True))
+        return plurality(trajectories, lambda voter: weights[voter.key], tie_break)
+
+
+def _equal(voters: Sequence[Trajectory]) -> list[float]:
+    return [1.0] * len(voters)
+
+
+def _by_entropy(voters: Sequence[Trajectory]) -> list[float]:
+    means = [_mean(_of_turns(voter, "entropies")) for voter in voters]
+    known = [mean for mean in means if mean is not None]
+    floor = max(ENTROPY_FLOOR * statistics.median(known), 1e-6) if known else 1.0
+    return [0.0 if mean is None else 1.0 / max(mean, floor) for mean in means]
+
+
+def _by_confidence(measure: Callable[[Sequence[float]], float], kept_share: float) -> Weigh:
+    """Weights are confidences; all but the surest share of the voters weigh nothing."""
+
+    def weigh(voters: Sequence[Trajectory]) -> list[float]:
+        values = [measure(_of_turns(voter, "confidences")) for voter in voters]
+        kept = math.ceil(kept_share * len(values))
+        least = sorted(values, reverse=True)[kept - 1] if kept else math.inf
+        return [value if value >= least else 0.0 for value in values]
+
+    return weigh
+
+
+def _by_code(voters: Sequence[Trajectory]) -> list[float]:
+    return [CODE_WEIGHT if _code_agrees(voter) else 1.0 for voter in voters]
+
+
+def _code_agrees(voter: Trajectory) -> bool:
+    """Whether its last program that ran printed its answer."""
+    ran = [turn.output or "" for turn in voter.turns if turn.status is ExecutionStatus.OK]
+    return bool(ran) and voter.answer in {int(number) for number in _INTEGER.findall(ran[-1])}
+
+
+def _by_imagination(voters: Sequence[Trajectory]) -> list[float]:
+    """Code over text, and small or round answers, which guesses tend to be, for less."""
+    code = _by_code(voters)
+    return [weight * _doubt(voter.answer) for weight, voter in zip(code, voters, strict=True)]
+
+
+def _doubt(answer: int | None) -> float:
+    guessed = answer is not None and (abs(answer) < _SMALL or answer % _ROUND == 0)
+    return SMALL_OR_ROUND_WEIGHT if guessed else 1.0
+
+
+def _short(voters: Sequence[Trajectory]) -> list[float]:
+    return [1.0 / max(1, voter.tokens) for voter in voters]
+
+
+def _long(voters: Sequence[Trajectory]) -> list[float]:
+    return [float(voter.tokens) for voter in voters]
+
+
+def _by_score(voters: Sequence[Trajectory]) -> list[float]:
+    """From [-1, 1] to [0, 1]."""
+    return [0.0 if voter.score is None else (1.0 + voter.score) / 2 for voter in voters]
+
+
+def _of_turns(voter: Trajectory, name: str) -> list[float]:
+    return list(chain.from_iterable(getattr(turn, name) or () for turn in voter.turns))
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return math.fsum(values) / len(values) if values else None
+
+
+VOTE_RULES: Final = {
+    rule.name: rule
+    for rule in (
+        VoteRule("plurality", "one rollout, one vote (Numina, NVIDIA)", _equal),
+        VoteRule(
+            "entropy", "1 / mean entropy (public AIMO3 kernel), outliers capped", _by_entropy, needs_logprobs=True
+        ),
+        VoteRule(
+            "deepconf-high",
+            "bottom-10 % group confidence, the surest 90 % vote (arXiv 2508.15260)",
+            _by_confidence(bottom_confidence, 0.9),
+            needs_logprobs=True,
+        ),
+        VoteRule(
+            "deepconf-low",
+            "the same, the surest 10 % vote",
+            _by_confidence(bottom_confidence, 0.1),
+            needs_logprobs=True,
+        ),
+        VoteRule(
+            "deepconf-tail",
+            "confidence of the last window, the surest 90 % vote",
+            _by_confidence(tail_confidence, 0.9),
+            needs_logprobs=True,
+        ),
+        VoteRule("code", "double where the last program printed the answer", _by_code),
+        VoteRule("imagination", "code double, small and round answers x 0.6 (imagination-research)", _by_imagination),
+        VoteRule("short", "1 / tokens", _short),
+        VoteRule("long", "tokens", _long),
+        VoteRule("score", "the scorer's value of each rollout (rStar)", _by_score, needs_scores=True),
+    )
+}
+
+
+def find_vote_rule(name: str) -> VoteRule:
+    """The rule of that name. Raises InputError that lists what there is."""
+    if name not in VOTE_RULES:
+        raise InputError(f"vote must be one of {', '.join(VOTE_RULES)}, got {name!r}")
+    return VOTE_RULES[name]
