@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -82,10 +82,11 @@ async def run_set(
     submission: Path | None = None,
     started_at: float | None = None,
     after: After | None = None,
+    workshop: Workshop | None = None,
 ) -> RunOutcome:
     """Answers the set into a new run folder, and writes the submission where one is wanted.
 
-    `after` may use the engine once more, before it ends.
+    `after` may use the engine once more, before it ends. A `workshop` that is open is used and left open.
     """
     begun = asyncio.get_running_loop().time() if started_at is None else started_at
     if submission is not None:
@@ -94,7 +95,7 @@ async def run_set(
     _tell_golds(problem_set, options.rule, console)
     described = {"version": __version__, "problem_set": problem_set.name, "runs": runs, "at_once": at_once}
     described |= described_options(options)
-    show = _Show(options, problem_set, runs, at_once, begun, console, after)
+    show = _Show(options, problem_set, runs, at_once, begun, console, after, workshop)
     answers: dict[str, int] = {problem.id: options.rule.fallback for problem in problem_set.problems}
     loaded = False
     with RunFolder(path, described, problem_set.problems) as folder:
@@ -142,6 +143,7 @@ class _Show:
     begun: float
     console: Console
     after: After | None
+    workshop: Workshop | None = None
 
 
 def _open(show: _Show, folder: RunFolder) -> AbstractAsyncContextManager[Workshop]:
@@ -149,6 +151,8 @@ def _open(show: _Show, folder: RunFolder) -> AbstractAsyncContextManager[Worksho
         folder.log(line)
         show.console.print(line, style="dim", soft_wrap=True, markup=False, highlight=False)
 
+    if show.workshop is not None:
+        return nullcontext(show.workshop.refitted(show.options, log))
     log(f"loading {show.options.model}")
     limits = show.options.limits
     ends_at = show.begun + limits.total_seconds - limits.reserve_seconds

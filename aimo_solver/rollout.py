@@ -249,6 +249,7 @@ class Rollout:
         async with aclosing(self._engine.generate(self._context, self._sampling(max_tokens, stop))) as stream:
             async for piece in stream:
                 writing.add(piece)
+                self.task.spend(len(piece.token_ids))
                 self._observer.generated(self.task.index, piece)
                 if self._is_unsure(writing, len(piece.token_ids)):
                     writing.unsure = True

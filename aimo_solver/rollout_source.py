@@ -6,12 +6,17 @@ the policies and the votes are the same objects in both.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from aimo_solver.deadline import Deadline
 from aimo_solver.problem import Problem
 from aimo_solver.trajectory import Trajectory
+
+
+def _free(tokens: int) -> None:
+    """Nobody counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,8 @@ class RolloutTask:
     seed: int
     problem_started_at: float
     deadline: Deadline
+    spend: Callable[[int], None] = _free
+    """Told of tokens as they are generated, on whatever branch."""
 
 
 class LiveRollout(Protocol):

@@ -90,6 +90,10 @@ class PolicySettings:
     name: str = "adaptive"
     rollouts: PositiveInt | None = None
     """For every problem, all at once; None: the policy's own."""
+    concurrent: PositiveInt | None = None
+    """At most so many at once; None: the policy's own."""
+    tokens: PositiveInt | None = None
+    """Of a whole problem, all its rollouts together; None: no limit."""
     early_stop: bool = True
     """False: every rollout runs to its own end."""
     settings: dict[str, int | float | bool | str] = field(default_factory=dict)

@@ -67,7 +67,8 @@ class Solver:
         grant = replace(grant, seconds=min(grant.seconds, self._most_seconds))
         self._observer.problem_started(problem, run, grant)
         self._deadline = deadline = self._put_off_by_restarts(started_at, grant, ledger)
-        group = _Group(started_at, deadline, self._tasks(problem, run, grant, started_at, deadline))
+        group = _Group(started_at, deadline, grant.tokens)
+        group.waiting = self._tasks(problem, run, grant, group)
         try:
             stop = await self._run(group, grant, ledger)
         finally:
@@ -95,17 +96,16 @@ class Solver:
         most_seconds = min(ledger.left_seconds(at) / 2, self._most_seconds - grant.seconds)
         return Deadline(at, lambda: self._rollouts.lost_seconds, most_seconds)
 
-    def _tasks(
-        self, problem: Problem, run: int, grant: Grant, started_at: float, deadline: Deadline
-    ) -> list[RolloutTask]:
+    def _tasks(self, problem: Problem, run: int, grant: Grant, group: _Group) -> list[RolloutTask]:
         return [
             RolloutTask(
                 problem=problem,
                 run=run,
                 index=index,
                 seed=rollout_seed(self._base_seed, run, problem.id, index),
-                problem_started_at=started_at,
-                deadline=deadline,
+                problem_started_at=group.started_at,
+                deadline=group.deadline,
+                spend=group.spend,
             )
             for index in range(grant.rollouts)
         ]
@@ -118,6 +118,8 @@ class Solver:
                 group.start(self._rollouts.open(group.waiting.pop(0)))
             if not group.running:
                 return "all rollouts have ended"
+            if group.tokens_left <= 0:
+                return "the tokens granted are used up"
             decision = self._policy.review(group.progress(loop.time()), ledger)
             if decision.action is Action.STOP:
                 return decision.reason
@@ -158,13 +160,25 @@ class _Group:
 
     started_at: float
     deadline: Deadline
-    waiting: list[RolloutTask]
+    most_tokens: int | None
+    waiting: list[RolloutTask] = field(default_factory=list)
     running: dict[asyncio.Task[Trajectory], LiveRollout] = field(default_factory=dict)
     trajectories: list[Trajectory] = field(default_factory=list)
     """Ended, in the order they finished."""
+    tokens: int = 0
+    """Generated so far, by all of them."""
     _ended: list[asyncio.Task[Trajectory]] = field(default_factory=list)
     """Not collected yet."""
     _woken: asyncio.Future[None] | None = None
+
+    @property
+    def tokens_left(self) -> float:
+        return math.inf if self.most_tokens is None else self.most_tokens - self.tokens
+
+    def spend(self, tokens: int) -> None:
+        self.tokens += tokens
+        if self.tokens_left <= 0:
+            self._wake()
 
     def start(self, rollout: LiveRollout) -> None:
         task = asyncio.create_task(rollout.run())
@@ -184,7 +198,7 @@ class _Group:
 
     async def any_end(self, wake_at: float) -> None:
         """Waits for a rollout to end, or until then. One timer, whatever the number of rollouts."""
-        if self._ended:
+        if self._ended or self.tokens_left <= 0:
             return
         loop = asyncio.get_running_loop()
         self._woken = loop.create_future()

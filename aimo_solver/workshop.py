@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 
 from aimo_solver.deploy.doctor import Finding, Patient, diagnose
 from aimo_solver.dialects import find_dialect
-from aimo_solver.engine import ManagedEngine
+from aimo_solver.engine import ManagedEngine, Tokenizer
 from aimo_solver.engines.checkpoint_files import check_checkpoint
 from aimo_solver.engines.supervised_engine import SupervisedEngine
 from aimo_solver.engines.vllm_engine import VllmEngine
@@ -33,6 +33,7 @@ from aimo_solver.policies.policy import Policy
 from aimo_solver.problem import AnswerRule, answer_rule
 from aimo_solver.replay import KeptRollouts, RunLimits
 from aimo_solver.rollout import EngineRollouts
+from aimo_solver.sandbox import Sandbox
 from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
 from aimo_solver.settings import CodeMode, Hardware, PolicySettings, Preset, load_preset
 from aimo_solver.solver import Solver
@@ -143,7 +144,9 @@ def logged_options(settings: Mapping[str, Any], path: Path) -> RunOptions:
 
 def _policy(settings: PolicySettings) -> Policy:
     policy = make_policy(settings.name, settings.settings)
-    return AdjustedPolicy(policy, rollouts=settings.rollouts, early_stop=settings.early_stop)
+    return AdjustedPolicy(
+        policy, settings.rollouts, settings.concurrent, settings.tokens, early_stop=settings.early_stop
+    )
 
 
 def _check_preset(preset: Preset, name: str) -> None:
@@ -164,11 +167,35 @@ def _check_preset(preset: Preset, name: str) -> None:
 class Workshop:
     """An engine and a sandbox that are ready, and the solvers that work with them."""
 
+    options: RunOptions
     engine: SupervisedEngine
-    make_solver: Callable[[Observer, Sequence[Trajectory]], Solver]
-    """One solves a problem at a time. The trajectories are rollouts that ended in an earlier process."""
+    sandbox: Sandbox
+    log: Log
     load_seconds: float
     """The sandbox's first fork included."""
+
+    def make_solver(self, observer: Observer, kept: Sequence[Trajectory] = ()) -> Solver:
+        """One solves a problem at a time. `kept`: rollouts that ended in an earlier process."""
+        options, preset = self.options, self.options.preset
+        dialect = find_dialect(preset.dialect)
+        rollouts = EngineRollouts(self.engine, self.sandbox, dialect, preset.rollout, options.rule, observer, self.log)
+        return Solver(
+            KeptRollouts(rollouts, kept) if kept else rollouts,
+            _policy(preset.policy),
+            options.rule,
+            options.seed,
+            TieBreak(preset.tie_break),
+            find_vote_rule(preset.vote),
+            observer,
+            options.limits.problem_seconds,
+        )
+
+    def refitted(self, options: RunOptions, log: Log) -> Workshop:
+        """The same engine for other methods. Raises InputError for what would need another engine."""
+        if (options.model, options.hardware) != (self.options.model, self.options.hardware):
+            raise InputError("methods that share an engine must have one model and one hardware; measure them apart")
+        _require_dialect_fits(options.preset, self.engine.tokenizer)
+        return replace(self, options=options, log=log)
 
 
 @asynccontextmanager
@@ -217,26 +244,16 @@ async def open_workshop(
             ) from None
         load_seconds = asyncio.get_running_loop().time() - begun
         log(f"engine loaded {options.model} in {load_seconds:.1f} s")
-        dialect = find_dialect(preset.dialect)
-        dialect.encode_prompt(TRIAL, engine.tokenizer)  # Refuses a tokenizer that cannot express it.
-
-        def make_solver(observer: Observer, kept: Sequence[Trajectory] = ()) -> Solver:
-            rollouts = EngineRollouts(engine, sandbox, dialect, preset.rollout, options.rule, observer, log)
-            return Solver(
-                KeptRollouts(rollouts, kept) if kept else rollouts,
-                _policy(preset.policy),
-                options.rule,
-                options.seed,
-                TieBreak(preset.tie_break),
-                find_vote_rule(preset.vote),
-                observer,
-                options.limits.problem_seconds,
-            )
-
-        yield Workshop(engine, make_solver, load_seconds)
+        _require_dialect_fits(preset, engine.tokenizer)
+        yield Workshop(options, engine, sandbox, log, load_seconds)
     finally:
         await sandbox.close()
         await engine.stop()
+
+
+def _require_dialect_fits(preset: Preset, tokenizer: Tokenizer) -> None:
+    """Refuses a tokenizer that cannot express the dialect."""
+    find_dialect(preset.dialect).encode_prompt(TRIAL, tokenizer)
 
 
 def examine(patient: Patient) -> list[Finding]:

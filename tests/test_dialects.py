@@ -155,6 +155,6 @@ def test_dialects_go_by_their_own_names() -> None:
 
 def test_an_unknown_dialect_lists_the_known_ones() -> None:
     with pytest.raises(
-        InputError, match="dialect must be one of numina, openmath, hermes, harmony, cot, got 'klingon'"
+        InputError, match="dialect must be one of numina, openmath, hermes, harmony, s1, cot, got 'klingon'"
     ):
         find_dialect("klingon")

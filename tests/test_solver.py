@@ -231,3 +231,15 @@ def test_the_moment_an_answer_is_due_stands_while_a_problem_is_in_hand() -> None
         return before, within, solver.answer_by
 
     assert run_virtual(story()) == (None, 60.0 + 2 * GRACE_SECONDS, None)
+
+
+def test_a_problem_takes_no_more_tokens_than_granted() -> None:
+    async def story() -> Solution:
+        stage = Stage(lambda text, sampling: Reply("x" * 60 + boxed(42)), policy=policy(rollouts=8, concurrent=2))
+        stage.policy = AdjustedPolicy(stage.policy, tokens=200, early_stop=False)
+        return await stage.solve()
+
+    solution = run_virtual(story())
+    ended = [t for t in solution.trajectories if t.stop_reason is StopReason.ANSWERED]
+    assert solution.stop == "the tokens granted are used up" and solution.answer == 42
+    assert len(ended) == 2 and 200 <= solution.tokens <= 216  # At most a chunk of each stream more.

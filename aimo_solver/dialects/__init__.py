@@ -11,9 +11,12 @@ from aimo_solver.dialects.harmony import HARMONY
 from aimo_solver.dialects.hermes import HERMES
 from aimo_solver.dialects.numina import NUMINA
 from aimo_solver.dialects.openmath import OPENMATH
+from aimo_solver.dialects.s1 import S1
 from aimo_solver.errors import InputError
 
-DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in (NUMINA, OPENMATH, HERMES, HARMONY, COT)}
+DIALECTS: Final[Mapping[str, Dialect]] = {
+    dialect.name: dialect for dialect in (NUMINA, OPENMATH, HERMES, HARMONY, S1, COT)
+}
 
 
 def find_dialect(name: str) -> Dialect:

@@ -24,6 +24,8 @@ class Grant:
     rollouts: int
     concurrent: int
     """How many may run at once."""
+    tokens: int | None = None
+    """The most that all its rollouts may generate together; None: no limit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,49 @@
+"""s1's dialect: ChatML whose assistant thinks under `<|im_start|>think` and answers under `<|im_start|>answer`.
+
+Source: simplescaling/s1 (s1-32B's training format and its budget-forcing example). No tool.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from aimo_solver.answers import extract_answer
+from aimo_solver.dialects.dialect import ToolSettings
+from aimo_solver.engine import Tokenizer
+from aimo_solver.errors import InputError
+from aimo_solver.problem import AnswerRule
+
+_START = "<|im_start|>"
+_THINK, _ANSWER = f"{_START}think", f"{_START}answer"
+_FINAL = "Final Answer: The final answer is $\\boxed{"
+
+
+@dataclass(frozen=True, slots=True)
+class S1Dialect:
+    """Thinks, then answers; `waits` and `max_tokens` force its budget."""
+
+    tool: ToolSettings = field(default_factory=ToolSettings)
+    name: str = "s1"
+    stop: tuple[str, ...] = ()
+    think_end: str | None = _ANSWER
+
+    def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
+        """Raises InputError where the checkpoint's tokenizer has no ChatML."""
+        if len(tokenizer.encode(_START)) != 1:
+            raise InputError(f"dialect s1 needs a ChatML tokenizer: this one has no token {_START}")
+        return tokenizer.encode_chat([{"role": "user", "content": problem}]) + tokenizer.encode(_THINK)
+
+    def find_code(self, turn: str) -> str | None:
+        return None
+
+    def render_output(self, output: str) -> str:
+        return ""
+
+    def close_thinking(self, text: str) -> str:
+        return f"\n{_FINAL}" if _ANSWER in text else f"\n{_ANSWER}\n{_FINAL}"
+
+    def find_answer(self, text: str, rule: AnswerRule) -> int | None:
+        return extract_answer(text, rule)
+
+
+S1 = S1Dialect()
