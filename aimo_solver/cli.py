@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from aimo_solver import deploy_commands, report_commands, simulation_commands
+from aimo_solver import deploy_commands, report_commands, simulation_commands, study_commands
 from aimo_solver.bundled import DEMO_MODEL, DEMO_SET
 from aimo_solver.entry import RunOutcome, go_on, run_or_exit, run_set
 from aimo_solver.errors import InputError
@@ -45,6 +45,8 @@ app.command("report")(report_commands.report)
 app.command("compare")(report_commands.compare)
 app.command("revote")(report_commands.revote)
 app.command("export")(report_commands.export)
+app.command("methods")(study_commands.methods)
+app.command("scaling")(study_commands.scaling)
 app.command("doctor")(deploy_commands.doctor)
 app.command("rehearse")(deploy_commands.rehearse_kernel)
 app.command("push")(deploy_commands.push)

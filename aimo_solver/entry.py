@@ -112,7 +112,9 @@ async def run_set(
                 write_submission(submission, answers)
 
 
-async def go_on(path: Path, console: Console, after: After | None = None) -> RunOutcome:
+async def go_on(
+    path: Path, console: Console, after: After | None = None, workshop: Workshop | None = None
+) -> RunOutcome:
     """Goes on with the run of that folder, whatever ended it: what was finished is kept."""
     begun = asyncio.get_running_loop().time()
     logged = read_run(path).to_go_on()
@@ -121,7 +123,7 @@ async def go_on(path: Path, console: Console, after: After | None = None) -> Run
     problem_set = ProblemSet(str(logged.settings.get("problem_set", logged.name)), logged.problems)
     if not logged.problems or not all(problem.text for problem in logged.problems):
         raise InputError(f"{path}: has no statements, so there is nothing to go on with; start the replay anew")
-    show = _Show(options, problem_set, runs, at_once, begun, console, after)
+    show = _Show(options, problem_set, runs, at_once, begun, console, after, workshop)
     asked = runs * len(problem_set.problems)
     console.print(f"{path}: {len(logged.solutions)} of {asked} answers are there", highlight=False)
     if len(logged.solutions) >= asked and after is None:

@@ -1,0 +1,135 @@
+"""Method study: several methods, or several budgets of one, on the same problems with one engine.
+
+Guarantees: the engine is loaded once; every method has a run folder of its own under `out`, and one
+that is whole is not run again; at each token limit every method may generate as many tokens a
+problem, branches and judging included.
+
+Not guaranteed: the limit to the token. Rollouts that run when it is reached are cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from aimo_solver.entry import go_on, run_set
+from aimo_solver.logged_run import LoggedRun, read_run
+from aimo_solver.problem_set import ProblemSet
+from aimo_solver.reports.scaling import Budget, Scaling, measure_scaling
+from aimo_solver.settings import Preset
+from aimo_solver.text_file import make_folder
+from aimo_solver.workshop import RunOptions, Workshop, open_workshop
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What every method is given."""
+
+    problem_set: ProblemSet
+    runs: int
+    at_once: int
+    out: Path
+    console: Console
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A preset by name, for one model and one hardware."""
+
+    name: str
+    options: RunOptions
+
+
+async def study_methods(
+    methods: Sequence[Method], limits_tokens: Sequence[int], study: Study
+) -> dict[tuple[str, int], LoggedRun]:
+    """The runs, by method and limit. Raises InputError."""
+    wanted = {
+        (method.name, limit): replace(method.options, preset=limited(method.options.preset, limit))
+        for method in methods
+        for limit in limits_tokens
+    }
+    runs = await _run_all({f"{name}-{limit}": options for (name, limit), options in wanted.items()}, study)
+    return {(name, limit): runs[f"{name}-{limit}"] for name, limit in wanted}
+
+
+async def study_budgets(options: RunOptions, budgets: Sequence[Budget], study: Study) -> Scaling:
+    """s1's sweep: the same rollouts, forced to think for so long."""
+    wanted = {
+        f"{budget.most_tokens}-tokens-{budget.waits}-waits": replace(options, preset=_forced(options.preset, budget))
+        for budget in budgets
+    }
+    runs = await _run_all(wanted, study)
+    return measure_scaling([(b, run.solutions) for b, run in zip(budgets, runs.values(), strict=True)])
+
+
+def limited(preset: Preset, tokens: int) -> Preset:
+    """The method with so many tokens a problem: no rollout may plan for more."""
+    rollout = preset.rollout
+    most = max(1, tokens - rollout.flush_tokens)
+    return replace(
+        preset,
+        policy=replace(preset.policy, tokens=tokens),
+        rollout=replace(rollout, max_tokens=min(rollout.max_tokens, most)),
+    )
+
+
+def _forced(preset: Preset, budget: Budget) -> Preset:
+    return replace(preset, rollout=replace(preset.rollout, max_tokens=budget.most_tokens, waits=budget.waits))
+
+
+async def _run_all(wanted: dict[str, RunOptions], study: Study) -> dict[str, LoggedRun]:
+    make_folder(study.out)
+    async with AsyncExitStack() as stack:
+        workshop: Workshop | None = None
+        runs: dict[str, LoggedRun] = {}
+        for name, options in wanted.items():
+            run = _whole_run(study.out / name, study)
+            if run is None:
+                workshop = workshop or await stack.enter_async_context(_opened(options, study))
+                study.console.rule(name)
+                run = await _run(name, options, study, workshop)
+            runs[name] = run
+    return runs
+
+
+def _opened(options: RunOptions, study: Study):  # type: ignore[no-untyped-def]
+    ends_at = asyncio.get_running_loop().time() + options.limits.total_seconds
+    log: Callable[[str], None] = lambda line: study.console.print(line, style="dim", soft_wrap=True)  # noqa: E731
+    return open_workshop(options, log, ends_at, study.out / "engine.log")
+
+
+async def _run(name: str, options: RunOptions, study: Study, workshop: Workshop) -> LoggedRun:
+    begun = _begun(study.out / name)
+    if begun is not None:
+        outcome = await go_on(begun, study.console, workshop=workshop)
+    else:
+        outcome = await run_set(
+            options,
+            study.problem_set,
+            study.out / name,
+            study.console,
+            runs=study.runs,
+            at_once=study.at_once,
+            workshop=workshop,
+        )
+    return read_run(outcome.folder)
+
+
+def _begun(place: Path) -> Path | None:
+    """The run folder that an earlier process left there."""
+    found = sorted(path.parent for path in place.glob("*/settings.toml"))
+    return found[-1] if found else None
+
+
+def _whole_run(place: Path, study: Study) -> LoggedRun | None:
+    path = _begun(place)
+    if path is None:
+        return None
+    run = read_run(path)
+    return run if len(run.solutions) == study.runs * len(study.problem_set.problems) else None

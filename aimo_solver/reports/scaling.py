@@ -1,0 +1,123 @@
+"""Scaling: what more thinking buys, as s1 measures it (arXiv 2501.19393, section 3.2).
+
+Over budgets A with accuracies f(a): Control, the share of rollouts whose thinking stayed within its
+budget; Scaling, the mean slope of f over all pairs of budgets, in points of accuracy per thousand
+tokens spent; Performance, the greatest f. Intervals are 95 %, over problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from aimo_solver.errors import InputError
+from aimo_solver.solution import Solution
+from aimo_solver.summary import RESAMPLES, Estimate
+from aimo_solver.trajectory import Trajectory
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How thinking is forced."""
+
+    most_tokens: int
+    waits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRow:
+    """What rollouts made of one budget."""
+
+    budget: Budget
+    accuracy: Estimate
+    """pass@1."""
+    thinking_tokens: float
+    """Spent on average, the forced answer left out."""
+    control: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """The sweep."""
+
+    rows: tuple[BudgetRow, ...]
+    control: float
+    slope: Estimate | None
+    """Points per thousand tokens; None when all budgets spent the same."""
+    performance: Estimate
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def measure_scaling(runs: Sequence[tuple[Budget, Sequence[Solution]]]) -> Scaling:
+    """From the solutions of every budget over the same problems. Raises InputError."""
+    ids = sorted({s.problem.id for s in runs[0][1] if s.problem.gold is not None}) if runs else []
+    if not ids:
+        raise InputError("scaling needs problems with gold answers, got none")
+    accuracy = np.array([_by_problem(solutions, ids, _share_right) for _, solutions in runs])
+    tokens = np.array([_by_problem(solutions, ids, _mean_tokens) for _, solutions in runs])
+    picks = np.random.default_rng(0).integers(len(ids), size=(RESAMPLES, len(ids)))
+    drawn = accuracy[:, picks].mean(axis=2), tokens[:, picks].mean(axis=2)
+    means, spent = accuracy.mean(axis=1), tokens.mean(axis=1)
+    rows = tuple(
+        BudgetRow(budget, _estimate(means[n], drawn[0][n]), float(spent[n]), _control(budget, solutions))
+        for n, (budget, solutions) in enumerate(runs)
+    )
+    slopes = _slope(*drawn)
+    slope = _slope(means[:, None], spent[:, None])
+    return Scaling(
+        rows=rows,
+        control=float(np.mean([row.control for row in rows])),
+        slope=None if slope is None or slopes is None else _estimate(slope[0], slopes),
+        performance=_estimate(means.max(), drawn[0].max(axis=0)),
+    )
+
+
+def thinking_tokens(trajectory: Trajectory) -> int:
+    """Generated before the answer was asked for."""
+    return sum(turn.tokens for turn in trajectory.turns if not turn.flush)
+
+
+def _slope(accuracy: np.ndarray, tokens: np.ndarray) -> np.ndarray | None:
+    """Mean over pairs b > a of (f(b) - f(a)) / (b - a), a column a resample; None without two budgets that differ."""
+    slopes = []
+    for one, other in combinations(range(len(accuracy)), 2):
+        more = tokens[other] - tokens[one]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slopes.append(np.where(more == 0, np.nan, 100_000 * (accuracy[other] - accuracy[one]) / more))
+    if not slopes or np.isnan(slopes).all():
+        return None
+    return np.nanmean(slopes, axis=0)
+
+
+def _by_problem(solutions: Sequence[Solution], ids: Sequence[str], value: Callable[[Solution], float]) -> list[float]:
+    found: dict[str, list[float]] = {}
+    for solution in solutions:
+        found.setdefault(solution.problem.id, []).append(value(solution))
+    missing = [id for id in ids if id not in found]
+    if missing:
+        raise InputError(f"every budget must have the same problems: {missing[0]!r} was not answered with one of them")
+    return [float(np.mean(found[id])) for id in ids]
+
+
+def _share_right(solution: Solution) -> float:
+    return float(np.mean([t.answer == solution.problem.gold for t in solution.trajectories] or [False]))
+
+
+def _mean_tokens(solution: Solution) -> float:
+    return float(np.mean([thinking_tokens(t) for t in solution.trajectories] or [0]))
+
+
+def _control(budget: Budget, solutions: Sequence[Solution]) -> float:
+    rollouts = [t for solution in solutions for t in solution.trajectories]
+    return sum(thinking_tokens(t) <= budget.most_tokens for t in rollouts) / max(1, len(rollouts))
+
+
+def _estimate(mean: float, drawn: np.ndarray) -> Estimate:
+    low, high = np.nanquantile(drawn, (0.025, 0.975))
+    return Estimate(float(mean), float(low), float(high))
