@@ -9,12 +9,11 @@ its engine slot and its session; `cancelled` then tells what it left.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Sequence
 from contextlib import aclosing
 
 from aimo_solver.dialects.dialect import Dialect, shown_output
-from aimo_solver.engine import Completion, Engine, FinishReason, Sampling, TokenLogprob
+from aimo_solver.engine import Engine, FinishReason
 from aimo_solver.errors import EngineError, SandboxError
 from aimo_solver.execution import ExecutionStatus
 from aimo_solver.log import Log, unbreakable
@@ -25,6 +24,7 @@ from aimo_solver.sandbox import Sandbox, Session
 from aimo_solver.seeds import turn_seed
 from aimo_solver.settings import CodeMode, RolloutSettings
 from aimo_solver.trajectory import StopReason, Trajectory, Turn
+from aimo_solver.writing import Writing, drawn_by
 
 CLOSE_SECONDS = 2.0
 """The most that closing a session may take before it is left to the sandbox's own clean-up."""
@@ -84,12 +84,11 @@ class Rollout:
         self._settings, self._rule, self._observer, self._log = settings, rule, observer, log
         self._loop = asyncio.get_running_loop()
         self._started_at = self._loop.time()
-        granted_seconds = task.deadline.at - task.problem_started_at
-        self._flush_seconds = min(settings.flush_seconds, FLUSH_SHARE * granted_seconds)
+        self._flush_seconds = flush_seconds(settings, task)
         self._context: list[int] = list(prompt_token_ids)
         self._prompt_tokens = len(prompt_token_ids)
         self._turns: list[Turn] = []
-        self._writing: _Writing | None = None
+        self._writing: Writing | None = None
         self._session: Session | None = None
 
     @property
@@ -179,20 +178,10 @@ class Rollout:
 
     async def _generate(self, max_tokens: int, stop: tuple[str, ...], opening: str = "") -> FinishReason:
         """Generates one turn into `self._writing`; with no room at all it is an empty one."""
-        self._writing = writing = _Writing(self._loop.time(), opening)
+        self._writing = writing = Writing(self._loop.time(), opening)
         if max_tokens < 1:
             return FinishReason.LENGTH
-        settings = self._settings
-        sampling = Sampling(
-            max_tokens=max_tokens,
-            temperature=settings.temperature,
-            top_p=settings.top_p,
-            top_k=settings.top_k,
-            min_p=settings.min_p,
-            seed=turn_seed(self.task.seed, len(self._turns)),
-            stop=stop,
-            logprobs=settings.logprobs or None,
-        )
+        sampling = drawn_by(self._settings, max_tokens, turn_seed(self.task.seed, len(self._turns)), stop)
         async with aclosing(self._engine.generate(self._context, sampling)) as stream:
             async for piece in stream:
                 writing.add(piece)
@@ -230,7 +219,7 @@ class Rollout:
     @property
     def _asks_for_output(self) -> bool:
         """Whether the turn was stopped where output belongs: with no code before it, that is an error to be told."""
-        return self._writing is not None and self._writing.stopped
+        return self._writing is not None and self._writing.stop is not None
 
     async def _run_code(self, code: str | None) -> None:
         assert self._writing is not None
@@ -251,13 +240,8 @@ class Rollout:
 
     async def _close_session(self) -> None:
         session, self._session = self._session, None
-        if session is None:
-            return
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await session.close()
-        except (TimeoutError, SandboxError):
-            pass  # The sandbox ends its sessions when it closes; the rollout's answer is not lost for it.
+        if session is not None:
+            await close_quietly(session)
 
     def _text(self) -> str:
         """What the model wrote, tool output left out."""
@@ -270,34 +254,15 @@ class Rollout:
         return self._dialect.find_answer(self._text(), self._rule) if asked is None else asked
 
 
-class _Writing:
-    """A turn while it is generated."""
-
-    def __init__(self, started_at: float, opening: str) -> None:
-        self.started_at = started_at
-        self.opening = opening
-        self.token_ids: list[int] = []
-        self.entropies: list[float] = []
-        self.confidences: list[float] = []
-        self.finish_reason: FinishReason | None = None
-        self.stopped = False
-        """By one of the dialect's strings."""
-        self.code_started_at: float | None = None
-
-    def add(self, piece: Completion) -> None:
-        self.token_ids += piece.token_ids
-        if piece.logprobs is not None:
-            self.entropies += entropies(piece.logprobs)
-            self.confidences += confidences(piece.logprobs)
-        if piece.finish_reason is not None:
-            self.finish_reason, self.stopped = piece.finish_reason, piece.stop is not None
+def flush_seconds(settings: RolloutSettings, task: RolloutTask) -> float:
+    """What is kept before the deadline to ask for the answer."""
+    return min(settings.flush_seconds, FLUSH_SHARE * (task.deadline.at - task.problem_started_at))
 
 
-def entropies(logprobs: Sequence[TokenLogprob]) -> list[float]:
-    """Per token, the entropy in nats of its logged alternatives (a lower bound on the true one)."""
-    return [-sum(math.exp(value) * value for value in token.top.values()) for token in logprobs]
-
-
-def confidences(logprobs: Sequence[TokenLogprob]) -> list[float]:
-    """Per token, minus the mean log-probability of its logged alternatives: high where the model is sure."""
-    return [-sum(token.top.values()) / max(1, len(token.top)) for token in logprobs]
+async def close_quietly(session: Session) -> None:
+    """Closes it; one that will not close is left to the sandbox, so that no answer is lost for it."""
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await session.close()
+    except (TimeoutError, SandboxError):
+        pass  # The sandbox ends its sessions when it closes.

@@ -1,0 +1,56 @@
+"""Writing: a generation under way, as its pieces come in, and how one is asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from aimo_solver.engine import Completion, FinishReason, Sampling, TokenLogprob
+from aimo_solver.settings import RolloutSettings
+
+
+class Writing:
+    """A turn while it is generated."""
+
+    def __init__(self, started_at: float, opening: str) -> None:
+        self.started_at = started_at
+        self.opening = opening
+        self.token_ids: list[int] = []
+        self.entropies: list[float] = []
+        self.confidences: list[float] = []
+        self.finish_reason: FinishReason | None = None
+        self.stop: str | None = None
+        """The string that ended it; None when a stop token or a limit did."""
+        self.code_started_at: float | None = None
+
+    def add(self, piece: Completion) -> None:
+        self.token_ids += piece.token_ids
+        if piece.logprobs is not None:
+            self.entropies += entropies(piece.logprobs)
+            self.confidences += confidences(piece.logprobs)
+        if piece.finish_reason is not None:
+            self.finish_reason, self.stop = piece.finish_reason, piece.stop
+
+
+def entropies(logprobs: Sequence[TokenLogprob]) -> list[float]:
+    """Per token, the entropy in nats of its logged alternatives (a lower bound on the true one)."""
+    return [-sum(math.exp(value) * value for value in token.top.values()) for token in logprobs]
+
+
+def confidences(logprobs: Sequence[TokenLogprob]) -> list[float]:
+    """Per token, minus the mean log-probability of its logged alternatives: high where the model is sure."""
+    return [-sum(token.top.values()) / max(1, len(token.top)) for token in logprobs]
+
+
+def drawn_by(settings: RolloutSettings, max_tokens: int, seed: int, stop: tuple[str, ...]) -> Sampling:
+    """One generation drawn as the settings say."""
+    return Sampling(
+        max_tokens=max_tokens,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        top_k=settings.top_k,
+        min_p=settings.min_p,
+        seed=seed,
+        stop=stop,
+        logprobs=settings.logprobs or None,
+    )
