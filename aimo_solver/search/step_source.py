@@ -69,7 +69,10 @@ class StepSource:
         if max_tokens < 1:
             return []
         steps = await together([self._step(path, seed, max_tokens) for seed in seeds])
-        return list({step.text: step for step in reversed(steps)}.values())[::-1]
+        distinct: dict[str, Step] = {}
+        for step in steps:
+            distinct.setdefault(step.text, step)
+        return list(distinct.values())
 
     async def run(self, path: Path, step: Step) -> Step:
         """The step with what its code did behind the path; itself when it has none to run."""
