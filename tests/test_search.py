@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from fakes import InProcessSandbox, boxed, code
+from fakes import PROBLEM, InProcessSandbox, boxed, code
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from search_stage import SETTINGS, ScriptedScorer, SearchStage, Told, grow, node_at, scores
@@ -17,9 +17,13 @@ from aimo_solver.engine import Sampling
 from aimo_solver.engines.scripted_engine import Reply
 from aimo_solver.errors import EngineError, SandboxError
 from aimo_solver.execution import ExecutionStatus
+from aimo_solver.ledger import Ledger
+from aimo_solver.policies.nemoskills import NemoSkillsPolicy
+from aimo_solver.problem import ANY_INTEGER
 from aimo_solver.search.path_sessions import MOST_SESSIONS, PathSessions
-from aimo_solver.settings import SearchMethod, SearchSettings
+from aimo_solver.settings import CodeMode, SearchMethod, SearchSettings
 from aimo_solver.simulation.virtual_clock import run_virtual
+from aimo_solver.solver import Solver
 from aimo_solver.trajectory import StopReason, Trajectory, Turn
 from aimo_solver.voting import top_scored
 
@@ -345,6 +349,31 @@ def test_a_beam_never_goes_on_behind_code_that_failed() -> None:
     steps = {"": [code("1 / 0"), code("2 / 0"), "a\n\n", "b\n\n"], "a\n\n": [boxed(1)], "b\n\n": [boxed(2)]}
     told = grow(steps, DVTS, scorer=scores({"```": 1.0}))
     assert grown(told) == {"a", "b"}
+
+
+def test_the_solver_votes_over_trees() -> None:
+    async def story() -> tuple[int, list[float | None]]:
+        drawn = iter([boxed(1), boxed(2), boxed(2)])
+        stage = SearchStage(lambda text, sampling: Reply(next(drawn)), replace(MCTS, width=1))
+        await stage.engine.start()
+        policy = NemoSkillsPolicy(rollouts=3, concurrent=1, base_seconds=60.0)
+        ledger = Ledger(asyncio.get_running_loop().time(), 1000.0, problems_left=1)
+        solution = await Solver(stage.rollouts(), policy, ANY_INTEGER).solve(PROBLEM, ledger)
+        return solution.answer, [trajectory.score for trajectory in solution.trajectories]
+
+    assert run_virtual(story()) == (2, [1.0, 1.0, 1.0])
+
+
+def test_entropies_are_logged_one_a_token_when_asked_for() -> None:
+    turn = grow({"": [boxed(42)]}, MCTS, settings=replace(SETTINGS, logprobs=3)).trajectory.turns[0]
+    assert turn.entropies is not None
+    assert len(turn.entropies) == turn.tokens
+
+
+def test_with_code_off_calls_are_not_recognised() -> None:
+    text = code("print(6 * 7)") + boxed(42)
+    told = grow({"": [text]}, MCTS, settings=replace(SETTINGS, code=CodeMode.OFF))
+    assert (told.trajectory.answer, told.trajectory.code_calls) == (42, 0)
 
 
 def test_no_more_sessions_are_open_than_there_may_be() -> None:
