@@ -15,7 +15,7 @@ from itertools import chain
 
 from aimo_solver.confidence import ConfidenceGate, RunningGroup
 from aimo_solver.dialects.dialect import Dialect, open_thought, shown_output
-from aimo_solver.engine import Engine, FinishReason, Sampling, Tokenizer
+from aimo_solver.engine import Engine, FinishReason, Tokenizer
 from aimo_solver.errors import EngineError, SandboxError
 from aimo_solver.execution import ExecutionStatus
 from aimo_solver.log import Log, unbreakable
@@ -26,7 +26,7 @@ from aimo_solver.sandbox import Sandbox, Session
 from aimo_solver.seeds import turn_seed
 from aimo_solver.settings import CodeMode, RolloutSettings
 from aimo_solver.trajectory import ENDED_BY_ITSELF, StopReason, Trajectory, Turn
-from aimo_solver.writing import Writing
+from aimo_solver.writing import Writing, drawn_by
 
 CLOSE_SECONDS = 2.0
 """The most that closing a session may take before it is left to the sandbox's own clean-up."""
@@ -112,8 +112,7 @@ class Rollout:
         self._settings, self._rule, self._observer, self._log = settings, rule, observer, log
         self._loop = asyncio.get_running_loop()
         self._started_at = self._loop.time()
-        granted_seconds = task.deadline.at - task.problem_started_at
-        self._flush_seconds = min(settings.flush_seconds, FLUSH_SHARE * granted_seconds)
+        self._flush_seconds = flush_seconds(settings, task)
         self._context: list[int] = list(prompt_token_ids)
         self._prompt_tokens = len(prompt_token_ids)
         self._opened = open_thought(engine.tokenizer.decode(prompt_token_ids[-PROMPT_TAIL_TOKENS:]))
@@ -246,7 +245,8 @@ class Rollout:
         if max_tokens < 1:
             writing.finish_reason = FinishReason.LENGTH
             return writing
-        async with aclosing(self._engine.generate(self._context, self._sampling(max_tokens, stop))) as stream:
+        sampling = drawn_by(self._settings, max_tokens, turn_seed(self.task.seed, len(self._turns)), stop)
+        async with aclosing(self._engine.generate(self._context, sampling)) as stream:
             async for piece in stream:
                 writing.add(piece)
                 self.task.spend(len(piece.token_ids))
@@ -256,19 +256,6 @@ class Rollout:
                     return writing
         writing.finish_reason = writing.finish_reason or FinishReason.STOP
         return writing
-
-    def _sampling(self, max_tokens: int, stop: tuple[str, ...]) -> Sampling:
-        settings = self._settings
-        return Sampling(
-            max_tokens=max_tokens,
-            temperature=settings.temperature,
-            top_p=settings.top_p,
-            top_k=settings.top_k,
-            min_p=settings.min_p,
-            seed=turn_seed(self.task.seed, len(self._turns)),
-            stop=stop,
-            logprobs=settings.logprobs or None,
-        )
 
     def _is_unsure(self, writing: Writing, new_tokens: int) -> bool:
         """Whether its confidence has fallen below what the problem's first rollouts kept (DeepConf, online)."""
@@ -325,13 +312,8 @@ class Rollout:
 
     async def _close_session(self) -> None:
         session, self._session = self._session, None
-        if session is None:
-            return
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await session.close()
-        except (TimeoutError, SandboxError):
-            pass  # The sandbox ends its sessions when it closes; the rollout's answer is not lost for it.
+        if session is not None:
+            await close_quietly(session)
 
     def _text(self) -> str:
         """What the model wrote, tool output left out."""
@@ -342,3 +324,17 @@ class Rollout:
         last = self._turns[-1] if self._turns else None
         asked = self._dialect.find_answer(last.text, self._rule) if last is not None and last.flush else None
         return self._dialect.find_answer(self._text(), self._rule) if asked is None else asked
+
+
+def flush_seconds(settings: RolloutSettings, task: RolloutTask) -> float:
+    """What is kept before the deadline to ask for the answer."""
+    return min(settings.flush_seconds, FLUSH_SHARE * (task.deadline.at - task.problem_started_at))
+
+
+async def close_quietly(session: Session) -> None:
+    """Closes it; one that will not close is left to the sandbox, so that no answer is lost for it."""
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await session.close()
+    except (TimeoutError, SandboxError):
+        pass  # The sandbox ends its sessions when it closes.

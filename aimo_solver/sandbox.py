@@ -17,8 +17,12 @@ __all__ = ["ExecutionResult", "ExecutionStatus", "Sandbox", "Session"]
 class Session(Protocol):
     """A Python interpreter of one rollout; variables last from cell to cell."""
 
-    async def execute(self, code: str, timeout_seconds: float) -> ExecutionResult:
-        """Runs one cell. Raises SandboxError when the session is closed or the sandbox broken."""
+    async def execute(self, code: str, timeout_seconds: float, *, keep: bool = True) -> ExecutionResult:
+        """Runs one cell. Raises SandboxError when the session is closed or the sandbox broken.
+
+        With `keep` false the cell is only tried: the variables are then as they were before it. Its
+        files stay.
+        """
         ...
 
     async def close(self) -> None:

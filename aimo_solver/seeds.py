@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 
 def rollout_seed(base_seed: int, run: int, problem_id: str, rollout: int) -> int:
@@ -14,3 +15,9 @@ def rollout_seed(base_seed: int, run: int, problem_id: str, rollout: int) -> int
 def turn_seed(seed: int, turn: int) -> int:
     """The seed of a rollout's turn: turns must not repeat one another's random numbers."""
     return (seed + turn * 0x9E3779B1) % 2**31
+
+
+def step_seed(seed: int, place: Sequence[int], sample: int) -> int:
+    """The seed of a tree's step: `place` is the way to its node, child by child."""
+    way = f"{seed}/{'.'.join(map(str, place))}/{sample}".encode()
+    return int.from_bytes(hashlib.blake2b(way, digest_size=4).digest(), "big") >> 1

@@ -81,6 +81,42 @@ class RolloutSettings:
     """None: no rollout is given up. Needs `logprobs`."""
 
 
+class SearchMethod(StrEnum):
+    """How a tree of steps is grown."""
+
+    MCTS = "mcts"
+    """Monte-Carlo tree search as rStar-Math does it (arXiv 2501.04519)."""
+    BEAM = "beam"
+    """Of each level's steps the best go on."""
+    DVTS = "dvts"
+    """As beam, but that every beam stays in a subtree of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """How a rollout that is a tree of steps is grown."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    method: SearchMethod = SearchMethod.MCTS
+    simulations: PositiveInt = 12
+    """MCTS: ways from the root to an end."""
+    depth: PositiveInt = 16
+    """Steps of a path at most."""
+    width: PositiveInt | None = None
+    """MCTS: steps sampled of a node. Beam and DVTS: beams. None: 32 and 4."""
+    samples: PositiveInt = 4
+    """Beam and DVTS: steps sampled of each beam."""
+    exploration: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.0
+    """MCTS: the c of Q/N + c sqrt(ln N_parent / N)."""
+    separator: Annotated[str, Field(min_length=1)] = "\n\n"
+    """Ends a step."""
+    step_tokens: PositiveInt = 1024
+    """A step that is longer is cut in two."""
+    scorer: str | None = None
+    """The folder of a step scorer's checkpoint; None: the tree's own answers say what is good."""
+
+
 @dataclass(frozen=True, slots=True)
 class PolicySettings:
     """A policy by name, with its own settings."""
@@ -108,6 +144,8 @@ class Preset:
     dialect: str = "numina"
     rollout: RolloutSettings = field(default_factory=RolloutSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
+    search: SearchSettings | None = None
+    """None: a rollout is one text, not a tree."""
     vote: str = "plurality"
     """A vote rule's name; `aimo revote` lists them."""
     tie_break: str = "first_rollout"

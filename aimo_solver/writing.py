@@ -1,4 +1,4 @@
-"""Writing: a turn while a model generates it, with what is logged of its tokens."""
+"""Writing: a generation under way, as its pieces come in, and how one is asked for."""
 
 from __future__ import annotations
 
@@ -57,3 +57,17 @@ def entropies(logprobs: Sequence[TokenLogprob]) -> list[float]:
 def confidences(logprobs: Sequence[TokenLogprob]) -> list[float]:
     """Per token, minus the mean log-probability of its logged alternatives: high where the model is sure."""
     return [-sum(token.top.values()) / max(1, len(token.top)) for token in logprobs]
+
+
+def drawn_by(settings: RolloutSettings, max_tokens: int, seed: int, stop: tuple[str, ...]) -> Sampling:
+    """One generation drawn as the settings say."""
+    return Sampling(
+        max_tokens=max_tokens,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        top_k=settings.top_k,
+        min_p=settings.min_p,
+        seed=seed,
+        stop=stop,
+        logprobs=settings.logprobs or None,
+    )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from aimo_solver.dialects.numina import NuminaDialect
@@ -61,18 +63,26 @@ class InProcessSession:
         self._namespace: dict[str, Any] = {"__name__": "__main__"}
         self._open = True
 
-    async def execute(self, code: str, timeout_seconds: float) -> ExecutionResult:
+    async def execute(self, code: str, timeout_seconds: float, *, keep: bool = True) -> ExecutionResult:
+        if not self._open:
+            raise SandboxError("the session is closed; open a new one")
         await asyncio.sleep(min(self._sandbox.seconds, timeout_seconds))
         self._sandbox.cells.append(code)
         stdout = io.StringIO()
         with contextlib.redirect_stdout(stdout):
-            outcome = run_cell(code, self._namespace)
+            outcome = run_cell(code, self._namespace if keep else _copied(self._namespace))
         return ExecutionResult(ExecutionStatus(outcome.status), stdout.getvalue(), outcome.error, self._sandbox.seconds)
 
     async def close(self) -> None:
         if self._open:
             self._open = False
             self._sandbox.open_sessions -= 1
+
+
+def _copied(namespace: dict[str, Any]) -> dict[str, Any]:
+    """With values of its own, but for what belongs to Python."""
+    shared = {name: value for name, value in namespace.items() if name[:2] == "__" or isinstance(value, ModuleType)}
+    return shared | copy.deepcopy({name: value for name, value in namespace.items() if name not in shared})
 
 
 ReplyToText = Callable[[str, Sampling], Reply]

@@ -233,6 +233,33 @@ class SandboxContract:
         _, after = run_cells(sandbox, CRASHES["abort"], "'x' in globals()")
         assert (after.status, after.stdout) == (ExecutionStatus.OK, "False\n")
 
+    def test_a_cell_that_is_tried_leaves_no_trace_in_the_variables(self, sandbox: Sandbox) -> None:
+        async def story(session: Session) -> None:
+            await session.execute("x = [5]", HANG_GUARD_SECONDS)
+            for n in range(3):
+                tried = await session.execute(f"x.append({n})\nx", HANG_GUARD_SECONDS, keep=False)
+                assert (tried.status, tried.stdout) == (ExecutionStatus.OK, f"[5, {n}]\n")
+            assert (await session.execute("x.append(6)\nx", HANG_GUARD_SECONDS)).stdout == "[5, 6]\n"
+
+        in_session(sandbox, story)
+
+    def test_a_first_cell_can_be_tried(self, sandbox: Sandbox) -> None:
+        async def story(session: Session) -> None:
+            assert (await session.execute("x = 5\nx", HANG_GUARD_SECONDS, keep=False)).stdout == "5\n"
+            assert "NameError" in (await session.execute("x", HANG_GUARD_SECONDS)).error
+
+        in_session(sandbox, story)
+
+    @pytest.mark.parametrize("code", ["1 / 0", CRASHES["exit_of_the_process"], ENDLESS["loop"]])
+    def test_a_cell_that_fails_when_tried_leaves_no_trace_either(self, sandbox: Sandbox, code: str) -> None:
+        async def story(session: Session) -> None:
+            await session.execute("x = [5]", HANG_GUARD_SECONDS)
+            tried = await session.execute("x.append(6)\n" + code, SHORT_SECONDS, keep=False)
+            assert tried.status is not ExecutionStatus.OK
+            assert (await session.execute("x", HANG_GUARD_SECONDS)).stdout == "[5]\n"
+
+        in_session(sandbox, story)
+
     def test_output_below_python_is_captured(self, sandbox: Sandbox) -> None:
         result = run_cell_in(
             sandbox, "import os\nprint(1)\nos.write(1, b'2\\n')\nos.write(2, b'3\\n')\nos.system('echo 4')\n5"

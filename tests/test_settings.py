@@ -9,7 +9,17 @@ import pytest
 from aimo_solver.dialects import find_dialect
 from aimo_solver.errors import InputError
 from aimo_solver.policies import make_policy
-from aimo_solver.settings import HARDWARE, PRESETS, CodeMode, Hardware, Preset, load_hardware, load_preset
+from aimo_solver.settings import (
+    HARDWARE,
+    PRESETS,
+    CodeMode,
+    Hardware,
+    Preset,
+    SearchMethod,
+    SearchSettings,
+    load_hardware,
+    load_preset,
+)
 from aimo_solver.voting import TieBreak
 
 
@@ -52,6 +62,12 @@ def test_a_file_says_what_differs(tmp_path: Path) -> None:
     assert (rollout.code, rollout.code_rounds, rollout.temperature) == (CodeMode.DISABLED, 0, 1.0)
 
 
+def test_a_search_is_made_only_where_a_file_asks_for_one(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('[search]\nmethod = "dvts"\n')
+    assert load_preset(str(tmp_path / "mine.toml")).search == SearchSettings(SearchMethod.DVTS)
+    assert Preset().search is None
+
+
 def test_policy_settings_keep_their_types(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("[policy.settings]\nrollouts = 1\nbase_seconds = 1.0\ncareful = true\n")
     settings = load_preset(str(tmp_path / "mine.toml")).policy.settings
@@ -90,6 +106,11 @@ def test_a_missing_file_is_named() -> None:
         ("[rollout]\nmax_tokens = 1.5", "rollout.max_tokens: "),
         ('[rollout]\nmax_tokens = "many"', "rollout.max_tokens: "),
         ('[rollout]\ncode = "sometimes"', "rollout.code: "),
+        ("[search]\nwidht = 3", "search.widht: "),
+        ("[search]\nwidth = 0", "search.width: "),
+        ("[search]\nexploration = inf", "search.exploration: "),
+        ('[search]\nmethod = "guess"', "search.method: "),
+        ('[search]\nseparator = ""', "search.separator: "),
         ("dialect = 3", "dialect: "),
         ("rollout = 3", "rollout: "),
     ],

@@ -1,12 +1,13 @@
 """The keeper: the process of a session that runs its cells, over a private socket, in turn.
 
-Both directions carry frames: four bytes of length, then the bytes. In: a cell's code. Out: once
+Both directions carry frames: four bytes of length, then the bytes. In: KEEP or TRY, then a cell's code. Out: once
 `ready`; per cell `running N` before it runs, then a status word, a newline and the error text. The
 cell's own output goes to descriptors 1 and 2, so nothing it prints can be taken for a status.
 
 From a session's second cell on, N is a snapshot: a fork, made just before the cell, that does
 nothing while its keeper lives. When the cell takes the keeper down the snapshot is the keeper,
-with the variables as they were, and says `restored`. N is 0 where there is none.
+with the variables as they were, and says `restored`. N is 0 where there is none. A cell that is only
+tried (TRY) leaves its snapshot alive: the host ends the keeper behind it.
 
 A cell that goes looking for the socket or the snapshot can spoil its own session and nothing else:
 what the host knows better (time, death) it never takes from here.
@@ -38,6 +39,9 @@ MARK_VARIABLE = "AIMO_SANDBOX"
 PRIVATE_DESCRIPTORS_FROM = 300
 """Above what a program meets that closes or writes to descriptors by number."""
 
+KEEP, TRY = b"k", b"t"
+"""What becomes of a cell's variables."""
+
 _POLL_SECONDS = 0.01
 
 
@@ -59,7 +63,7 @@ def serve(channel: int, output: int, leader: int) -> None:
     me, cells = os.getpid(), 0
     _send(channel, b"ready")
     while (frame := _receive(channel)) is not None:
-        code = frame.decode("utf-8", "surrogatepass")
+        kept, code = frame[:1] == KEEP, frame[1:].decode("utf-8", "surrogatepass")
         _reap()
         snapshot = _fork() if cells else None
         if snapshot == 0:
@@ -73,7 +77,7 @@ def serve(channel: int, output: int, leader: int) -> None:
         status, error = _run_until_interrupted(code, namespace)
         if os.getpid() != me:  # The cell called os.fork(), and this is its child.
             os._exit(0 if status == "ok" else 1)
-        if snapshot:
+        if snapshot and kept:
             _drop(snapshot)
         _send(channel, f"{status}\n{error}".encode("utf-8", "replace"))
     os._exit(0)

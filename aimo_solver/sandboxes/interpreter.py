@@ -23,6 +23,7 @@ from typing import TypeVar
 from aimo_solver.errors import SandboxError
 from aimo_solver.sandbox import ExecutionStatus
 from aimo_solver.sandboxes import processes
+from aimo_solver.sandboxes.child import KEEP, TRY
 from aimo_solver.sandboxes.fork_server import ForkServer
 from aimo_solver.sandboxes.news import News
 from aimo_solver.sandboxes.output import FLOOD_BYTES, Output
@@ -129,12 +130,12 @@ class Interpreter:
         self._keeper = born.keeper
         self._server.prepare()
 
-    async def run(self, code: str, timeout_seconds: float) -> CellRun:
-        """Runs one cell. When cancelled, the caller must `end` the interpreter."""
+    async def run(self, code: str, timeout_seconds: float, keep: bool) -> CellRun:
+        """Runs one cell, and undoes it unless `keep`. When cancelled, the caller must `end` the interpreter."""
         loop = asyncio.get_running_loop()
         output = Output(self._pipe.fileno())
         cell = _Cell()
-        answered = asyncio.ensure_future(self._converse(code, cell))
+        answered = asyncio.ensure_future(self._converse(code, keep, cell))
         died = asyncio.ensure_future(self._news.death_of(self._keeper))
         overfull = asyncio.ensure_future(self._watch_memory())
         ends = (answered, died)
@@ -163,7 +164,7 @@ class Interpreter:
             # They must have let go of the socket before anyone closes it.
             await asyncio.gather(*ends, overfull, return_exceptions=True)
         status, error = cell.reply or (ExecutionStatus.DIED, f"the interpreter died ({self._death()})")
-        if cell.reply is not None and await self._sweep(spare=(self._keeper,)):
+        if keep and cell.reply is not None and await self._sweep(spare=(self._keeper,)):
             state = State.KEPT
         else:
             state = await self._roll_back(cell)
@@ -272,9 +273,9 @@ class Interpreter:
     def _off_loop(self, function: Callable[..., Result], *arguments: object) -> Awaitable[Result]:
         return asyncio.get_running_loop().run_in_executor(self._enders, function, *arguments)
 
-    async def _converse(self, code: str, cell: _Cell) -> None:
+    async def _converse(self, code: str, keep: bool, cell: _Cell) -> None:
         """Sends the code and notes the keeper's words in `cell`, until they end or are nonsense."""
-        frame = code.encode("utf-8", "surrogatepass")
+        frame = (KEEP if keep else TRY) + code.encode("utf-8", "surrogatepass")
         try:
             loop = asyncio.get_running_loop()
             await loop.sock_sendall(self._channel, len(frame).to_bytes(4, "big") + frame)

@@ -5,7 +5,8 @@ Guarantees, beside the protocol's:
   cell's clock starts when it has its slot and its interpreter;
 - a cell that runs out of time, or floods, gets SIGINT; if it is back within the grace its session
   lives on. Otherwise, and after a crash, the process and its family are killed, and the session
-  goes on from a snapshot made before the cell: the variables are as they were;
+  goes on from a snapshot made before the cell: the variables are as they were; so it does after a
+  cell that was only to be tried;
 - only when the snapshot is gone too, or the cell was cancelled, are they lost: then the session's
   *next* cell is not run, its result says `state_lost`, once, and the one after it finds an empty
   namespace;
@@ -121,7 +122,7 @@ class ProcessSession:
         self._state_lost = False
         self._closed = False
 
-    async def execute(self, code: str, timeout_seconds: float) -> ExecutionResult:
+    async def execute(self, code: str, timeout_seconds: float, *, keep: bool = True) -> ExecutionResult:
         """Runs one cell. Raises ValueError for its arguments, else SandboxError only.
 
         `timeout_seconds` is for the run; waiting for a slot and starting up come on top, and are
@@ -144,7 +145,7 @@ class ProcessSession:
                 self._state_lost = False
                 return ExecutionResult(ExecutionStatus.STATE_LOST, "", STATE_LOST_TEXT, 0.0)
             async with self._sandbox.slots:
-                return await self._run(code, timeout_seconds, asked)
+                return await self._run(code, timeout_seconds, keep, asked)
 
     async def close(self) -> None:
         """Ends the interpreter and all it started. Closing twice is harmless.
@@ -161,13 +162,13 @@ class ProcessSession:
         else:
             self._interpreter.release()
 
-    async def _run(self, code: str, timeout_seconds: float, asked: float) -> ExecutionResult:
+    async def _run(self, code: str, timeout_seconds: float, keep: bool, asked: float) -> ExecutionResult:
         self._require_open()  # It may have been closed while this cell waited for its slot.
         loop = asyncio.get_running_loop()
         try:
             interpreter = await self._ready_interpreter()
             queue_seconds = loop.time() - asked
-            run = await interpreter.run(code, timeout_seconds)
+            run = await interpreter.run(code, timeout_seconds, keep)
         except BaseException:  # Cancelled, or broken: either way nobody knows what it does now.
             self._state_lost = self._interpreter is not None
             await self._end_interpreter()

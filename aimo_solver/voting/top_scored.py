@@ -1,0 +1,19 @@
+"""The top K by score, to vote among: the last step of rStar-Math's search (arXiv 2501.04519)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aimo_solver.trajectory import Trajectory
+
+
+def top_scored(trajectories: Sequence[Trajectory], k: int) -> list[Trajectory]:
+    """The `k` answered trajectories of the highest scores, in the order given.
+
+    Those without a score come after all others; of equal ones the first given is kept.
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k!r}")
+    answered = [(place, trajectory) for place, trajectory in enumerate(trajectories) if trajectory.answer is not None]
+    answered.sort(key=lambda entry: -entry[1].score if entry[1].score is not None else float("inf"))
+    return [trajectory for _, trajectory in sorted(answered[:k], key=lambda entry: entry[0])]
