@@ -1,4 +1,4 @@
-"""Seeds: every rollout's own, from the base seed and the rollout's place alone."""
+"""Seeds: every rollout's own, and every selection's, from the base seed and their place alone."""
 
 from __future__ import annotations
 
@@ -7,10 +7,18 @@ import hashlib
 
 def rollout_seed(base_seed: int, run: int, problem_id: str, rollout: int) -> int:
     """A seed in 0 .. 2**31 - 1 that no other rollout of the run shares, but by a one in 2**31 chance."""
-    place = f"{base_seed}/{run}/{rollout}/{problem_id}".encode()
-    return int.from_bytes(hashlib.blake2b(place, digest_size=4).digest(), "big") >> 1
+    return _seed(f"{base_seed}/{run}/{rollout}/{problem_id}")
+
+
+def selection_seed(base_seed: int, run: int, problem_id: str) -> int:
+    """The seed for choosing among a problem's answers; as unlike any rollout's as those are to one another."""
+    return _seed(f"{base_seed}/{run}/selection/{problem_id}")
 
 
 def turn_seed(seed: int, turn: int) -> int:
     """The seed of a rollout's turn: turns must not repeat one another's random numbers."""
     return (seed + turn * 0x9E3779B1) % 2**31
+
+
+def _seed(place: str) -> int:
+    return int.from_bytes(hashlib.blake2b(place.encode(), digest_size=4).digest(), "big") >> 1

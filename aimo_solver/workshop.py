@@ -23,6 +23,7 @@ from aimo_solver.engines.supervised_engine import SupervisedEngine
 from aimo_solver.engines.vllm_engine import VllmEngine
 from aimo_solver.engines.vllm_settings import VllmSettings
 from aimo_solver.errors import EngineLoadError, InputError, SandboxError
+from aimo_solver.genselect import GenerativeSelector
 from aimo_solver.hardware import check_hardware
 from aimo_solver.ledger import Ledger
 from aimo_solver.log import Log
@@ -216,6 +217,11 @@ async def open_workshop(
         dialect = find_dialect(preset.dialect)
         dialect.encode_prompt(TRIAL, engine.tokenizer)  # Refuses a tokenizer that cannot express it.
 
+        selector = None
+        if preset.genselect is not None:
+            engine.tokenizer.encode_chat([{"role": "user", "content": TRIAL}])  # Judging needs a chat template.
+            selector = GenerativeSelector(engine, preset.genselect, log)
+
         def make_solver(observer: Observer, kept: Sequence[Trajectory] = ()) -> Solver:
             rollouts = EngineRollouts(engine, sandbox, dialect, preset.rollout, options.rule, observer, log)
             return Solver(
@@ -226,6 +232,7 @@ async def open_workshop(
                 TieBreak(preset.tie_break),
                 observer,
                 options.limits.problem_seconds,
+                selector,
             )
 
         yield Workshop(engine, make_solver, load_seconds)
