@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 
 from aimo_solver.deploy.doctor import Finding, Patient, diagnose
 from aimo_solver.dialects import find_dialect
-from aimo_solver.engine import ManagedEngine
+from aimo_solver.engine import Engine, ManagedEngine
 from aimo_solver.engines.checkpoint_files import check_checkpoint
 from aimo_solver.engines.supervised_engine import SupervisedEngine
 from aimo_solver.engines.vllm_engine import VllmEngine
@@ -35,7 +35,8 @@ from aimo_solver.problem import AnswerRule, answer_rule
 from aimo_solver.replay import KeptRollouts, RunLimits
 from aimo_solver.rollout import EngineRollouts
 from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
-from aimo_solver.settings import CodeMode, Hardware, PolicySettings, Preset, load_preset
+from aimo_solver.selector import Selector
+from aimo_solver.settings import CodeMode, GenSelectSettings, Hardware, PolicySettings, Preset, load_preset
 from aimo_solver.solver import Solver
 from aimo_solver.trajectory import Trajectory
 from aimo_solver.voting import TieBreak
@@ -217,10 +218,7 @@ async def open_workshop(
         dialect = find_dialect(preset.dialect)
         dialect.encode_prompt(TRIAL, engine.tokenizer)  # Refuses a tokenizer that cannot express it.
 
-        selector = None
-        if preset.genselect is not None:
-            engine.tokenizer.encode_chat([{"role": "user", "content": TRIAL}])  # Judging needs a chat template.
-            selector = GenerativeSelector(engine, preset.genselect, log)
+        selector = _selector(preset.genselect, engine, log)
 
         def make_solver(observer: Observer, kept: Sequence[Trajectory] = ()) -> Solver:
             rollouts = EngineRollouts(engine, sandbox, dialect, preset.rollout, options.rule, observer, log)
@@ -239,6 +237,14 @@ async def open_workshop(
     finally:
         await sandbox.close()
         await engine.stop()
+
+
+def _selector(settings: GenSelectSettings | None, engine: Engine, log: Log) -> Selector | None:
+    """Refuses a tokenizer without a chat template before any problem is asked."""
+    if settings is None:
+        return None
+    engine.tokenizer.encode_chat([{"role": "user", "content": TRIAL}])
+    return GenerativeSelector(engine, settings, log)
 
 
 def examine(patient: Patient) -> list[Finding]:

@@ -70,3 +70,12 @@ def test_a_block_that_ends_in_time_leaves_no_timer() -> None:
         return loop.time() - begun
 
     assert run_virtual(story()) == pytest.approx(11)
+
+
+def test_an_earlier_deadline_moves_as_the_other_does() -> None:
+    async def story() -> tuple[float, float]:
+        lost = iter([5.0, 12.0, 12.0])
+        deadline = Deadline(100.0, lambda: next(lost), 1000.0)
+        return deadline.earlier(30.0).at, deadline.at
+
+    assert run_virtual(story()) == (77.0, 107.0)
