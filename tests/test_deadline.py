@@ -73,9 +73,10 @@ def test_a_block_that_ends_in_time_leaves_no_timer() -> None:
 
 
 def test_an_earlier_deadline_moves_as_the_other_does() -> None:
-    async def story() -> tuple[float, float]:
-        lost = iter([5.0, 12.0, 12.0])
-        deadline = Deadline(100.0, lambda: next(lost), 1000.0)
-        return deadline.earlier(30.0).at, deadline.at
-
-    assert run_virtual(story()) == (77.0, 107.0)
+    lost_seconds = 5.0
+    deadline = Deadline(100.0, lambda: lost_seconds, 1000.0)
+    lost_seconds = 12.0
+    earlier = deadline.earlier(30.0)
+    assert (earlier.at, deadline.at) == (77.0, 107.0)
+    lost_seconds = 20.0
+    assert (earlier.at, deadline.at) == (85.0, 115.0)
