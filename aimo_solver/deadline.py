@@ -32,6 +32,12 @@ class Deadline:
         """How far it has been put off."""
         return min(self._most_seconds, self._lost_seconds() - self._lost_before)
 
+    def earlier(self, seconds: float) -> Deadline:
+        """Another that is always so long before this one."""
+        deadline = Deadline(self._at - seconds, self._lost_seconds, self._most_seconds)
+        deadline._lost_before = self._lost_before
+        return deadline
+
     @asynccontextmanager
     async def limit(self, before_seconds: float = 0.0) -> AsyncIterator[None]:
         """Raises TimeoutError in its block so long before the deadline."""

@@ -21,6 +21,7 @@ from aimo_solver.json_lines import json_rows
 from aimo_solver.policies.policy import Grant
 from aimo_solver.problem import Problem
 from aimo_solver.problem_set import load_problem_set
+from aimo_solver.selector import Selection, SelectionReason
 from aimo_solver.solution import Solution
 from aimo_solver.text_file import read_text
 from aimo_solver.trajectory import StopReason, Trajectory, Turn
@@ -191,6 +192,23 @@ def _solution(
         seconds=float(_text(row, "seconds")),
         stop=row.get("stop") or "",
         started_seconds=float(row.get("started_seconds") or 0.0),
+        selection=_selection(row),
+    )
+
+
+def _selection(row: Mapping[str, str | None]) -> Selection | None:
+    """None where nobody looked at the vote, as in every run of an older version."""
+    reason, answer = row.get("selection"), row.get("selected")
+    if not reason:
+        return None
+    judged = [entry.split(":") for entry in (row.get("judged") or "").split()]
+    return Selection(
+        answer=int(answer) if answer else None,
+        reason=SelectionReason(reason),
+        judgings=int(_text(row, "judgings")),
+        tokens=int(_text(row, "judging_tokens")),
+        seconds=float(_text(row, "judging_seconds")),
+        tally=tuple((int(answer), int(count)) for answer, count in judged),
     )
 
 

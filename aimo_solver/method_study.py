@@ -70,7 +70,9 @@ async def study_budgets(options: RunOptions, budgets: Sequence[Budget], study: S
 
 def limited(preset: Preset, tokens: int) -> Preset:
     """The method with so many tokens a problem: no rollout may plan for more."""
-    rollout = preset.rollout
+    rollout, judge = preset.rollout, preset.genselect
+    if judge is not None:  # It comes last, and must find tokens left.
+        tokens = max(1, tokens - judge.judgings * judge.max_tokens)
     most = max(1, tokens - rollout.flush_tokens)
     return replace(
         preset,

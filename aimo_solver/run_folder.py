@@ -25,6 +25,7 @@ from aimo_solver.logged_run import VERSION, LoggedRun
 from aimo_solver.observer import Observer
 from aimo_solver.problem import Problem
 from aimo_solver.problem_set import problem_row
+from aimo_solver.selector import Selection
 from aimo_solver.solution import Solution
 from aimo_solver.text_file import write_text
 from aimo_solver.trajectory import RolloutKey, Trajectory
@@ -32,7 +33,7 @@ from aimo_solver.voting import Vote
 
 ANSWER_FIELDS: Final[tuple[str, ...]] = tuple(
     "run id answer gold correct answered rollouts votes seconds tokens code_calls stop started_seconds "
-    "granted_seconds granted_rollouts".split()
+    "granted_seconds granted_rollouts selection selected judged judgings judging_tokens judging_seconds".split()
 )
 
 
@@ -149,7 +150,7 @@ def trajectory_row(trajectory: Trajectory) -> dict[str, Any]:
 
 
 def answer_row(solution: Solution) -> dict[str, Any]:
-    """One line of answers.csv; `votes` reads "42:11 17:3"."""
+    """One line of answers.csv; `votes` and `judged` read "42:11 17:3"."""
     return {
         "run": solution.run,
         "id": solution.problem.id,
@@ -166,6 +167,18 @@ def answer_row(solution: Solution) -> dict[str, Any]:
         "started_seconds": round(solution.started_seconds, 3),
         "granted_seconds": round(solution.grant.seconds, 3),
         "granted_rollouts": solution.grant.rollouts,
+        **({} if solution.selection is None else _selection_fields(solution.selection)),
+    }
+
+
+def _selection_fields(selection: Selection) -> dict[str, Any]:
+    return {
+        "selection": str(selection.reason),
+        "selected": selection.answer,
+        "judged": " ".join(f"{answer}:{count}" for answer, count in selection.tally),
+        "judgings": selection.judgings,
+        "judging_tokens": selection.tokens,
+        "judging_seconds": round(selection.seconds, 3),
     }
 
 

@@ -136,8 +136,33 @@ class PolicySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GenSelectSettings:
+    """How the model judges between the answers of a contested vote."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    judgings: PositiveInt = 5
+    """Of the same candidates, each in an order and with a seed of its own."""
+    temperature: Annotated[float, Field(ge=0)] = 0.6
+    max_tokens: PositiveInt = 4096
+    """Of one judging; one that is not over by then names nobody."""
+    candidates: Annotated[int, Field(ge=2)] = 16
+    """At most so many answers, those of most votes."""
+    window: Annotated[int, Field(ge=2)] = 8
+    """At most so many are compared at once."""
+    summary_chars: PositiveInt = 2000
+    """What a judge is shown of a solution."""
+    most_margin: Share = 1.0
+    """The leader's share of the votes up to which they are judged; 1: every contested vote is."""
+    least_seconds: Positive = 20.0
+    """Judging does not begin with less than this before the deadline."""
+    reserve_seconds: Annotated[float, Field(ge=0)] = 0.0
+    """Kept of every problem's time for judging: its rollouts end so much earlier. 0: judging takes what they leave."""
+
+
+@dataclass(frozen=True, slots=True)
 class Preset:
-    """A whole method by name: dialect, sampling, policy, vote."""
+    """A whole method by name: dialect, sampling, policy, vote, and whether the vote is judged."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
@@ -150,6 +175,8 @@ class Preset:
     """A vote rule's name; `aimo revote` lists them."""
     tie_break: str = "first_rollout"
     sandbox_memory_bytes: PositiveInt = 2 * 2**30
+    genselect: GenSelectSettings | None = None
+    """None: the vote stands as it is."""
 
 
 @dataclass(frozen=True, slots=True)

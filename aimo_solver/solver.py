@@ -1,4 +1,4 @@
-"""Solver: one problem, a group of rollouts, a vote.
+"""Solver: one problem, a group of rollouts, a vote, and a selector's look at it where there is one.
 
 Guarantees: an integer within the answer rule, by the grant's deadline plus GRACE_SECONDS at the
 latest, whatever engine, sandbox or model do (engine restarts put that deadline off, as far as the
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from aimo_solver.deadline import Deadline
@@ -18,13 +19,17 @@ from aimo_solver.observer import Observer
 from aimo_solver.policies.policy import Action, Grant, Policy, Progress
 from aimo_solver.problem import AnswerRule, Problem
 from aimo_solver.rollout_source import LiveRollout, RolloutSource, RolloutTask
-from aimo_solver.seeds import rollout_seed
+from aimo_solver.seeds import rollout_seed, selection_seed
+from aimo_solver.selector import Selection, Selector
 from aimo_solver.solution import Solution
 from aimo_solver.trajectory import Trajectory
 from aimo_solver.voting import VOTE_RULES, TieBreak, Vote, VoteRule
 
 GRACE_SECONDS = 3.0
 """How long cancelled rollouts may take to clean up before they are left behind."""
+
+MOST_RESERVE_SHARE = 0.5
+"""A selector keeps at most this share of a problem's time from the rollouts."""
 
 LEAST_REVIEW_SECONDS = 0.01
 """A policy that asks to be asked again at once must not keep the loop from everything else."""
@@ -43,8 +48,10 @@ class Solver:
         vote_rule: VoteRule = VOTE_RULES["plurality"],
         observer: Observer | None = None,
         most_seconds: float = math.inf,
+        selector: Selector | None = None,
     ) -> None:
         """No problem takes more than `most_seconds`, whatever the policy grants: a contest's limit on one call."""
+        self._selector = selector
         self._rollouts, self._policy, self.rule, self._most_seconds = rollouts, policy, rule, most_seconds
         self._base_seed, self._tie_break, self._vote_rule = base_seed, tie_break, vote_rule
         self._observer = observer or Observer()
@@ -67,25 +74,27 @@ class Solver:
         grant = replace(grant, seconds=min(grant.seconds, self._most_seconds))
         self._observer.problem_started(problem, run, grant)
         self._deadline = deadline = self._put_off_by_restarts(started_at, grant, ledger)
-        group = _Group(started_at, deadline, grant.tokens)
+        group = _Group(started_at, deadline.earlier(self._reserved_seconds(grant)), grant.tokens)
         group.waiting = self._tasks(problem, run, grant, group)
         try:
             stop = await self._run(group, grant, ledger)
+            vote = self._vote(group)
+            selection = await self._select(problem, run, group, vote, deadline)
         finally:
-            await self._cancel(group)
             if self._deadline is deadline:  # Not that of a problem asked meanwhile.
                 self._deadline = None
-        vote = self._vote(group)
+        answer = vote.answer if selection is None or selection.answer is None else selection.answer
         solution = Solution(
             problem=problem,
             run=run,
-            answer=self.rule.fallback if vote.answer is None else vote.answer,
+            answer=self.rule.fallback if answer is None else answer,
             vote=vote,
             trajectories=tuple(sorted(group.trajectories, key=lambda trajectory: trajectory.rollout)),
             grant=grant,
             seconds=asyncio.get_running_loop().time() - started_at,
             stop=stop,
             started_seconds=started_at - ledger.started_at,
+            selection=selection,
         )
         self._observer.problem_finished(solution)
         return solution
@@ -110,8 +119,18 @@ class Solver:
             for index in range(grant.rollouts)
         ]
 
+    def _reserved_seconds(self, grant: Grant) -> float:
+        asked = 0.0 if self._selector is None else self._selector.reserve_seconds
+        return min(asked, MOST_RESERVE_SHARE * grant.seconds)
+
     async def _run(self, group: _Group, grant: Grant, ledger: Ledger) -> str:
-        """Runs rollouts until all have ended or the policy stops; says why."""
+        """Runs rollouts until all have ended or the policy stops, and ends the rest; says why."""
+        try:
+            return await self._wait(group, grant, ledger)
+        finally:
+            await self._cancel(group)
+
+    async def _wait(self, group: _Group, grant: Grant, ledger: Ledger) -> str:
         loop = asyncio.get_running_loop()
         while True:
             while group.waiting and len(group.running) < grant.concurrent:
@@ -149,6 +168,23 @@ class Solver:
             trajectory = rollout.cancelled()
             group.trajectories.append(trajectory)
             self._observer.rollout_finished(trajectory, self._vote(group))
+
+    async def _select(
+        self, problem: Problem, run: int, group: _Group, vote: Vote, deadline: Deadline
+    ) -> Selection | None:
+        """What the selector makes of the vote; None without one, or where it does not end when it should."""
+        if self._selector is None:
+            return None
+        seed = selection_seed(self._base_seed, run, problem.id)
+        selecting = asyncio.create_task(self._selector.select(problem, group.trajectories, vote, deadline, seed))
+        try:
+            with suppress(TimeoutError):
+                async with deadline.limit(before_seconds=-GRACE_SECONDS):
+                    await asyncio.wait({selecting})
+        finally:
+            selecting.cancel()
+            await asyncio.wait({selecting}, timeout=GRACE_SECONDS)
+        return selecting.result() if selecting.done() and not selecting.cancelled() else None
 
     def _vote(self, group: _Group) -> Vote:
         return self._vote_rule.cast(group.trajectories, self._tie_break)

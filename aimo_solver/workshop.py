@@ -17,12 +17,13 @@ from pydantic import TypeAdapter
 
 from aimo_solver.deploy.doctor import Finding, Patient, diagnose
 from aimo_solver.dialects import find_dialect
-from aimo_solver.engine import ManagedEngine, Tokenizer
+from aimo_solver.engine import Engine, ManagedEngine, Tokenizer
 from aimo_solver.engines.checkpoint_files import check_checkpoint
 from aimo_solver.engines.supervised_engine import SupervisedEngine
 from aimo_solver.engines.vllm_engine import VllmEngine
 from aimo_solver.engines.vllm_settings import VllmSettings
 from aimo_solver.errors import EngineLoadError, InputError, SandboxError
+from aimo_solver.genselect import GenerativeSelector
 from aimo_solver.hardware import check_hardware
 from aimo_solver.ledger import Ledger
 from aimo_solver.log import Log
@@ -35,7 +36,8 @@ from aimo_solver.replay import KeptRollouts, RunLimits
 from aimo_solver.rollout import EngineRollouts
 from aimo_solver.sandbox import Sandbox
 from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
-from aimo_solver.settings import CodeMode, Hardware, PolicySettings, Preset, load_preset
+from aimo_solver.selector import Selector
+from aimo_solver.settings import CodeMode, GenSelectSettings, Hardware, PolicySettings, Preset, load_preset
 from aimo_solver.solver import Solver
 from aimo_solver.trajectory import Trajectory
 from aimo_solver.voting import TieBreak, find_vote_rule
@@ -188,13 +190,14 @@ class Workshop:
             find_vote_rule(preset.vote),
             observer,
             options.limits.problem_seconds,
+            _selector(preset.genselect, self.engine, self.log),
         )
 
     def refitted(self, options: RunOptions, log: Log) -> Workshop:
         """The same engine for other methods. Raises InputError for what would need another engine."""
         if (options.model, options.hardware) != (self.options.model, self.options.hardware):
             raise InputError("methods that share an engine must have one model and one hardware; measure them apart")
-        _require_dialect_fits(options.preset, self.engine.tokenizer)
+        _require_fits(options.preset, self.engine.tokenizer)
         return replace(self, options=options, log=log)
 
 
@@ -244,16 +247,22 @@ async def open_workshop(
             ) from None
         load_seconds = asyncio.get_running_loop().time() - begun
         log(f"engine loaded {options.model} in {load_seconds:.1f} s")
-        _require_dialect_fits(preset, engine.tokenizer)
+        _require_fits(preset, engine.tokenizer)
         yield Workshop(options, engine, sandbox, log, load_seconds)
     finally:
         await sandbox.close()
         await engine.stop()
 
 
-def _require_dialect_fits(preset: Preset, tokenizer: Tokenizer) -> None:
-    """Refuses a tokenizer that cannot express the dialect."""
+def _require_fits(preset: Preset, tokenizer: Tokenizer) -> None:
+    """Refuses a tokenizer that cannot express the dialect, or has no template to ask a judge with."""
     find_dialect(preset.dialect).encode_prompt(TRIAL, tokenizer)
+    if preset.genselect is not None:
+        tokenizer.encode_chat([{"role": "user", "content": TRIAL}])
+
+
+def _selector(settings: GenSelectSettings | None, engine: Engine, log: Log) -> Selector | None:
+    return None if settings is None else GenerativeSelector(engine, settings, log)
 
 
 def examine(patient: Patient) -> list[Finding]:

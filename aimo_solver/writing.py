@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from aimo_solver.engine import Completion, FinishReason, TokenLogprob
+from aimo_solver.engine import Completion, FinishReason, Sampling, TokenLogprob
+from aimo_solver.settings import RolloutSettings
 
 
 class Writing:

@@ -70,3 +70,13 @@ def test_a_block_that_ends_in_time_leaves_no_timer() -> None:
         return loop.time() - begun
 
     assert run_virtual(story()) == pytest.approx(11)
+
+
+def test_an_earlier_deadline_moves_as_the_other_does() -> None:
+    lost_seconds = 5.0
+    deadline = Deadline(100.0, lambda: lost_seconds, 1000.0)
+    lost_seconds = 12.0
+    earlier = deadline.earlier(30.0)
+    assert (earlier.at, deadline.at) == (77.0, 107.0)
+    lost_seconds = 20.0
+    assert (earlier.at, deadline.at) == (85.0, 115.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimo_solver.seeds import rollout_seed, turn_seed
+from aimo_solver.seeds import rollout_seed, selection_seed, turn_seed
 
 places = st.tuples(st.integers(0, 99), st.integers(0, 9), st.text(max_size=8), st.integers(0, 99))
 
@@ -13,6 +13,11 @@ places = st.tuples(st.integers(0, 99), st.integers(0, 9), st.text(max_size=8), s
 @given(st.sets(places, max_size=20))
 def test_every_place_has_a_seed_of_its_own(taken: set[tuple[int, int, str, int]]) -> None:
     assert len({rollout_seed(*place) for place in taken}) == len(taken)
+
+
+@given(st.sets(places, max_size=20))
+def test_a_selection_has_a_seed_that_no_rollout_has(taken: set[tuple[int, int, str, int]]) -> None:
+    assert not {rollout_seed(*place) for place in taken} & {selection_seed(*place[:3]) for place in taken}
 
 
 @given(places)
