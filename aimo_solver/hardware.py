@@ -62,6 +62,8 @@ class Scheme:
     """Of a weight."""
     floating: bool
     """Whether quantised weights are floating-point numbers."""
+    activations: str = ""
+    """compressed-tensors': "16-bit", "dynamic" or "static" (scaled by calibration's figures); empty: not said."""
 
     @property
     def told(self) -> str:
@@ -132,17 +134,25 @@ def checkpoint_scheme(config: dict[str, Any]) -> Scheme:
         return Scheme("none", None, False)
     method = str(quantisation.get("quant_method", "unknown")).lower()
     bits, kind = quantisation.get("bits"), str(quantisation.get("fmt", ""))
+    activations = str(quantisation.get("activation_scheme", ""))
     groups = quantisation.get("config_groups")
     for group in groups.values() if isinstance(groups, dict) else ():
         weights = group.get("weights") if isinstance(group, dict) else None
         if isinstance(weights, dict):
             bits, kind = weights.get("num_bits", bits), str(weights.get("type", kind))
+            activations = _activations(group.get("input_activations"))
     if method in ("fp8", "fbgemm_fp8"):
         bits = bits or 8
     elif method in ("mxfp4", "nvfp4"):
         bits = bits or 4
     floating = kind.startswith(("float", "e4m3", "e5m2")) or method in ("fp8", "fbgemm_fp8", "mxfp4", "nvfp4")
-    return Scheme(method, int(bits) if isinstance(bits, int | float) else None, floating)
+    return Scheme(method, int(bits) if isinstance(bits, int | float) else None, floating, activations)
+
+
+def _activations(settings: Any) -> str:
+    if not isinstance(settings, dict):
+        return "16-bit"
+    return "dynamic" if settings.get("dynamic") else "static"
 
 
 def read_scheme(checkpoint: Path) -> Scheme:
@@ -179,6 +189,8 @@ def _cpu_faults(hardware: Hardware, scheme: Scheme) -> list[str]:
         found.append(f"tensor_parallel must be 1 without a GPU, got {hardware.tensor_parallel}; take hardware cpu")
     if hardware.kv_cache_dtype.startswith("fp8"):
         found.append('an fp8 KV cache needs a GPU; set kv_cache_dtype = "auto"')
-    if scheme.bits == 8 and not scheme.floating and scheme.method == "gptq":
+    if scheme.bits == 8 and not scheme.floating and (scheme.method == "gptq" or scheme.activations == "16-bit"):
         found.append(f"no CPU kernel runs {scheme.told}; take a 4-bit GPTQ checkpoint, or a GPU")
+    if scheme.floating and scheme.activations == "static":
+        found.append("no CPU kernel runs fp8 with static activations; take fp8-dynamic, or a GPU")
     return found

@@ -2,8 +2,9 @@
 
 Every checkpoint answers the set in a run folder of its own; behind its last answer the same engine
 is asked for its memory, its speed, and what it makes of texts the base wrote. Guarantees: the first
-checkpoint is the base and all are held against it, pair by pair; what was measured stays in the
-output folder, and measuring goes on there when it was interrupted.
+checkpoint is the base and all are held against it, pair by pair; one that cannot be loaded here is told and
+left out; what was measured stays in the output folder, and measuring goes on there when it was
+interrupted.
 
 Not guaranteed: figures of time from a machine that does other things meanwhile.
 """
@@ -24,7 +25,7 @@ from aimo_solver.dialects.dialect import Dialect
 from aimo_solver.engine import Engine, Sampling, Tokenizer
 from aimo_solver.engines.vllm_engine import VllmEngine
 from aimo_solver.entry import After, RunOutcome, go_on, run_set
-from aimo_solver.errors import InputError
+from aimo_solver.errors import EngineLoadError, InputError
 from aimo_solver.logged_run import read_run
 from aimo_solver.problem_set import ProblemSet
 from aimo_solver.quantize.calibration import Row, row_ids
@@ -100,7 +101,13 @@ async def measure(
     for candidate in candidates:
         console.rule(candidate.label)
         study = _Study(problem_set, runs, at_once, console, None if base is None else base.texts)
-        answered = await study.through(candidate, out / candidate.label)
+        try:
+            answered = await study.through(candidate, out / candidate.label)
+        except EngineLoadError as error:
+            if base is None:
+                raise
+            console.print(f"left out: {error}", soft_wrap=True, markup=False, highlight=False)
+            continue
         base = base or answered
         rows.append(_row(candidate, answered, base))
     return rows

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 
 from aimo_solver.deploy.doctor import Finding, Patient, diagnose
 from aimo_solver.dialects import find_dialect
-from aimo_solver.engine import Engine, ManagedEngine, Tokenizer
+from aimo_solver.engine import Engine, ManagedEngine, Scorer, Tokenizer
 from aimo_solver.engines.checkpoint_files import check_checkpoint
 from aimo_solver.engines.supervised_engine import SupervisedEngine
 from aimo_solver.engines.vllm_engine import VllmEngine
@@ -34,8 +34,10 @@ from aimo_solver.policies.policy import Policy
 from aimo_solver.problem import AnswerRule, answer_rule
 from aimo_solver.replay import KeptRollouts, RunLimits
 from aimo_solver.rollout import EngineRollouts
+from aimo_solver.rollout_source import RolloutSource
 from aimo_solver.sandbox import Sandbox
 from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
+from aimo_solver.search.search_rollouts import SearchRollouts
 from aimo_solver.selector import Selector
 from aimo_solver.settings import CodeMode, GenSelectSettings, Hardware, PolicySettings, Preset, load_preset
 from aimo_solver.solver import Solver
@@ -175,12 +177,13 @@ class Workshop:
     log: Log
     load_seconds: float
     """The sandbox's first fork included."""
+    scorer: Scorer | None = None
+    """Of a search's steps."""
 
     def make_solver(self, observer: Observer, kept: Sequence[Trajectory] = ()) -> Solver:
         """One solves a problem at a time. `kept`: rollouts that ended in an earlier process."""
         options, preset = self.options, self.options.preset
-        dialect = find_dialect(preset.dialect)
-        rollouts = EngineRollouts(self.engine, self.sandbox, dialect, preset.rollout, options.rule, observer, self.log)
+        rollouts = self._rollouts(observer)
         return Solver(
             KeptRollouts(rollouts, kept) if kept else rollouts,
             _policy(preset.policy),
@@ -191,6 +194,23 @@ class Workshop:
             observer,
             options.limits.problem_seconds,
             _selector(preset.genselect, self.engine, self.log),
+        )
+
+    def _rollouts(self, observer: Observer) -> RolloutSource:
+        preset, rule = self.options.preset, self.options.rule
+        dialect = find_dialect(preset.dialect)
+        if preset.search is None:
+            return EngineRollouts(self.engine, self.sandbox, dialect, preset.rollout, rule, observer, self.log)
+        return SearchRollouts(
+            self.engine,
+            self.sandbox,
+            dialect,
+            preset.rollout,
+            preset.search,
+            rule,
+            scorer=self.scorer,
+            observer=observer,
+            log=self.log,
         )
 
     def refitted(self, options: RunOptions, log: Log) -> Workshop:

@@ -110,7 +110,21 @@ def test_what_cannot_run_is_one_sentence(
                     "config_groups": {"group_0": {"weights": {"num_bits": 8, "type": "float"}}},
                 }
             },
-            Scheme("compressed-tensors", 8, True),
+            Scheme("compressed-tensors", 8, True, "16-bit"),
+        ),
+        (
+            {
+                "quantization_config": {
+                    "quant_method": "compressed-tensors",
+                    "config_groups": {
+                        "group_0": {
+                            "weights": {"num_bits": 8, "type": "float"},
+                            "input_activations": {"num_bits": 8, "dynamic": False},
+                        }
+                    },
+                }
+            },
+            Scheme("compressed-tensors", 8, True, "static"),
         ),
         ({"quantization_config": {"quant_method": "new-thing"}}, Scheme("new-thing", None, False)),
     ],
@@ -133,3 +147,22 @@ def test_a_card_that_tells_no_memory_is_told(
 ) -> None:
     with pytest.raises(InputError, match="nothing usable of a card"):
         find_cards(driver("NVIDIA GB10, 12.1, [N/A], [N/A], 580.95\n"))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "fault"),
+    [
+        (Scheme("compressed-tensors", 8, True, "static"), "no CPU kernel runs fp8 with static activations"),
+        (Scheme("compressed-tensors", 8, False, "16-bit"), "no CPU kernel runs compressed-tensors, 8-bit integers"),
+        (GPTQ8, "no CPU kernel runs gptq, 8-bit integers"),
+    ],
+)
+def test_formats_without_a_cpu_kernel_are_told_before_loading(scheme: Scheme, fault: str) -> None:
+    (sentence,) = faults((), load_hardware("cpu"), scheme)
+    assert fault in sentence
+
+
+@pytest.mark.parametrize("activations", ["dynamic", ""])
+def test_w8a8_and_dynamic_fp8_run_on_a_cpu(activations: str) -> None:
+    for floating in (False, True):
+        assert not faults((), load_hardware("cpu"), Scheme("compressed-tensors", 8, floating, activations))

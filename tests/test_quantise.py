@@ -186,7 +186,12 @@ def test_bad_input_is_refused_before_anything_is_set_up(tmp_path: Path) -> None:
 
 
 def test_every_scheme_says_where_it_runs() -> None:
-    assert {name for name, scheme in SCHEMES.items() if not scheme.loads_on_cpu} == {"w8a16", "gptq-8bit"}
+    assert {name for name, scheme in SCHEMES.items() if not scheme.loads_on_cpu} == {
+        "w8a16",
+        "gptq-8bit",
+        "fp8",
+        "fp8-kv",
+    }
     assert all((7, 5) <= scheme.least_capability <= (9, 0) for scheme in SCHEMES.values())
 
 

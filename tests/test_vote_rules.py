@@ -73,6 +73,12 @@ def test_scores_run_from_minus_one_to_one() -> None:
     assert winner("score", *voters, replace(said(42, 3), score=0.9)) == 42
 
 
+def test_rstar_only_the_better_half_votes() -> None:
+    worse = [replace(said(7, place), score=-0.8) for place in range(3)]
+    better = [replace(said(42, place), score=0.5) for place in range(3, 6)]
+    assert winner("top-scored", *worse, *better) == 42
+
+
 @given(
     st.lists(st.tuples(st.one_of(st.none(), st.integers(-3, 300)), st.lists(FLOATS, max_size=4)), max_size=10),
     st.sampled_from(sorted(VOTE_RULES)),

@@ -39,11 +39,11 @@ SCHEMES: Final = {
     scheme.name: scheme
     for scheme in (
         Scheme("w4a16", "4-bit weights by GPTQ", True, True, (7, 5), bits=4, grouped=True),
-        Scheme("w8a16", "8-bit weights by GPTQ", True, False, (7, 5), bits=8),
+        Scheme("w8a16", "8-bit weights by GPTQ", True, False, (7, 5), bits=8, grouped=True),
         Scheme("w8a8", "8-bit weights by GPTQ, 8-bit activations as they come", True, True, (7, 5), bits=8),
         Scheme("fp8-dynamic", "8-bit floats, activations scaled as they come", False, True, (7, 5)),
-        Scheme("fp8", "8-bit floats, activations scaled beforehand", True, True, (7, 5)),
-        Scheme("fp8-kv", "fp8, and scales for an 8-bit key-value cache", True, True, (8, 9)),
+        Scheme("fp8", "8-bit floats, activations scaled beforehand", True, False, (7, 5)),
+        Scheme("fp8-kv", "fp8, and scales for an 8-bit key-value cache", True, False, (8, 9)),
         Scheme(
             "gptq-4bit", "4-bit weights in AutoGPTQ's checkpoint format", True, True, (7, 5), _GPTQ, 4, grouped=True
         ),

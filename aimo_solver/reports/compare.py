@@ -22,6 +22,9 @@ from aimo_solver.summary import Estimate, estimate_mean
 _DETECT = 1.96 + 0.84
 """Standard errors that a difference must have for four studies in five to see it at 5 %."""
 _MOST_TOLD = 1000
+_MOST_PROBLEMS_TOLD = 1_000_000
+_NOTHING = 1e-9
+"""A smaller difference is rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ def _words(gains: Sequence[Sequence[int]], difference: Estimate, *, real: bool) 
     error = math.sqrt((between + within / runs) / len(gains))
     if error == 0:
         return "No difference, in any problem."
-    if difference.mean == 0:
+    if abs(difference.mean) < _NOTHING:
         least = 100 * _DETECT * error
         return f"No difference; one of {least:.1f} points would probably have been seen."
     return f"The difference of {size} may well be luck. {_needed(difference.mean, within, between, len(gains), runs)}"
@@ -123,7 +126,5 @@ def _needed(difference: float, within: float, between: float, problems: int, run
             return f"If it is as large as it looks, about {more} more {unit} of each would tell."
         return f"If it is as large as it looks, it would take more than {_MOST_TOLD} runs of each to tell."
     wanted = math.ceil((between + within / runs) / (difference / _DETECT) ** 2)
-    return (
-        "The problems differ more among themselves than runs do, so more runs would not tell; "
-        f"about {wanted:,} problems would."
-    )
+    told = f"about {wanted:,}" if wanted <= _MOST_PROBLEMS_TOLD else f"more than {_MOST_PROBLEMS_TOLD:,}"
+    return f"The problems differ more among themselves than runs do, so more runs would not tell; {told} problems would."

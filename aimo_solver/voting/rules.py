@@ -19,6 +19,7 @@ from aimo_solver.confidence import bottom_confidence, tail_confidence
 from aimo_solver.errors import InputError
 from aimo_solver.execution import ExecutionStatus
 from aimo_solver.trajectory import Trajectory
+from aimo_solver.voting.top_scored import top_scored
 from aimo_solver.voting.vote import TieBreak, Vote, plurality
 
 Weigh = Callable[[Sequence[Trajectory]], Sequence[float]]
@@ -106,6 +107,12 @@ def _by_score(voters: Sequence[Trajectory]) -> list[float]:
     return [0.0 if voter.score is None else (1.0 + voter.score) / 2 for voter in voters]
 
 
+def _top_scored(voters: Sequence[Trajectory]) -> list[float]:
+    """One vote for each of the better half."""
+    kept = {voter.key for voter in top_scored(voters, math.ceil(len(voters) / 2))} if voters else set()
+    return [float(voter.key in kept) for voter in voters]
+
+
 def _of_turns(voter: Trajectory, name: str) -> list[float]:
     return list(chain.from_iterable(getattr(turn, name) or () for turn in voter.turns))
 
@@ -143,7 +150,8 @@ VOTE_RULES: Final = {
         VoteRule("imagination", "code double, small and round answers x 0.6 (imagination-research)", _by_imagination),
         VoteRule("short", "1 / tokens", _short),
         VoteRule("long", "tokens", _long),
-        VoteRule("score", "the scorer's value of each rollout (rStar)", _by_score, needs_scores=True),
+        VoteRule("score", "the scorer's value of each rollout", _by_score, needs_scores=True),
+        VoteRule("top-scored", "the better half by score, one vote each (rStar-Math)", _top_scored, needs_scores=True),
     )
 }
 
