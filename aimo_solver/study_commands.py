@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from aimo_solver.bundled import DEMO_MODEL, DEMO_SET
+from aimo_solver.dialects import find_dialect
 from aimo_solver.entry import run_or_exit
 from aimo_solver.errors import InputError
 from aimo_solver.hardware import AUTO
@@ -143,6 +144,7 @@ def _options(
         code=code,
     )
     chosen = options.preset
+    find_dialect(dialect or chosen.dialect)  # Before minutes of loading.
     policy = chosen.policy if concurrent is None else replace(chosen.policy, concurrent=concurrent)
     return replace(options, preset=replace(chosen, dialect=dialect or chosen.dialect, policy=policy))
 

@@ -127,4 +127,6 @@ def _needed(difference: float, within: float, between: float, problems: int, run
         return f"If it is as large as it looks, it would take more than {_MOST_TOLD} runs of each to tell."
     wanted = math.ceil((between + within / runs) / (difference / _DETECT) ** 2)
     told = f"about {wanted:,}" if wanted <= _MOST_PROBLEMS_TOLD else f"more than {_MOST_PROBLEMS_TOLD:,}"
-    return f"The problems differ more among themselves than runs do, so more runs would not tell; {told} problems would."
+    return (
+        f"The problems differ more among themselves than runs do, so more runs would not tell; {told} problems would."
+    )
