@@ -133,6 +133,14 @@ def test_equal_runs_have_no_difference() -> None:
     assert found.words.startswith("No difference")
 
 
+def test_the_words_once_asked_for_sixty_decillion_problems() -> None:
+    """Gains and losses that cancel leave a difference of rounding error."""
+    gains = [1, -1, 0, 0, 0, 0, 0]
+    first = [s for run in range(5) for s in run_of(*[int(gain < 0) for gain in gains], run=run)]
+    second = [s for run in range(5) for s in run_of(*[int(gain > 0) for gain in gains], run=run)]
+    assert compare(first, second).words.startswith("No difference; one of")
+
+
 def test_only_what_both_have_is_compared() -> None:
     found = compare(run_of(1, 1), [*run_of(1, 1, 0), *run_of(0, run=1)])
     assert (found.pairs, found.problems, found.runs) == (2, 2, 1)
