@@ -86,8 +86,7 @@ class TestVllmEngine(EngineContract):
 
         async def bare() -> list[int]:
             params = SamplingParams(max_tokens=48, temperature=1.0, seed=7)
-            assert engine._llm is not None
-            outputs = engine._llm.generate({"prompt_token_ids": prompt_ids(engine)}, params, "bare")
+            outputs = engine._process.llm.generate({"prompt_token_ids": prompt_ids(engine)}, params, "bare")
             return [list(output.outputs[0].token_ids) async for output in outputs][-1]
 
         assert self.say(engine, run).token_ids == run(bare())
