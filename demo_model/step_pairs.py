@@ -22,45 +22,39 @@ LEAST_DIFFERENCE = 0.5
 """Of two children's values: below it they may differ by luck."""
 HELD_OUT_EVERY = 5
 
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Places, in a node's texts, of a better way to go on and a worse one."""
-
-    better: int
-    worse: int
+Pair = tuple[int, int]
+"""Places, among a node's children, of a better one and a worse one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One node: its texts as token ids, and the pairs among them."""
+    """One node's children: their texts from the prompt on, as token ids, and their values."""
 
     texts: tuple[tuple[int, ...], ...]
-    pairs: tuple[Pair, ...]
+    values: tuple[float, ...]
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """All whose values differ by enough."""
+        return [
+            (better, worse)
+            for better, high in enumerate(self.values)
+            for worse, low in enumerate(self.values)
+            if high - low >= LEAST_DIFFERENCE
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Several comparisons as tensors."""
+    """Several comparisons as tensors, all int64."""
 
     token_ids: torch.Tensor
-    """int64 of shape (texts, longest), padded on the right."""
+    """Of shape (texts, longest), padded on the right."""
     last: torch.Tensor
-    """int64 of shape (texts,): the place of each text's last token."""
+    """Of shape (texts,): the place of each text's last token."""
     better: torch.Tensor
-    """int64 of shape (pairs,): rows of `token_ids`."""
+    """Of shape (pairs,): rows of `token_ids`."""
     worse: torch.Tensor
-
-
-def pairs_of(node: StepNode, least_difference: float = LEAST_DIFFERENCE) -> tuple[Pair, ...]:
-    """All pairs of children whose values differ by at least so much."""
-    values = [child.value for child in node.children]
-    return tuple(
-        Pair(better, worse)
-        for better, high in enumerate(values)
-        for worse, low in enumerate(values)
-        if high - low >= least_difference
-    )
 
 
 def is_held_out(problem: str) -> bool:
@@ -71,13 +65,16 @@ def is_held_out(problem: str) -> bool:
 def comparisons(
     nodes: Iterable[StepNode], dialect: Dialect, tokenizer: Tokenizer, context_tokens: int
 ) -> list[Comparison]:
-    """One for each node with pairs; of a longer text the last tokens, as a scorer reads it."""
+    """One for each node that has pairs. Of a text longer than the context its tail, as a scorer reads it."""
     found: list[Comparison] = []
     for node in nodes:
-        if pairs := pairs_of(node):
-            path = [*dialect.encode_prompt(node.problem, tokenizer), *tokenizer.encode(node.prefix)]
-            texts = ([*path, *tokenizer.encode(child.text)] for child in node.children)
-            found.append(Comparison(tuple(tuple(text[-context_tokens:]) for text in texts), pairs))
+        path = [*dialect.encode_prompt(node.problem, tokenizer), *tokenizer.encode(node.prefix)]
+        texts = ([*path, *tokenizer.encode(child.text)] for child in node.children)
+        comparison = Comparison(
+            tuple(tuple(text[-context_tokens:]) for text in texts), tuple(child.value for child in node.children)
+        )
+        if comparison.pairs:
+            found.append(comparison)
     return found
 
 
@@ -86,35 +83,29 @@ def batches(found: Sequence[Comparison], size: int, most_pairs: int, padding_id:
     while True:
         order = rng.sample(found, len(found))
         for start in range(0, len(order), size):
-            thinned = [_thinned(comparison, most_pairs, rng) for comparison in order[start : start + size]]
-            yield join(thinned, padding_id)
+            yield _join(order[start : start + size], most_pairs, padding_id, rng)
 
 
-def _thinned(comparison: Comparison, most_pairs: int, rng: Random) -> Comparison:
-    """At most so many pairs, and only the texts they compare."""
-    pairs = comparison.pairs
-    if len(pairs) > most_pairs:
-        pairs = rng.sample(pairs, most_pairs)
-    used = sorted({place for pair in pairs for place in (pair.better, pair.worse)})
-    row = {place: index for index, place in enumerate(used)}
-    return Comparison(
-        tuple(comparison.texts[place] for place in used),
-        tuple(Pair(row[pair.better], row[pair.worse]) for pair in pairs),
-    )
-
-
-def join(found: Sequence[Comparison], padding_id: int) -> Batch:
-    """All their texts and pairs in one batch."""
-    texts = [text for comparison in found for text in comparison.texts]
+def _join(found: Sequence[Comparison], most_pairs: int, padding_id: int, rng: Random) -> Batch:
+    """Only the texts that a drawn pair compares."""
+    texts: list[tuple[int, ...]] = []
     better: list[int] = []
     worse: list[int] = []
-    first = 0
     for comparison in found:
-        better += [first + pair.better for pair in comparison.pairs]
-        worse += [first + pair.worse for pair in comparison.pairs]
-        first += len(comparison.texts)
+        pairs = comparison.pairs
+        drawn = rng.sample(pairs, min(most_pairs, len(pairs)))
+        places = sorted({place for pair in drawn for place in pair})
+        row = {place: len(texts) + index for index, place in enumerate(places)}
+        texts += [comparison.texts[place] for place in places]
+        better += [row[place] for place, _ in drawn]
+        worse += [row[place] for _, place in drawn]
+    token_ids, last = pad(texts, padding_id)
+    return Batch(token_ids, last, torch.tensor(better), torch.tensor(worse))
+
+
+def pad(texts: Sequence[Sequence[int]], padding_id: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """`token_ids` and `last` of a Batch."""
     token_ids = torch.full((len(texts), max(map(len, texts))), padding_id)
     for row, text in enumerate(texts):
         token_ids[row, : len(text)] = torch.tensor(text)
-    last = torch.tensor([len(text) - 1 for text in texts])
-    return Batch(token_ids, last, torch.tensor(better), torch.tensor(worse))
+    return token_ids, torch.tensor([len(text) - 1 for text in texts])
