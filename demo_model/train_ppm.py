@@ -18,7 +18,7 @@ from random import Random
 
 import torch
 import torch.nn.functional as F
-from transformers import LlamaForSequenceClassification
+from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification
 
 from aimo_solver.bundled import DEMO_MODEL
 from aimo_solver.dialects.numina import NUMINA
@@ -30,7 +30,7 @@ from demo_model.step_nodes import read_step_nodes
 from demo_model.step_pairs import Batch, Comparison, batches, comparisons, is_held_out, pad
 from demo_model.tokenizer import CONTEXT_TOKENS
 
-LOG_EVERY_STEPS = 20
+LOG_EVERY_UPDATES = 20
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 
 
@@ -38,17 +38,20 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jin
 class Course:
     """How a model learns."""
 
-    steps: int = 300
+    updates: int = 300
     nodes: int = 8
-    """A step."""
+    """An update."""
     most_pairs: int = 16
-    """Of one node, in one step."""
+    """Of one node, in one update."""
     peak_rate: float = 1e-3
-    warmup_steps: int = 20
+    warmup_updates: int = 20
 
-    def rate(self, step: int) -> float:
-        """The learning rate at this step: up, then evenly down to nothing."""
-        return self.peak_rate * min((step + 1) / self.warmup_steps, (self.steps - step) / self.steps)
+    def rate(self, update: int) -> float:
+        """The learning rate at this update: up, then evenly down to nothing."""
+        return self.peak_rate * min((update + 1) / self.warmup_updates, (self.updates - update) / self.updates)
+
+
+COURSE = Course()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,10 @@ class Trial:
 
 def new_ppm(start: Path) -> LlamaForSequenceClassification:
     """The checkpoint's body under a head that has learnt nothing, float32."""
-    return LlamaForSequenceClassification.from_pretrained(start, num_labels=1, dtype=torch.float32)
+    model = LlamaForSequenceClassification(LlamaConfig.from_pretrained(start, num_labels=1)).float()
+    body = LlamaForCausalLM.from_pretrained(start, dtype=torch.float32).model
+    model.model.load_state_dict(body.state_dict())
+    return model
 
 
 def preference_loss(model: LlamaForSequenceClassification, batch: Batch) -> torch.Tensor:
@@ -84,13 +90,13 @@ def preference_loss(model: LlamaForSequenceClassification, batch: Batch) -> torc
 def learn(
     model: LlamaForSequenceClassification, found: Sequence[Comparison], course: Course, padding_id: int, seed: int
 ) -> Iterator[float]:
-    """Trains in place; each step's loss."""
+    """Trains in place; each update's loss."""
     source = batches(found, course.nodes, course.most_pairs, padding_id, Random(seed))
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.05)
     model.train()
-    for step in range(course.steps):
+    for update in range(course.updates):
         for group in optimizer.param_groups:
-            group["lr"] = course.rate(step)
+            group["lr"] = course.rate(update)
         value = preference_loss(model, next(source))
         optimizer.zero_grad()
         value.backward()
@@ -148,14 +154,12 @@ def _learn_and_tell(
     model: LlamaForSequenceClassification, found: Sequence[Comparison], course: Course, padding_id: int, seed: int
 ) -> None:
     started, total_loss = time.monotonic(), 0.0
-    for step, value in enumerate(learn(model, found, course, padding_id, seed), start=1):
+    for update, value in enumerate(learn(model, found, course, padding_id, seed), start=1):
         total_loss += value
-        if step % LOG_EVERY_STEPS == 0:
-            seconds = (time.monotonic() - started) / step
-            print(
-                f"step {step}/{course.steps}  loss {total_loss / LOG_EVERY_STEPS:.4f}  {seconds:.2f} s/step", flush=True
-            )
-            total_loss = 0.0
+        if update % LOG_EVERY_UPDATES == 0:
+            seconds = (time.monotonic() - started) / update
+            mean_loss, total_loss = total_loss / LOG_EVERY_UPDATES, 0.0
+            print(f"update {update}/{course.updates}  loss {mean_loss:.4f}  {seconds:.2f} s/update", flush=True)
 
 
 def main() -> None:
@@ -166,13 +170,13 @@ def main() -> None:
     parser.add_argument("steps", type=Path, nargs="+", help="JSON lines of step nodes")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, default=DEMO_MODEL, help="the checkpoint whose body it goes on from")
-    parser.add_argument("--steps-of-training", type=int, default=Course.steps)
-    parser.add_argument("--rate", type=float, default=Course.peak_rate, help="the learning rate's peak")
+    parser.add_argument("--updates", type=int, default=COURSE.updates)
+    parser.add_argument("--rate", type=float, default=COURSE.peak_rate, help="the learning rate's peak")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    course = Course(steps=arguments.steps_of_training, peak_rate=arguments.rate)
+    course = Course(updates=arguments.updates, peak_rate=arguments.rate)
     run_or_exit(lambda: train(arguments.steps, arguments.out, arguments.start, course, arguments.seed))
 
 

@@ -141,7 +141,7 @@ def test_the_loss_goes_down_and_the_better_steps_win(model: LlamaForSequenceClas
     for _ in range(12):  # A step with token 7 in it is the better one.
         start = [rng.randrange(10, 64) for _ in range(4)]
         found.append(Comparison(((*start, 7, 9), (*start, 8, 9)), (1.0, -1.0)))
-    losses = list(learn(model, found, Course(steps=40, nodes=6), 0, seed=0))
+    losses = list(learn(model, found, Course(updates=40, nodes=6), 0, seed=0))
     trial = try_out(model, found, 0)
     assert losses[-1] < 0.6 * losses[0]
     assert trial.right_pairs == trial.pairs == 12 and trial.chosen_value == pytest.approx(1.0)

@@ -50,6 +50,11 @@ class VllmScorer:
         """The scorer's living processes: its core and its workers."""
         return self._process.ids
 
+    @property
+    def unfinished_requests(self) -> int:
+        """Texts neither scored nor taken back on this side of vLLM."""
+        return self._process.unfinished_requests
+
     async def start(self) -> None:
         """Loads the model. Raises EngineLoadError when it cannot be loaded here, or is no classifier with one label."""
         check_checkpoint(self.settings.model)
