@@ -30,7 +30,8 @@ from demo_model.step_nodes import read_step_nodes
 from demo_model.step_pairs import Batch, Comparison, batches, comparisons, is_held_out, pad
 from demo_model.tokenizer import CONTEXT_TOKENS
 
-LOG_EVERY_UPDATES = 20
+LOG_EVERY_UPDATES = 10
+TRY_EVERY_UPDATES = 50
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 
 
@@ -38,12 +39,12 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jin
 class Course:
     """How a model learns."""
 
-    updates: int = 300
+    updates: int = 200
     nodes: int = 8
     """An update."""
     most_pairs: int = 16
     """Of one node, in one update."""
-    peak_rate: float = 1e-3
+    peak_rate: float = 5e-4
     warmup_updates: int = 20
 
     def rate(self, update: int) -> float:
@@ -93,10 +94,10 @@ def learn(
     """Trains in place; each update's loss."""
     source = batches(found, course.nodes, course.most_pairs, padding_id, Random(seed))
     optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.05)
-    model.train()
     for update in range(course.updates):
         for group in optimizer.param_groups:
             group["lr"] = course.rate(update)
+        model.train()
         value = preference_loss(model, next(source))
         optimizer.zero_grad()
         value.backward()
@@ -143,23 +144,22 @@ def train(steps: Sequence[Path], out: Path, start: Path, course: Course, seed: i
     padding_id = int(model.config.pad_token_id or 0)
     print(f"{len(nodes)} nodes, of which {len(learnt)} to learn from", flush=True)
     print(f"before: {try_out(model, held_out, padding_id)}", flush=True)
-    _learn_and_tell(model, learnt, course, padding_id, seed)
+    started, losses = time.monotonic(), list[float]()
+    for value in learn(model, learnt, course, padding_id, seed):
+        losses.append(value)
+        if len(losses) % LOG_EVERY_UPDATES == 0:
+            print(_progress(losses, course, time.monotonic() - started), flush=True)
+        if len(losses) % TRY_EVERY_UPDATES == 0:
+            print(f"held out: {try_out(model, held_out, padding_id)}", flush=True)
     save_ppm(model, start, out)
-    print(f"after, learnt:   {try_out(model, learnt, padding_id)}")
-    print(f"after, held out: {try_out(model, held_out, padding_id)}")
+    print(f"learnt from: {try_out(model, learnt, padding_id)}")
+    print(f"held out: {try_out(model, held_out, padding_id)}")
     print(f"{out}: saved")
 
 
-def _learn_and_tell(
-    model: LlamaForSequenceClassification, found: Sequence[Comparison], course: Course, padding_id: int, seed: int
-) -> None:
-    started, total_loss = time.monotonic(), 0.0
-    for update, value in enumerate(learn(model, found, course, padding_id, seed), start=1):
-        total_loss += value
-        if update % LOG_EVERY_UPDATES == 0:
-            seconds = (time.monotonic() - started) / update
-            mean_loss, total_loss = total_loss / LOG_EVERY_UPDATES, 0.0
-            print(f"update {update}/{course.updates}  loss {mean_loss:.4f}  {seconds:.2f} s/update", flush=True)
+def _progress(losses: Sequence[float], course: Course, seconds: float) -> str:
+    done, recent = len(losses), losses[-LOG_EVERY_UPDATES:]
+    return f"update {done}/{course.updates}  loss {sum(recent) / len(recent):.4f}  {seconds / done:.2f} s/update"
 
 
 def main() -> None:
