@@ -21,6 +21,8 @@ from demo_model.step_nodes import StepNode
 LEAST_DIFFERENCE = 0.5
 """Of two children's values: below it they may differ by luck."""
 HELD_OUT_EVERY = 5
+POOL_BATCHES = 8
+"""Batches sorted by length together: less padding, still mixed."""
 
 Pair = tuple[int, int]
 """Places, among a node's children, of a better one and a worse one."""
@@ -82,8 +84,16 @@ def batches(found: Sequence[Comparison], size: int, most_pairs: int, padding_id:
     """Endless batches of `size` comparisons, at most `most_pairs` drawn from each: no node rules the rest."""
     while True:
         order = rng.sample(found, len(found))
-        for start in range(0, len(order), size):
-            yield _join(order[start : start + size], most_pairs, padding_id, rng)
+        for start in range(0, len(order), size * POOL_BATCHES):
+            pool = sorted(order[start : start + size * POOL_BATCHES], key=_longest)
+            groups = [pool[at : at + size] for at in range(0, len(pool), size)]
+            rng.shuffle(groups)
+            for group in groups:
+                yield _join(group, most_pairs, padding_id, rng)
+
+
+def _longest(comparison: Comparison) -> int:
+    return max(map(len, comparison.texts))
 
 
 def _join(found: Sequence[Comparison], most_pairs: int, padding_id: int, rng: Random) -> Batch:

@@ -98,7 +98,8 @@ def learn(
         for group in optimizer.param_groups:
             group["lr"] = course.rate(update)
         model.train()
-        value = preference_loss(model, next(source))
+        with torch.autocast(model.device.type, torch.bfloat16):
+            value = preference_loss(model, next(source))
         optimizer.zero_grad()
         value.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
