@@ -18,3 +18,5 @@ def bundled(name: str) -> Path:
 
 DEMO_SET: Final = bundled("validation_sets/demo.jsonl")
 DEMO_MODEL: Final = bundled("demo_model/tir")
+DEMO_PPM: Final = bundled("demo_model/ppm")
+"""Scores the demo model's steps."""

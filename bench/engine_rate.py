@@ -87,7 +87,7 @@ class SolverBench:
     async def bare(self, work: Sequence[Sequence[Work]]) -> Rate:
         """The same work straight through AsyncLLM, problem by problem as well."""
         loop = asyncio.get_running_loop()
-        llm: Any = self._engine._llm
+        llm: Any = self._engine._process.llm
         begun, tokens = loop.time(), 0
         for number, group in enumerate(work):
             tokens += sum(

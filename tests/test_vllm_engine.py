@@ -86,8 +86,7 @@ class TestVllmEngine(EngineContract):
 
         async def bare() -> list[int]:
             params = SamplingParams(max_tokens=48, temperature=1.0, seed=7)
-            assert engine._llm is not None
-            outputs = engine._llm.generate({"prompt_token_ids": prompt_ids(engine)}, params, "bare")
+            outputs = engine._process.llm.generate({"prompt_token_ids": prompt_ids(engine)}, params, "bare")
             return [list(output.outputs[0].token_ids) async for output in outputs][-1]
 
         assert self.say(engine, run).token_ids == run(bare())
@@ -109,7 +108,7 @@ class TestVllmEngine(EngineContract):
         async def story() -> None:
             stream = engine.generate(prompt_ids(engine), replace(SAMPLING, max_tokens=900))
             await anext(stream)
-            os.kill(_core(pids), signal.SIGKILL)
+            os.kill(core_of(pids), signal.SIGKILL)
             with pytest.raises(EngineError, match="died"):
                 async for _ in stream:
                     pass
@@ -117,7 +116,7 @@ class TestVllmEngine(EngineContract):
 
         run(story())
         assert engine.process_ids == []
-        assert not [pid for pid in pids if _runs(pid)]
+        assert not [pid for pid in pids if runs(pid)]
 
 
 @pytest.mark.restarts
@@ -152,7 +151,7 @@ def test_stopped_core_is_replaced_and_the_completion_goes_on(checkpoint: Path, l
     print(*log, sep="\n")
     assert said.last.finish_reason is not None
     assert said.text == engines[0].tokenizer.decode(said.token_ids)
-    assert not [pid for pid in first_pids if _runs(pid)]
+    assert not [pid for pid in first_pids if runs(pid)]
     assert [engine.process_ids for engine in engines] == [[], []]
 
 
@@ -212,11 +211,11 @@ async def _tick(gaps: list[float]) -> None:
         gaps.append(loop.time() - before)
 
 
-def _core(pids: list[int]) -> int:
+def core_of(pids: list[int]) -> int:
     return next(pid for pid in pids if b"EngineCore" in Path(f"/proc/{pid}/cmdline").read_bytes())
 
 
-def _runs(pid: int) -> bool:
+def runs(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
     except OSError:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
-from aimo_solver.errors import EngineLoadError
+from aimo_solver.errors import EngineLoadError, InputError
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tekken.json", "vocab.json", "tiktoken.model")
 _WEIGHT_ENDINGS = (".safetensors", ".bin", ".pt")
+_CLASSIFIER_ENDING = "ForSequenceClassification"
 _WEIGHT_INDEX = "model.safetensors.index.json"
 
 
@@ -25,12 +27,7 @@ def check_checkpoint(folder: Path) -> None:
     names = set(os.listdir(folder))
     if "config.json" not in names:
         raise EngineLoadError(f"{folder} has no config.json; name the folder of a Hugging Face checkpoint")
-    try:
-        config = json.loads((folder / "config.json").read_text())
-    except ValueError as error:
-        raise EngineLoadError(f"{folder}/config.json is damaged ({error}); copy it again") from error
-    if not isinstance(config, dict):
-        raise EngineLoadError(f"{folder}/config.json is no JSON object; copy it again")
+    _read_object(folder / "config.json")
     if not names.intersection(_TOKENIZER_FILES):
         raise EngineLoadError(
             f"{folder} has no tokenizer (tokenizer.json or the like); copy the model's tokenizer files into it"
@@ -42,6 +39,62 @@ def check_checkpoint(folder: Path) -> None:
     for name in sorted(names):
         if name.endswith(".safetensors"):
             _check_safetensors(folder / name)
+
+
+def check_one_label(folder: Path) -> None:
+    """Raises EngineLoadError when a checkpoint is no sequence classifier with one label, as a reward model is."""
+    config = _read_object(folder / "config.json")
+    names = config.get("architectures") or ["no architecture"]
+    if not str(names[0]).endswith(_CLASSIFIER_ENDING):
+        raise EngineLoadError(
+            f"{folder} holds no sequence classifier ({names[0]}); name a reward model such as a PPM, "
+            f"a checkpoint of a ...{_CLASSIFIER_ENDING} class"
+        )
+    # transformers writes the labels' names alone, and leaves even those out when there are two.
+    labels = config.get("num_labels", len(config.get("id2label") or (0, 1)))
+    if labels != 1:
+        raise EngineLoadError(f"{folder} gives {labels} labels a text; name a classifier with one, its score")
+
+
+def check_same_vocabulary(model: Path, scorer: Path) -> None:
+    """Raises InputError when a scorer would read other tokens than the model writes.
+
+    Compares the tokens and their ids in both tokenizer.json; other kinds of tokenizers are not compared.
+    Raises EngineLoadError when one of the files is damaged.
+    """
+    theirs, ours = _vocabulary(model), _vocabulary(scorer)
+    if theirs is None or ours is None or theirs == ours:
+        return
+    differing = sum(ours.get(token) != token_id for token, token_id in theirs.items()) + len(ours.keys() - theirs)
+    raise InputError(
+        f"the scorer {scorer} must have the vocabulary of {model}, got one that differs in {differing} tokens "
+        f"({len(ours)} against {len(theirs)}); name a scorer trained on from a model of that family"
+    )
+
+
+def _vocabulary(folder: Path) -> dict[str, int] | None:
+    """Each token's id; None without a tokenizer.json."""
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        return None
+    tokenizer = _read_object(path)
+    try:
+        vocabulary = tokenizer["model"]["vocab"]
+        if not isinstance(vocabulary, dict):  # Unigram: pairs of token and log-probability, in the ids' order.
+            vocabulary = {token: token_id for token_id, (token, _) in enumerate(vocabulary)}
+        return vocabulary | {token["content"]: token["id"] for token in tokenizer.get("added_tokens") or ()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise EngineLoadError(f"{path} has no vocabulary ({error!r}); copy it again") from error
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise EngineLoadError(f"{path} is damaged ({error}); copy it again") from error
+    if not isinstance(value, dict):
+        raise EngineLoadError(f"{path} is no JSON object; copy it again")
+    return value
 
 
 def _check_index(folder: Path, names: set[str]) -> None:

@@ -1,0 +1,114 @@
+"""Step nodes: what was written at one point of a problem, and how it ended; kept as JSON lines.
+
+A line is `{"problem", "prefix", "children": [{"text", "visits", "value"}]}`: the prefix is all that
+stands behind the prompt, tool outputs included; a child's value is the mean outcome, from -1 (wrong)
+to 1 (right), of all that went through it. A tree search logs such lines; plain rollouts that begin
+alike make them too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from aimo_solver.dialects.dialect import Dialect
+from aimo_solver.errors import InputError
+from aimo_solver.json_lines import json_rows
+from aimo_solver.text_file import read_text
+from aimo_solver.trajectory import Trajectory
+
+STEP_END = "\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class StepChild:
+    """One way to go on."""
+
+    text: str
+    visits: int
+    value: float
+    """In [-1, 1]."""
+
+    def __post_init__(self) -> None:
+        if self.visits < 1:
+            raise ValueError(f"visits must be at least 1, got {self.visits!r}")
+        if not -1.0 <= self.value <= 1.0:
+            raise ValueError(f"value must be in [-1, 1], got {self.value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class StepNode:
+    """A point in a problem's solution, and the steps that were tried there."""
+
+    problem: str
+    """The statement."""
+    prefix: str
+    children: tuple[StepChild, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step as it was written, and what the model was shown behind it."""
+
+    text: str
+    shown: str = ""
+    """The tool's output, as the dialect renders it."""
+
+
+def split_steps(trajectory: Trajectory, dialect: Dialect) -> list[Step]:
+    """A rollout's steps: each ends with an empty line or a call of the tool.
+
+    What was written after a flush is left out: the model was made to answer there.
+    """
+    steps: list[Step] = []
+    for turn in trajectory.turns:
+        if turn.flush:
+            break
+        pieces = [piece + STEP_END for piece in turn.text.split(STEP_END)]
+        pieces[-1] = pieces[-1].removesuffix(STEP_END)
+        steps += [Step(piece) for piece in pieces if piece]
+        if turn.output is not None and steps:
+            steps[-1] = Step(steps[-1].text, dialect.render_output(turn.output))
+    return steps
+
+
+def merge_rollouts(problem: str, rollouts: Iterable[tuple[list[Step], bool]]) -> list[StepNode]:
+    """The tree of one problem's rollouts, each given as its steps and whether its answer was right."""
+    outcomes: dict[str, dict[str, list[int]]] = {}
+    for steps, right in rollouts:
+        prefix = ""
+        for step in steps:
+            outcomes.setdefault(prefix, {}).setdefault(step.text, []).append(1 if right else -1)
+            prefix += step.text + step.shown
+    return [
+        StepNode(problem, prefix, tuple(StepChild(text, len(o), sum(o) / len(o)) for text, o in children.items()))
+        for prefix, children in outcomes.items()
+    ]
+
+
+def step_lines(nodes: Iterable[StepNode]) -> str:
+    """The nodes as JSON lines."""
+    return "".join(json.dumps(asdict(node)) + "\n" for node in nodes)
+
+
+def read_step_nodes(path: Path) -> list[StepNode]:
+    """Raises InputError that names file and line."""
+    return list(_read(path))
+
+
+def _read(path: Path) -> Iterator[StepNode]:
+    for line, row in json_rows(path, read_text(path, "a .jsonl file of step nodes")):
+        try:
+            yield _node(row)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{path}, line {line}: is no step node ({error!r}); see demo_model/step_nodes.py"
+            ) from None
+
+
+def _node(row: Mapping[str, Any]) -> StepNode:
+    children = tuple(StepChild(str(c["text"]), int(c["visits"]), float(c["value"])) for c in row["children"])
+    return StepNode(str(row["problem"]), str(row["prefix"]), children)
