@@ -23,7 +23,7 @@ from aimo_solver.problem_set import ProblemSet
 from aimo_solver.reports.scaling import Budget, Scaling, measure_scaling
 from aimo_solver.settings import Preset
 from aimo_solver.text_file import make_folder
-from aimo_solver.workshop import RunOptions, Workshop, open_workshop
+from aimo_solver.workshop import RunOptions, Workshop, open_workshop, scorer_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +93,18 @@ async def _run_all(wanted: dict[str, RunOptions], study: Study) -> dict[str, Log
         for name, options in wanted.items():
             run = _whole_run(study.out / name, study)
             if run is None:
-                workshop = workshop or await stack.enter_async_context(_opened(options, study))
+                if workshop is None:
+                    workshop = await stack.enter_async_context(_opened(_first_with_scorer(wanted), study))
                 study.console.rule(name)
                 run = await _run(name, options, study, workshop)
             runs[name] = run
     return runs
+
+
+def _first_with_scorer(wanted: dict[str, RunOptions]) -> RunOptions:
+    """The scorer is loaded with the engine."""
+    found = list(wanted.values())
+    return next((options for options in found if scorer_path(options.preset) is not None), found[0])
 
 
 def _opened(options: RunOptions, study: Study):  # type: ignore[no-untyped-def]

@@ -7,6 +7,7 @@ closed leaves no process behind, also when it is closed while it loads.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
@@ -15,13 +16,15 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from aimo_solver.bundled import DEMO_PPM
 from aimo_solver.deploy.doctor import Finding, Patient, diagnose
 from aimo_solver.dialects import find_dialect
 from aimo_solver.engine import Engine, ManagedEngine, Scorer, Tokenizer
-from aimo_solver.engines.checkpoint_files import check_checkpoint
+from aimo_solver.engines.checkpoint_files import check_checkpoint, check_one_label, check_same_vocabulary
 from aimo_solver.engines.supervised_engine import SupervisedEngine
 from aimo_solver.engines.vllm_engine import VllmEngine
-from aimo_solver.engines.vllm_settings import VllmSettings
+from aimo_solver.engines.vllm_scorer import VllmScorer
+from aimo_solver.engines.vllm_settings import ScorerSettings, VllmSettings
 from aimo_solver.errors import EngineLoadError, InputError, SandboxError
 from aimo_solver.genselect import GenerativeSelector
 from aimo_solver.hardware import check_hardware
@@ -47,6 +50,8 @@ from aimo_solver.voting import TieBreak, find_vote_rule
 DEFAULT_LIMIT_SECONDS = 5 * 3600.0
 DEFAULT_RESERVE_SECONDS = 30.0
 TRIAL = "1 + 1?"
+SCORER_MEMORY_SHARE = 0.1
+"""Of a card's memory: a scorer reads prompts and keeps none of them."""
 LOAD_PAUSE_SECONDS = 5.0
 """A dead driver or a dead process may need them to let go of the memory."""
 
@@ -97,6 +102,11 @@ def run_options(
     _check_preset(chosen, preset)
     reserve_seconds = min(DEFAULT_RESERVE_SECONDS, 0.05 * limit_seconds)
     Ledger(0.0, limit_seconds, reserve_seconds)  # Refuses a limit that cannot be.
+    scorer = scorer_path(chosen)
+    if scorer is not None:
+        check_checkpoint(scorer)
+        check_one_label(scorer)
+        check_same_vocabulary(model, scorer)
     options = RunOptions(
         model,
         chosen,
@@ -217,6 +227,9 @@ class Workshop:
         """The same engine for other methods. Raises InputError for what would need another engine."""
         if (options.model, options.hardware) != (self.options.model, self.options.hardware):
             raise InputError("methods that share an engine must have one model and one hardware; measure them apart")
+        wanted = scorer_path(options.preset)
+        if wanted not in (None, scorer_path(self.options.preset)):
+            raise InputError(f"methods that share an engine must have one scorer, got {wanted} too; measure them apart")
         _require_fits(options.preset, self.engine.tokenizer)
         return replace(self, options=options, log=log)
 
@@ -236,13 +249,14 @@ async def open_workshop(
     `measured`: the engine can tell of its weights.
     """
     hardware, preset = options.hardware, options.preset
+    scorer = _make_scorer(options, engine_log)
     settings = VllmSettings(
         model=options.model,
         dtype=hardware.dtype,
         tensor_parallel_size=hardware.tensor_parallel,
         max_model_len=hardware.max_model_len,
         max_num_seqs=hardware.max_num_seqs,
-        gpu_memory_utilization=hardware.gpu_memory_utilization,
+        gpu_memory_utilization=hardware.gpu_memory_utilization - (SCORER_MEMORY_SHARE if scorer else 0.0),
         kv_cache_dtype=hardware.kv_cache_dtype,
         stream_interval=hardware.stream_interval,
         enforce_eager=hardware.enforce_eager,
@@ -261,6 +275,8 @@ async def open_workshop(
             async with asyncio.timeout_at(ends_at):
                 await _log_layers(sandbox, log)  # Before the engine takes the machine.
                 await _load(engine, load_attempts, log)
+                if scorer is not None:
+                    await scorer.start()
         except TimeoutError:
             raise InputError(
                 f"the limit of {options.limits.total_seconds:g} s was over before the model had loaded; raise it"
@@ -268,10 +284,40 @@ async def open_workshop(
         load_seconds = asyncio.get_running_loop().time() - begun
         log(f"engine loaded {options.model} in {load_seconds:.1f} s")
         _require_fits(preset, engine.tokenizer)
-        yield Workshop(options, engine, sandbox, log, load_seconds)
+        yield Workshop(options, engine, sandbox, log, load_seconds, scorer)
     finally:
         await sandbox.close()
+        if scorer is not None:
+            await scorer.stop()
         await engine.stop()
+
+
+def _make_scorer(options: RunOptions, log_file: Path | None) -> VllmScorer | None:
+    """Of the search's steps, where one is named."""
+    path = scorer_path(options.preset)
+    if path is None:
+        return None
+    hardware = options.hardware
+    on_cpu = hardware.cpu_kvcache_gib is not None
+    return VllmScorer(
+        ScorerSettings(
+            path,
+            max_num_seqs=hardware.max_num_seqs,
+            gpu_memory_utilization=SCORER_MEMORY_SHARE,
+            enforce_eager=hardware.enforce_eager,
+            cpu_kvcache_gib=hardware.cpu_kvcache_gib,
+            # vLLM would put both models on the same core.
+            cpu_cores=str(max(os.sched_getaffinity(0))) if on_cpu else None,
+            load_seconds=hardware.load_seconds,
+            log_file=log_file,
+        )
+    )
+
+
+def scorer_path(preset: Preset) -> Path | None:
+    """The folder of the search's scorer; `demo` is the demo model's."""
+    name = preset.search.scorer if preset.search is not None else None
+    return None if name is None else DEMO_PPM if name == "demo" else Path(name)
 
 
 def _require_fits(preset: Preset, tokenizer: Tokenizer) -> None:

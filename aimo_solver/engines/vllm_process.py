@@ -198,6 +198,8 @@ class VllmProcess:
         temporary = self._processes.environment() | {"TQDM_DISABLE": "1", "PYTHONWARNINGS": "ignore"}
         if self._settings.cpu_kvcache_gib is not None:
             temporary["VLLM_CPU_KVCACHE_SPACE"] = str(self._settings.cpu_kvcache_gib)
+        if self._settings.cpu_cores is not None:
+            temporary["VLLM_CPU_OMP_THREADS_BIND"] = self._settings.cpu_cores
         if self._settings.enforce_eager:
             # vLLM compiles some functions all the same, such as the one for log-probabilities: in the
             # middle of a run, for minutes on a slow machine, and only where there is a C++ compiler.

@@ -26,6 +26,8 @@ class ModelSettings:
     """Compile nothing: starts sooner, runs slower. Otherwise a first request may wait for a compiler."""
     cpu_kvcache_gib: int | None = None
     """Key-value cache of a CPU build; None: vLLM's choice."""
+    cpu_cores: str | None = None
+    """Which of them a CPU build takes, as in "0-3"; None: vLLM's choice, which is the same for models side by side."""
     load_seconds: float = 1200.0
     """A load that takes longer has failed."""
     log_file: Path | None = None

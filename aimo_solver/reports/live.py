@@ -129,7 +129,7 @@ class _Lane(Observer):
         return self._line(now - self._started_at)
 
     def _line(self, seconds: float) -> Text:
-        votes = " ".join(f"{answer}:{weight:g}" for answer, weight in self._vote.tally[:_VOTES_SHOWN])
+        votes = " ".join(f"{answer}:{weight:.3g}" for answer, weight in self._vote.tally[:_VOTES_SHOWN])
         more = len(self._vote.tally) - _VOTES_SHOWN
         speed = self._tokens / seconds if seconds > 0 else 0.0
         id, total = "" if self.problem is None else self.problem.id, self._screen.total
@@ -161,7 +161,7 @@ class Transcript(Observer):
             self._console.print(Text(turn.output.strip("\n") or "(no output)", style="yellow"))
 
     def rollout_finished(self, trajectory: Trajectory, vote: Vote) -> None:
-        votes = " ".join(f"{answer}:{weight:g}" for answer, weight in vote.tally) or "none"
+        votes = " ".join(f"{answer}:{weight:.3g}" for answer, weight in vote.tally) or "none"
         answer = "no answer" if trajectory.answer is None else trajectory.answer
         self._console.print(
             f"rollout {trajectory.rollout} ended: {trajectory.stop_reason}, {answer}; votes {votes}", style="bold"
