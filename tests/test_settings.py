@@ -76,7 +76,7 @@ def test_policy_settings_keep_their_types(tmp_path: Path) -> None:
 
 def test_an_unknown_preset_lists_the_known_ones() -> None:
     with pytest.raises(
-        InputError, match=r"preset must be one of .*default, demo, demo-table, .*or a \.toml file, got 'demos'"
+        InputError, match=r"preset must be one of .*default, .*numina-aimo1, .*or a \.toml file, got 'demos'"
     ):
         load_preset("demos")
 
