@@ -14,6 +14,7 @@ from aimo_solver.dialects.dialect import Dialect
 from aimo_solver.dialects.harmony import HARMONY, harmony_prompt
 from aimo_solver.dialects.hermes import HERMES
 from aimo_solver.dialects.openmath import OPENMATH
+from aimo_solver.dialects.s1 import S1
 from aimo_solver.engines.scripted_engine import ByteTokenizer
 from aimo_solver.errors import InputError
 from aimo_solver.problem import ANY_INTEGER
@@ -154,3 +155,27 @@ def test_a_tokenizer_that_cannot_express_harmony_is_refused() -> None:
 def test_a_message_to_nobody_is_no_call() -> None:
     assert HARMONY.find_code("<|channel|>analysis<|message|>to=python would help<|end|>") is None
     assert HARMONY.find_code("<|channel|>final<|message|>to=python<|return|>") is None
+
+
+# s1: thinking and answer are ChatML messages of their own
+
+
+def test_s1_opens_thinking_and_closes_it_string_for_string() -> None:
+    tokenizer = ByteTokenizer(("<|im_start|>", "<|im_end|>"))
+    prompt = tokenizer.decode(S1.encode_prompt(PROBLEM, tokenizer))
+    assert prompt.endswith("assistant: <|im_start|>think")
+    cut = S1.close_thinking("\nSix times seven is")
+    assert cut == "\n<|im_start|>answer\nFinal Answer: The final answer is $\\boxed{"
+    assert S1.close_thinking("\n42.<|im_start|>answer\nIt") == "\nFinal Answer: The final answer is $\\boxed{"
+
+
+def test_s1_needs_chatml() -> None:
+    with pytest.raises(InputError, match=r"dialect s1 needs a ChatML tokenizer: this one has no token <\|im_start\|>"):
+        S1.encode_prompt(PROBLEM, ByteTokenizer())
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_thinking_that_is_over_is_not_closed_again(name: str) -> None:
+    dialect = DIALECTS[name]
+    if dialect.think_end is not None:
+        assert dialect.think_end not in dialect.close_thinking(f"Hm.{dialect.think_end}\nSo")
