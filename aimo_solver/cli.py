@@ -21,11 +21,12 @@ from aimo_solver.problem_set import join_sets
 from aimo_solver.quantize_commands import app as quantize_app
 from aimo_solver.reports.live import Transcript
 from aimo_solver.reports.table import run_table
+from aimo_solver.run_options import DEFAULT_LIMIT_SECONDS, RunOptions, run_options
 from aimo_solver.sandbox_commands import app as sandbox_app
 from aimo_solver.set_commands import app as sets_app
 from aimo_solver.sets.fetch import find_problem_set
 from aimo_solver.settings import CodeMode
-from aimo_solver.workshop import DEFAULT_LIMIT_SECONDS, RunOptions, open_workshop, run_options
+from aimo_solver.workshop import open_workshop
 
 app = typer.Typer(
     help="Answers olympiad problems with a language model, Python and a vote, inside a time limit.",

@@ -36,20 +36,12 @@ from aimo_solver.replay import Past, replay
 from aimo_solver.reports.live import LiveScreen
 from aimo_solver.reports.table import run_table
 from aimo_solver.run_folder import Recorder, RunFolder, new_run_path
+from aimo_solver.run_options import DEFAULT_LIMIT_SECONDS, RunOptions, described_options, logged_options, run_options
 from aimo_solver.serving import find_contest, serve_contest
 from aimo_solver.solution import Solution
 from aimo_solver.submission import check_submission_path, write_submission
 from aimo_solver.summary import summarise
-from aimo_solver.workshop import (
-    DEFAULT_LIMIT_SECONDS,
-    RunOptions,
-    Workshop,
-    described_options,
-    examine,
-    logged_options,
-    open_workshop,
-    run_options,
-)
+from aimo_solver.workshop import Workshop, examine, open_workshop
 
 INTERRUPTED = 130
 """The shell's exit code for Ctrl-C."""

@@ -34,12 +34,13 @@ from aimo_solver.quantize.divergence import mean_divergence
 from aimo_solver.quantize.measured import Measured
 from aimo_solver.reports.compare import compare
 from aimo_solver.reports.figures import pass_at_1_difference
+from aimo_solver.run_options import RunOptions
 from aimo_solver.simulation.engine_profile import profile_engine
 from aimo_solver.solution import Solution
 from aimo_solver.summary import summarise
 from aimo_solver.text_file import make_folder, read_text, write_text
 from aimo_solver.trajectory import StopReason
-from aimo_solver.workshop import RunOptions, Workshop
+from aimo_solver.workshop import Workshop
 
 TEXTS: Final = 32
 """Of the base's rollouts that the distributions are compared on, one a problem."""

@@ -21,9 +21,10 @@ from aimo_solver.entry import go_on, run_set
 from aimo_solver.logged_run import LoggedRun, read_run
 from aimo_solver.problem_set import ProblemSet
 from aimo_solver.reports.scaling import Budget, Scaling, measure_scaling
+from aimo_solver.run_options import RunOptions, scorer_path
 from aimo_solver.settings import Preset
 from aimo_solver.text_file import make_folder
-from aimo_solver.workshop import RunOptions, Workshop, open_workshop, scorer_path
+from aimo_solver.workshop import Workshop, open_workshop
 
 
 @dataclass(frozen=True, slots=True)

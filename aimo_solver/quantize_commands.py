@@ -32,9 +32,9 @@ from aimo_solver.quantize.schemes import SCHEMES, Scheme, choose_writer, find_sc
 from aimo_solver.quantize.writers import WRITERS
 from aimo_solver.reports.measured_table import measured_markdown, measured_tables, plot_measured
 from aimo_solver.reports.study_plot import check_plot_path
+from aimo_solver.run_options import RunOptions, require_speculation_works, run_options
 from aimo_solver.sets.fetch import find_problem_set
 from aimo_solver.text_file import write_text
-from aimo_solver.workshop import RunOptions, require_speculation_works, run_options
 
 ANY_CARD: Final = "any"
 LIMIT_SECONDS: Final = 7 * 24 * 3600.0

@@ -24,8 +24,9 @@ from aimo_solver.log import Log
 from aimo_solver.problem_set import load_problem_set
 from aimo_solver.replay import RunLimits
 from aimo_solver.run_folder import Recorder, RunFolder, new_run_path
+from aimo_solver.run_options import RunOptions, described_options
 from aimo_solver.summary import summarise
-from aimo_solver.workshop import RunOptions, described_options, open_workshop
+from aimo_solver.workshop import open_workshop
 
 CHECK_SECONDS = 15 * 60.0
 """A version saved against the public placeholder problems need not take the contest's hours."""

@@ -25,6 +25,7 @@ from aimo_solver.pool import Pool, load_pool, pool_row
 from aimo_solver.problem import AnswerRule, answer_rule
 from aimo_solver.reports.study_plot import check_plot_path, plot_study
 from aimo_solver.run_logs import count_cut, read_samples, read_streams
+from aimo_solver.run_options import DEFAULT_LIMIT_SECONDS, RunOptions, run_options
 from aimo_solver.settings import load_preset
 from aimo_solver.simulation import engine_profile
 from aimo_solver.simulation.contest import ProblemOrder
@@ -34,7 +35,7 @@ from aimo_solver.simulation.run_speeds import speeds_of_runs
 from aimo_solver.simulation.study import PolicyFigures, StudyPlan, run_study
 from aimo_solver.text_file import write_text
 from aimo_solver.workload import SpeedTable, Workload, load_speed_table
-from aimo_solver.workshop import DEFAULT_LIMIT_SECONDS, RunOptions, open_workshop, run_options
+from aimo_solver.workshop import open_workshop
 
 PROFILE_PROBLEM = "How many integers from $1$ to $90$ are relatively prime to $12$?"
 ROLLOUTS_IN_TIME = (3, 6, 12)

@@ -22,9 +22,9 @@ from aimo_solver.method_study import Method, Study, study_budgets, study_methods
 from aimo_solver.problem_set import ProblemSet, join_sets
 from aimo_solver.reports.method_table import MethodRow, method_rows, method_table, scaling_table
 from aimo_solver.reports.scaling import Budget
+from aimo_solver.run_options import RunOptions, run_options
 from aimo_solver.sets.fetch import find_problem_set
 from aimo_solver.settings import CodeMode
-from aimo_solver.workshop import RunOptions, run_options
 
 LIMIT_SECONDS: Final = 7 * 24 * 3600.0
 """A study has no clock to beat."""

@@ -8,173 +8,41 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from pydantic import TypeAdapter
-
-from aimo_solver.bundled import DEMO_PPM
 from aimo_solver.deploy.doctor import Finding, Patient, diagnose
 from aimo_solver.dialects import find_dialect
 from aimo_solver.engine import Engine, ManagedEngine, Scorer, Tokenizer
-from aimo_solver.engines.checkpoint_files import check_checkpoint, check_one_label, check_same_vocabulary
+from aimo_solver.engine_rollouts import EngineRollouts
+from aimo_solver.engines.checkpoint_files import check_checkpoint
 from aimo_solver.engines.supervised_engine import SupervisedEngine
 from aimo_solver.engines.vllm_engine import VllmEngine
 from aimo_solver.engines.vllm_scorer import VllmScorer
 from aimo_solver.engines.vllm_settings import ScorerSettings, VllmSettings
 from aimo_solver.errors import EngineLoadError, InputError, SandboxError
 from aimo_solver.genselect import GenerativeSelector
-from aimo_solver.hardware import check_hardware
-from aimo_solver.ledger import Ledger
 from aimo_solver.log import Log
 from aimo_solver.observer import Observer
-from aimo_solver.policies import make_policy
-from aimo_solver.policies.adjusted import AdjustedPolicy
-from aimo_solver.policies.policy import Policy
-from aimo_solver.problem import AnswerRule, answer_rule
-from aimo_solver.replay import KeptRollouts, RunLimits
-from aimo_solver.rollout import EngineRollouts
+from aimo_solver.replay import KeptRollouts
 from aimo_solver.rollout_source import RolloutSource
+from aimo_solver.run_options import RunOptions, chosen_policy, scorer_path
 from aimo_solver.sandbox import Sandbox
 from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
 from aimo_solver.search.search_rollouts import SearchRollouts
 from aimo_solver.selector import Selector
-from aimo_solver.settings import CodeMode, GenSelectSettings, Hardware, PolicySettings, Preset, load_preset
+from aimo_solver.settings import GenSelectSettings, Preset
 from aimo_solver.solver import Solver
 from aimo_solver.trajectory import Trajectory
 from aimo_solver.voting import TieBreak, find_vote_rule
 
-DEFAULT_LIMIT_SECONDS = 5 * 3600.0
-DEFAULT_RESERVE_SECONDS = 30.0
 TRIAL = "1 + 1?"
 SCORER_MEMORY_SHARE = 0.1
 """Of a card's memory: a scorer reads prompts and keeps none of them."""
 LOAD_PAUSE_SECONDS = 5.0
 """A dead driver or a dead process may need them to let go of the memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """Everything a run is made of."""
-
-    model: Path
-    preset: Preset
-    hardware: Hardware
-    rule: AnswerRule
-    seed: int
-    limits: RunLimits
-
-
-def run_options(
-    *,
-    model: Path,
-    preset: str,
-    hardware: str,
-    edition: str,
-    seed: int,
-    limit_seconds: float,
-    fallback: int = 0,
-    rollouts: int | None = None,
-    policy: str | None = None,
-    early_stop: bool = True,
-    code: CodeMode | None = None,
-    temperature: float | None = None,
-    max_tokens: int | None = None,
-) -> RunOptions:
-    """The options, all checked. Raises InputError."""
-    check_checkpoint(model)
-    chosen = load_preset(preset)
-    policy_settings = chosen.policy
-    if policy is not None and policy != policy_settings.name:  # The other's settings are its own.
-        policy_settings = PolicySettings(policy, policy_settings.rollouts)
-    policy_settings = replace(policy_settings, early_stop=early_stop and chosen.policy.early_stop)
-    if rollouts is not None:
-        policy_settings = replace(policy_settings, rollouts=rollouts)
-    changes = {"code": code, "temperature": temperature, "max_tokens": max_tokens}
-    chosen = replace(
-        chosen,
-        policy=policy_settings,
-        rollout=replace(chosen.rollout, **{name: value for name, value in changes.items() if value is not None}),
-    )
-    _check_preset(chosen, preset)
-    reserve_seconds = min(DEFAULT_RESERVE_SECONDS, 0.05 * limit_seconds)
-    Ledger(0.0, limit_seconds, reserve_seconds)  # Refuses a limit that cannot be.
-    scorer = scorer_path(chosen)
-    if scorer is not None:
-        check_checkpoint(scorer)
-        check_one_label(scorer)
-        check_same_vocabulary(model, scorer)
-    options = RunOptions(
-        model,
-        chosen,
-        check_hardware(hardware, model),
-        answer_rule(edition).with_fallback(fallback),
-        seed,
-        RunLimits(limit_seconds, reserve_seconds),
-    )
-    require_speculation_works(options)
-    return options
-
-
-def require_speculation_works(options: RunOptions) -> None:
-    """Raises InputError for speculation that would draw other tokens than the model's own.
-
-    vLLM 0.32 loses the temperature there on a CPU (`_expand_kernel_impl` rounds it to an integer), so
-    that a sampled rollout is noise; a greedy one is right.
-    """
-    on_cpu = options.hardware.cpu_kvcache_gib is not None
-    if options.hardware.speculative and on_cpu and options.preset.rollout.temperature > 0:
-        raise InputError(
-            f"temperature must be 0 with speculation on a CPU, got {options.preset.rollout.temperature:g}: "
-            "vLLM's CPU build draws wrong tokens otherwise"
-        )
-
-
-def described_options(options: RunOptions) -> dict[str, Any]:
-    """As a run folder's settings.toml holds them."""
-    return asdict(options) | {"model": str(options.model)}
-
-
-def logged_options(settings: Mapping[str, Any], path: Path) -> RunOptions:
-    """The options a run folder's settings.toml tells of. Raises InputError."""
-    try:
-        options = RunOptions(
-            model=Path(settings["model"]),
-            preset=TypeAdapter(Preset).validate_python(settings["preset"]),
-            hardware=TypeAdapter(Hardware).validate_python(settings["hardware"]),
-            rule=AnswerRule(**settings["rule"]),
-            seed=int(settings["seed"]),
-            limits=RunLimits(**settings["limits"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: its settings cannot be gone on with: {error}") from None
-    check_checkpoint(options.model)
-    _check_preset(options.preset, str(path))
-    return options
-
-
-def _policy(settings: PolicySettings) -> Policy:
-    policy = make_policy(settings.name, settings.settings)
-    return AdjustedPolicy(
-        policy, settings.rollouts, settings.concurrent, settings.tokens, early_stop=settings.early_stop
-    )
-
-
-def _check_preset(preset: Preset, name: str) -> None:
-    try:
-        find_dialect(preset.dialect)
-        _policy(preset.policy)
-        if preset.tie_break not in set(TieBreak):
-            raise InputError(f"tie_break must be one of {', '.join(TieBreak)}, got {preset.tie_break!r}")
-        if find_vote_rule(preset.vote).needs_logprobs and not preset.rollout.logprobs:
-            raise InputError(f"vote {preset.vote} needs log-probabilities; set logprobs = 20 in [rollout]")
-        if preset.rollout.deepconf is not None and not preset.rollout.logprobs:
-            raise InputError("deepconf needs log-probabilities; set logprobs = 20 in [rollout]")
-    except InputError as error:
-        raise InputError(f"preset {name}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +64,7 @@ class Workshop:
         rollouts = self._rollouts(observer)
         return Solver(
             KeptRollouts(rollouts, kept) if kept else rollouts,
-            _policy(preset.policy),
+            chosen_policy(preset.policy),
             options.rule,
             options.seed,
             TieBreak(preset.tie_break),
@@ -312,12 +180,6 @@ def _make_scorer(options: RunOptions, log_file: Path | None) -> VllmScorer | Non
             log_file=log_file,
         )
     )
-
-
-def scorer_path(preset: Preset) -> Path | None:
-    """The folder of the search's scorer; `demo` is the demo model's."""
-    name = preset.search.scorer if preset.search is not None else None
-    return None if name is None else DEMO_PPM if name == "demo" else Path(name)
 
 
 def _require_fits(preset: Preset, tokenizer: Tokenizer) -> None:

@@ -19,6 +19,7 @@ import typer
 from rich.console import Console
 
 from aimo_solver.dialects.numina import NuminaDialect
+from aimo_solver.engine_rollouts import EngineRollouts
 from aimo_solver.engines.scripted_engine import ByteTokenizer, Reply, ScriptedEngine
 from aimo_solver.gateways.answerer import Answerer, SolverAnswerer
 from aimo_solver.gateways.predict import make_predict
@@ -26,7 +27,6 @@ from aimo_solver.gateways.predictor import Predictor
 from aimo_solver.ledger import Ledger
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.problem import AIMO3
-from aimo_solver.rollout import EngineRollouts
 from aimo_solver.run_folder import RunFolder
 from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
 from aimo_solver.settings import RolloutSettings

@@ -22,9 +22,9 @@ from aimo_solver.hardware import AUTO
 from aimo_solver.logged_run import LoggedRun, read_run
 from aimo_solver.problem import Problem
 from aimo_solver.problem_set import ProblemSet
+from aimo_solver.run_options import DEFAULT_LIMIT_SECONDS, run_options
 from aimo_solver.text_file import write_text
 from aimo_solver.trajectory import StopReason, Trajectory
-from aimo_solver.workshop import DEFAULT_LIMIT_SECONDS, run_options
 from demo_model.demo_set import held_out
 from demo_model.families import FAMILIES
 from demo_model.families.family import fill

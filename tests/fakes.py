@@ -13,6 +13,7 @@ from typing import Any
 
 from aimo_solver.dialects.numina import NuminaDialect
 from aimo_solver.engine import Engine, Sampling
+from aimo_solver.engine_rollouts import EngineRollouts
 from aimo_solver.engines.scripted_engine import ByteTokenizer, Reply, ScriptedEngine
 from aimo_solver.errors import SandboxError
 from aimo_solver.execution import ExecutionResult, ExecutionStatus
@@ -21,7 +22,6 @@ from aimo_solver.observer import Observer
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.policies.policy import Policy
 from aimo_solver.problem import ANY_INTEGER, AnswerRule, Problem
-from aimo_solver.rollout import EngineRollouts
 from aimo_solver.sandboxes.cell import run_cell
 from aimo_solver.settings import RolloutSettings
 from aimo_solver.solution import Solution

@@ -22,6 +22,7 @@ from aimo_solver.errors import EngineLoadError, InputError, SandboxError
 from aimo_solver.problem import Problem
 from aimo_solver.problem_set import ProblemSet
 from aimo_solver.run_folder import RunFolder
+from aimo_solver.run_options import run_options
 from aimo_solver.simulation.virtual_clock import run_virtual
 from aimo_solver.solution import Solution
 
@@ -167,7 +168,7 @@ def test_help_shows_an_example(run: Callable[..., Ran], command: str) -> None:
 
 
 def answer_set(place: Path, limit_seconds: float = 500.0) -> entry.RunOutcome:
-    options = workshop.run_options(
+    options = run_options(
         model=place / "model", preset="demo", hardware="cpu", edition="aimo3", seed=0, limit_seconds=limit_seconds
     )
     console, submission = Console(quiet=True), place / "out.parquet"
@@ -211,7 +212,7 @@ def test_a_checkpoint_the_engine_cannot_load_leaves_nothing(place: Path, monkeyp
 def test_a_dialect_that_the_tokenizer_cannot_express_is_told(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_engine(monkeypatch)
     (place / "gpt-oss.toml").write_text('dialect = "harmony"\n')
-    options = workshop.run_options(
+    options = run_options(
         model=place / "model",
         preset=str(place / "gpt-oss.toml"),
         hardware="cpu",

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from aimo_solver.deadline import Deadline
 from aimo_solver.dialects.numina import NuminaDialect
 from aimo_solver.engine import Sampling
+from aimo_solver.engine_rollouts import EngineRollouts
 from aimo_solver.engines.scripted_engine import Reply, ScriptedEngine
 from aimo_solver.engines.supervised_engine import SupervisedEngine
 from aimo_solver.errors import InputError
@@ -31,7 +32,6 @@ from aimo_solver.observer import Observer
 from aimo_solver.policies.adjusted import AdjustedPolicy
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.problem import ANY_INTEGER, Problem
-from aimo_solver.rollout import EngineRollouts
 from aimo_solver.run_folder import RunFolder
 from aimo_solver.selector import Selection, SelectionReason
 from aimo_solver.settings import GenSelectSettings, RolloutSettings, load_preset

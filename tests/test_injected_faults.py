@@ -19,6 +19,7 @@ from fakes import TOKENIZER, InProcessSandbox, boxed, code
 
 from aimo_solver.dialects.numina import NuminaDialect
 from aimo_solver.engine import Sampling
+from aimo_solver.engine_rollouts import EngineRollouts
 from aimo_solver.engines.scripted_engine import Reply, ScriptedEngine
 from aimo_solver.engines.supervised_engine import SupervisedEngine
 from aimo_solver.errors import SandboxError
@@ -30,7 +31,6 @@ from aimo_solver.ledger import Ledger
 from aimo_solver.observer import Observer
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.problem import AIMO3, Problem
-from aimo_solver.rollout import EngineRollouts
 from aimo_solver.run_folder import RunFolder
 from aimo_solver.settings import RolloutSettings
 from aimo_solver.solution import Solution

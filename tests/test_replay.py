@@ -19,6 +19,7 @@ from aimo_solver.logged_run import LoggedRun, read_run
 from aimo_solver.problem import Problem
 from aimo_solver.problem_set import ProblemSet, join_sets
 from aimo_solver.run_folder import RunFolder
+from aimo_solver.run_options import RunOptions, run_options
 from aimo_solver.simulation.virtual_clock import run_virtual
 from aimo_solver.solution import Solution
 from aimo_solver.trajectory import Trajectory
@@ -49,9 +50,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def options(place: Path, **changes: object) -> workshop.RunOptions:
+def options(place: Path, **changes: object) -> RunOptions:
     given = {"early_stop": False, "rollouts": ROLLOUTS} | changes
-    return workshop.run_options(
+    return run_options(
         model=place / "model",
         preset="demo",
         hardware="cpu",

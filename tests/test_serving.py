@@ -17,8 +17,8 @@ from aimo_solver import workshop
 from aimo_solver.engines.scripted_engine import Reply, ScriptedEngine
 from aimo_solver.errors import EngineLoadError, InputError
 from aimo_solver.gateways.edition import Edition, find_edition
+from aimo_solver.run_options import RunOptions, run_options
 from aimo_solver.serving import LOAD_ATTEMPTS, Contest, serve_contest
-from aimo_solver.workshop import RunOptions, run_options
 
 # What the real packages do, as far as a submission can tell.
 SERVER = """

@@ -9,6 +9,7 @@ from typing import Any
 from fakes import PROBLEM, TOKENIZER, Stage, boxed, code
 
 from aimo_solver.engine import Sampling
+from aimo_solver.engine_rollouts import EngineRollouts
 from aimo_solver.engines.scripted_engine import Reply, ScriptedEngine
 from aimo_solver.engines.supervised_engine import SupervisedEngine
 from aimo_solver.ledger import Ledger
@@ -17,7 +18,6 @@ from aimo_solver.policies.adjusted import AdjustedPolicy
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.policies.policy import Policy
 from aimo_solver.problem import AIMO3
-from aimo_solver.rollout import EngineRollouts
 from aimo_solver.settings import RolloutSettings
 from aimo_solver.simulation.virtual_clock import run_virtual
 from aimo_solver.solution import Solution

@@ -129,4 +129,4 @@ def _percent(estimate: Estimate | None) -> str:
 def _points(estimate: Estimate | None) -> str:
     if estimate is None:
         return ""
-    return f"{100 * estimate.mean:+.1f} [{100 * estimate.low:+.1f}, {100 * estimate.high:+.1f}]"
+    return f"{100 * estimate.mean:+.1f} [{100 * estimate.low:+.1f},{100 * estimate.high:+.1f}]"

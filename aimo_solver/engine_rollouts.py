@@ -1,0 +1,71 @@
+"""EngineRollouts: rollouts on an engine and a sandbox, for the solver.
+
+Guarantees: a problem's prompt is encoded once, with the model's first words where they are asked for; its
+rollouts share one confidence gate.
+"""
+
+from __future__ import annotations
+
+from aimo_solver.confidence import ConfidenceGate
+from aimo_solver.dialects.dialect import Dialect
+from aimo_solver.engine import Engine, Tokenizer
+from aimo_solver.log import Log, unbreakable
+from aimo_solver.observer import Observer
+from aimo_solver.problem import AnswerRule
+from aimo_solver.rollout import Rollout
+from aimo_solver.rollout_source import RolloutTask
+from aimo_solver.sandbox import Sandbox
+from aimo_solver.settings import RolloutSettings
+
+
+class EngineRollouts:
+    """RolloutSource on an engine and a sandbox."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        sandbox: Sandbox,
+        dialect: Dialect,
+        settings: RolloutSettings,
+        rule: AnswerRule,
+        observer: Observer | None = None,
+        log: Log = lambda line: None,
+    ) -> None:
+        """`log` is told of what ended a rollout and should not have."""
+        self._engine, self._dialect, self._settings = engine, dialect, settings
+        self._parts = engine, sandbox, dialect, settings, rule, observer or Observer(), unbreakable(log)
+        self._prompt: tuple[str, tuple[int, ...]] = "", ()
+        """The last problem's text and its token ids: all its rollouts begin with them."""
+        self._gate: tuple[tuple[int, str] | None, ConfidenceGate | None] = None, None
+        """The last problem's, by run and id."""
+
+    @property
+    def lost_seconds(self) -> float:
+        return self._engine.down_seconds
+
+    def open(self, task: RolloutTask) -> Rollout:
+        text = task.problem.text
+        if self._prompt[0] != text:
+            self._prompt = text, tuple(self._encode(text))
+        asked = task.run, task.problem.id
+        if self._gate[0] != asked:
+            self._gate = asked, confidence_gate(self._settings)
+        return Rollout(task, self._prompt[1], self._gate[1], *self._parts)
+
+    def _encode(self, problem: str) -> list[int]:
+        token_ids = self._dialect.encode_prompt(problem, self._engine.tokenizer)
+        return prefilled(token_ids, self._settings.prefill, self._engine.tokenizer)
+
+
+def confidence_gate(settings: RolloutSettings) -> ConfidenceGate | None:
+    """A problem's, where the settings ask for one."""
+    online = settings.deepconf
+    return None if online is None else ConfidenceGate(online.window_tokens, online.warm_up, online.keep_share)
+
+
+def prefilled(token_ids: list[int], prefill: str, tokenizer: Tokenizer) -> list[int]:
+    """The prompt with the model's first words, unless its template has written them already (Open R1)."""
+    opening = tokenizer.encode(prefill) if prefill else []
+    # A template may leave out the line break behind the words.
+    tail = tokenizer.decode(token_ids[-len(opening) - 1 :])
+    return token_ids if not prefill or tail.rstrip().endswith(prefill.rstrip()) else token_ids + opening
