@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from aimo_solver.confidence import ConfidenceGate
 from aimo_solver.dialects.dialect import Dialect
-from aimo_solver.engine import Engine, Tokenizer
+from aimo_solver.dialects.prompt import encode_prompt
+from aimo_solver.engine import Engine
 from aimo_solver.log import Log, unbreakable
 from aimo_solver.observer import Observer
 from aimo_solver.problem import AnswerRule
@@ -46,26 +47,15 @@ class EngineRollouts:
     def open(self, task: RolloutTask) -> Rollout:
         text = task.problem.text
         if self._prompt[0] != text:
-            self._prompt = text, tuple(self._encode(text))
+            tokenizer, prefill = self._engine.tokenizer, self._settings.prefill
+            self._prompt = text, tuple(encode_prompt(self._dialect, text, tokenizer, prefill))
         asked = task.run, task.problem.id
         if self._gate[0] != asked:
             self._gate = asked, confidence_gate(self._settings)
         return Rollout(task, self._prompt[1], self._gate[1], *self._parts)
-
-    def _encode(self, problem: str) -> list[int]:
-        token_ids = self._dialect.encode_prompt(problem, self._engine.tokenizer)
-        return prefilled(token_ids, self._settings.prefill, self._engine.tokenizer)
 
 
 def confidence_gate(settings: RolloutSettings) -> ConfidenceGate | None:
     """A problem's, where the settings ask for one."""
     online = settings.deepconf
     return None if online is None else ConfidenceGate(online.window_tokens, online.warm_up, online.keep_share)
-
-
-def prefilled(token_ids: list[int], prefill: str, tokenizer: Tokenizer) -> list[int]:
-    """The prompt with the model's first words, unless its template has written them already (Open R1)."""
-    opening = tokenizer.encode(prefill) if prefill else []
-    # A template may leave out the line break behind the words.
-    tail = tokenizer.decode(token_ids[-len(opening) - 1 :])
-    return token_ids if not prefill or tail.rstrip().endswith(prefill.rstrip()) else token_ids + opening

@@ -161,6 +161,7 @@ async def _go_through(
     logged: LoggedRun | None,
     finished: Callable[[Solution], None] | None = None,
 ) -> RunOutcome:
+    restarts_before = len(workshop.engine.restarts)  # Of another method's run.
     past = Past() if logged is None else Past(logged.solutions, {r: logged.seconds_of(r) for r in range(show.runs)})
     kept = () if logged is None else logged.trajectories
     problems = len(show.problem_set.problems) * show.runs
@@ -180,7 +181,7 @@ async def _go_through(
         except asyncio.CancelledError:
             show.console.print(f"go on with: aimo replay --resume {folder.path}", soft_wrap=True, highlight=False)
             raise
-    outcome = RunOutcome(folder.path, tuple(solutions), tuple(workshop.engine.restarts))
+    outcome = RunOutcome(folder.path, tuple(solutions), tuple(workshop.engine.restarts[restarts_before:]))
     folder.finish(outcome.to_json())
     if show.after is not None:
         await show.after(workshop, outcome)

@@ -22,10 +22,12 @@ from rich.console import Console
 
 from aimo_solver.dialects import find_dialect
 from aimo_solver.dialects.dialect import Dialect
+from aimo_solver.dialects.prompt import encode_prompt
 from aimo_solver.engine import Engine, Sampling, Tokenizer
 from aimo_solver.engines.vllm_engine import VllmEngine
 from aimo_solver.entry import After, RunOutcome, go_on, run_set
 from aimo_solver.errors import EngineLoadError, InputError
+from aimo_solver.kept_run import kept_run
 from aimo_solver.logged_run import read_run
 from aimo_solver.problem_set import ProblemSet
 from aimo_solver.quantize.calibration import Row, row_ids
@@ -135,23 +137,21 @@ class _Study:
 
     async def through(self, candidate: Candidate, place: Path) -> _Answered:
         """Runs and probe; those that an earlier process finished are read."""
-        folder, probe_file = _run_folder(place), place / "probe.json"
+        kept, probe_file = kept_run(place, candidate.options, self.problem_set, self.runs), place / "probe.json"
+        folder = None if kept is None else kept.path
         if folder is None or not probe_file.exists():
             folder = await self._answer(candidate, place, folder, probe_file)
-        told = _read_probe(probe_file)
-        logged = read_run(folder)
-        if len(logged.solutions) != self.runs * len(self.problem_set.problems):
-            raise InputError(f"{folder}: is of another set or number of runs; name another --out")
-        return _Answered(logged.solutions, told[0], told[1])
+        return _Answered(read_run(folder).solutions, *_read_probe(probe_file))
 
     async def _answer(self, candidate: Candidate, place: Path, folder: Path | None, probe_file: Path) -> Path:
         async def after(workshop: Workshop, outcome: RunOutcome) -> None:
-            dialect = find_dialect(candidate.options.preset.dialect)
+            preset = candidate.options.preset
+            dialect, prefill = find_dialect(preset.dialect), preset.rollout.prefill
             texts = self.texts
             if texts is None:
-                texts = base_texts(outcome.solutions, dialect, workshop.engine.tokenizer)
+                texts = base_texts(outcome.solutions, dialect, workshop.engine.tokenizer, prefill)
             prompts = [problem.text for problem in self.problem_set.problems[:GREEDY_PROMPTS]]
-            encoded = [dialect.encode_prompt(prompt, workshop.engine.tokenizer) for prompt in prompts]
+            encoded = [encode_prompt(dialect, prompt, workshop.engine.tokenizer, prefill) for prompt in prompts]
             probe = await _probe(workshop, texts, encoded)
             write_text(probe_file, json.dumps(asdict(probe) | {"texts": [asdict(text) for text in texts]}))
 
@@ -165,12 +165,6 @@ class _Study:
         return outcome.folder
 
 
-def _run_folder(place: Path) -> Path | None:
-    """The one that an earlier process left, whole or not."""
-    found = sorted(path.parent for path in place.glob("*/settings.toml"))
-    return found[-1] if found else None
-
-
 def _read_probe(path: Path) -> tuple[Probe, list[Text]]:
     try:
         values: dict[str, Any] = json.loads(read_text(path, "what the engine told"))
@@ -180,14 +174,14 @@ def _read_probe(path: Path) -> tuple[Probe, list[Text]]:
         raise InputError(f"{path}: is no probe of this program ({error!r}); remove it") from None
 
 
-def base_texts(solutions: Sequence[Solution], dialect: Dialect, tokenizer: Tokenizer) -> list[Text]:
+def base_texts(solutions: Sequence[Solution], dialect: Dialect, tokenizer: Tokenizer, prefill: str = "") -> list[Text]:
     """The first rollout that ended by itself of each of the first problems."""
     texts: list[Text] = []
     for solution in solutions:
         if solution.run == 0 and len(texts) < TEXTS:
             whole = [t for t in solution.trajectories if t.stop_reason is StopReason.ANSWERED]
             if whole:
-                ids = row_ids(Row(solution.problem, whole[0]), dialect, tokenizer)
+                ids = row_ids(Row(solution.problem, whole[0], prefill), dialect, tokenizer)
                 texts.append(Text(ids, whole[0].prompt_tokens))
     return texts
 
@@ -227,7 +221,7 @@ def _row(candidate: Candidate, mine: _Answered, base: _Answered) -> Measured:
     probe, is_base = mine.probe, mine is base
     finished = max(1, summary.rollouts - summary.cancelled)
     comparison = None if is_base else compare(base.solutions, mine.solutions)
-    same = [one == other for one, other in zip(probe.greedy, base.probe.greedy, strict=True)]
+    same = [one == other for one, other in zip(probe.greedy, base.probe.greedy, strict=False)]
     return Measured(
         label=candidate.label,
         model=str(candidate.options.model),
@@ -243,11 +237,21 @@ def _row(candidate: Candidate, mine: _Answered, base: _Answered) -> Measured:
         majority=summary.majority,
         majority_difference=None if comparison is None else comparison.difference,
         words="" if comparison is None else comparison.words,
-        divergence=None if is_base else mean_divergence(_numbered(base.probe), _numbered(probe)),
+        divergence=None if is_base else _divergence(base.probe, probe),
         greedy_same=None if is_base else sum(same) / max(1, len(same)),
         tokens_per_rollout=summary.tokens / finished,
         code_calls_per_rollout=summary.code_calls / finished,
         acceptance=probe.accepted / probe.proposed if probe.proposed else None,
+    )
+
+
+def _divergence(base: Probe, other: Probe) -> float:
+    """On what both could read: a checkpoint of a shorter context read less."""
+    pairs = list(zip(_numbered(base), _numbered(other), strict=False))
+    lengths = [min(len(one), len(two)) for one, two in pairs]
+    return mean_divergence(
+        [one[:length] for (one, _), length in zip(pairs, lengths, strict=True)],
+        [two[:length] for (_, two), length in zip(pairs, lengths, strict=True)],
     )
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from rich.console import Console
 
 from aimo_solver.entry import go_on, run_set
+from aimo_solver.errors import InputError
+from aimo_solver.kept_run import kept_run
 from aimo_solver.logged_run import LoggedRun, read_run
 from aimo_solver.problem_set import ProblemSet
 from aimo_solver.reports.scaling import Budget, Scaling, measure_scaling
@@ -72,12 +74,17 @@ async def study_budgets(options: RunOptions, budgets: Sequence[Budget], study: S
 def limited(preset: Preset, tokens: int) -> Preset:
     """The method with so many tokens a problem: no rollout may plan for more."""
     rollout, judge = preset.rollout, preset.genselect
-    if judge is not None:  # It comes last, and must find tokens left.
-        tokens = max(1, tokens - judge.judgings * judge.max_tokens)
+    if judge is not None:  # It comes last, in one prompt, and must find tokens left.
+        judging = judge.judgings * judge.max_tokens
+        if judging > tokens / 2:
+            raise InputError(f"tokens must be at least {2 * judging}, twice what judging may take, got {tokens}")
+        tokens -= judging
+        judge = replace(judge, candidates=min(judge.candidates, judge.window))
     most = max(1, tokens - rollout.flush_tokens)
     return replace(
         preset,
         policy=replace(preset.policy, tokens=tokens),
+        genselect=judge,
         rollout=replace(rollout, max_tokens=min(rollout.max_tokens, most)),
     )
 
@@ -88,18 +95,29 @@ def _forced(preset: Preset, budget: Budget) -> Preset:
 
 async def _run_all(wanted: dict[str, RunOptions], study: Study) -> dict[str, LoggedRun]:
     make_folder(study.out)
+    require_one_engine(list(wanted.values()))
     async with AsyncExitStack() as stack:
         workshop: Workshop | None = None
         runs: dict[str, LoggedRun] = {}
         for name, options in wanted.items():
-            run = _whole_run(study.out / name, study)
-            if run is None:
+            run = kept_run(study.out / name, options, study.problem_set, study.runs)
+            if run is None or len(run.solutions) < study.runs * len(study.problem_set.problems):
                 if workshop is None:
                     workshop = await stack.enter_async_context(_opened(_first_with_scorer(wanted), study))
                 study.console.rule(name)
-                run = await _run(name, options, study, workshop)
+                run = await _run(study.out / name, options, study, workshop, run)
             runs[name] = run
     return runs
+
+
+def require_one_engine(wanted: Sequence[RunOptions]) -> None:
+    """Raises InputError, before anything is loaded, for methods that cannot share an engine and a scorer."""
+    scorers = {scorer_path(options.preset) for options in wanted} - {None}
+    if len(scorers) > 1:
+        told = ", ".join(sorted(map(str, scorers)))
+        raise InputError(f"methods that share an engine must have one scorer, got {told}; measure them apart")
+    if len({options.preset.sandbox_memory_bytes for options in wanted}) > 1:
+        raise InputError("methods that share an engine must have one sandbox_memory_bytes; measure them apart")
 
 
 def _first_with_scorer(wanted: dict[str, RunOptions]) -> RunOptions:
@@ -110,36 +128,25 @@ def _first_with_scorer(wanted: dict[str, RunOptions]) -> RunOptions:
 
 def _opened(options: RunOptions, study: Study):  # type: ignore[no-untyped-def]
     ends_at = asyncio.get_running_loop().time() + options.limits.total_seconds
-    log: Callable[[str], None] = lambda line: study.console.print(line, style="dim", soft_wrap=True)  # noqa: E731
+    log: Callable[[str], None] = lambda line: study.console.print(  # noqa: E731
+        line, style="dim", soft_wrap=True, markup=False, highlight=False
+    )
     return open_workshop(options, log, ends_at, study.out / "engine.log")
 
 
-async def _run(name: str, options: RunOptions, study: Study, workshop: Workshop) -> LoggedRun:
-    begun = _begun(study.out / name)
+async def _run(
+    place: Path, options: RunOptions, study: Study, workshop: Workshop, begun: LoggedRun | None
+) -> LoggedRun:
     if begun is not None:
-        outcome = await go_on(begun, study.console, workshop=workshop)
+        outcome = await go_on(begun.path, study.console, workshop=workshop)
     else:
         outcome = await run_set(
             options,
             study.problem_set,
-            study.out / name,
+            place,
             study.console,
             runs=study.runs,
             at_once=study.at_once,
             workshop=workshop,
         )
     return read_run(outcome.folder)
-
-
-def _begun(place: Path) -> Path | None:
-    """The run folder that an earlier process left there."""
-    found = sorted(path.parent for path in place.glob("*/settings.toml"))
-    return found[-1] if found else None
-
-
-def _whole_run(place: Path, study: Study) -> LoggedRun | None:
-    path = _begun(place)
-    if path is None:
-        return None
-    run = read_run(path)
-    return run if len(run.solutions) == study.runs * len(study.problem_set.problems) else None

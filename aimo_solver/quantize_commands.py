@@ -32,13 +32,11 @@ from aimo_solver.quantize.schemes import SCHEMES, Scheme, choose_writer, find_sc
 from aimo_solver.quantize.writers import WRITERS
 from aimo_solver.reports.measured_table import measured_markdown, measured_tables, plot_measured
 from aimo_solver.reports.study_plot import check_plot_path
-from aimo_solver.run_options import RunOptions, require_speculation_works, run_options
+from aimo_solver.run_options import STUDY_LIMIT_SECONDS, RunOptions, require_speculation_works, run_options
 from aimo_solver.sets.fetch import find_problem_set
 from aimo_solver.text_file import write_text
 
 ANY_CARD: Final = "any"
-LIMIT_SECONDS: Final = 7 * 24 * 3600.0
-"""Measuring has no clock to beat."""
 MEASURED_FILE: Final = "measured.json"
 
 app = typer.Typer(help="Checkpoints made from others.", no_args_is_help=True)
@@ -193,7 +191,7 @@ def measure_checkpoints(
                 hardware=hardware,
                 edition="any-integer",
                 seed=seed,
-                limit_seconds=LIMIT_SECONDS,
+                limit_seconds=STUDY_LIMIT_SECONDS,
                 rollouts=rollouts,
                 early_stop=False,
                 temperature=temperature,

@@ -147,6 +147,7 @@ class _KeptRollout:
         return self.trajectory.tokens
 
     async def run(self) -> Trajectory:
+        self.task.spend(self.trajectory.tokens)
         return self.trajectory
 
     def cancelled(self) -> Trajectory:

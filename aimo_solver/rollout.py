@@ -14,7 +14,8 @@ from contextlib import aclosing
 from itertools import chain
 
 from aimo_solver.confidence import ConfidenceGate, RunningGroup
-from aimo_solver.dialects.dialect import Dialect, open_thought, shown_output
+from aimo_solver.dialects.dialect import Dialect, shown_output
+from aimo_solver.dialects.prompt import opened_thought
 from aimo_solver.engine import Engine, FinishReason
 from aimo_solver.errors import EngineError, SandboxError
 from aimo_solver.execution import ExecutionStatus
@@ -32,8 +33,6 @@ CLOSE_SECONDS = 2.0
 """The most that closing a session may take before it is left to the sandbox's own clean-up."""
 DISABLED = "code execution is disabled"
 NO_CODE = "there is no code to run: write a whole block first"
-PROMPT_TAIL_TOKENS = 16
-"""Of a prompt, in which thinking may have been opened."""
 FLUSH_SHARE = 0.25
 """A flush takes at most this share of a problem's time."""
 
@@ -62,7 +61,7 @@ class Rollout:
         self._flush_seconds = flush_seconds(settings, task)
         self._context: list[int] = list(prompt_token_ids)
         self._prompt_tokens = len(prompt_token_ids)
-        self._opened = open_thought(engine.tokenizer.decode(prompt_token_ids[-PROMPT_TAIL_TOKENS:]))
+        self._opened = opened_thought(prompt_token_ids, engine.tokenizer)
         self._gate = gate
         self._group = None if gate is None else RunningGroup(gate.window_tokens)
         self._waits_left = settings.waits
@@ -138,7 +137,7 @@ class Rollout:
                     if self._is_to_wait(writing):
                         self._wait(writing)
                         continue
-                    code = self._dialect.find_code(self._written_text()) if self._stop else None
+                    code = self._find_code()
                     if code is None and writing.stop not in self._dialect.stop:
                         self._finish_turn()
                         return None if writing.finish_reason is FinishReason.STOP else StopReason.TOKEN_LIMIT
@@ -212,9 +211,11 @@ class Rollout:
         confidence = self._group.confidence
         return confidence is not None and confidence < self._gate.least
 
-    def _written_text(self) -> str:
+    def _find_code(self) -> str | None:
+        if self._settings.code is CodeMode.OFF or not self._dialect.stop:
+            return None
         assert self._writing is not None
-        return self._engine.tokenizer.decode(self._writing.token_ids)
+        return self._dialect.find_code(self._engine.tokenizer.decode(self._writing.token_ids))
 
     def _finish_turn(
         self, code: str | None = None, output: str | None = None, status: ExecutionStatus | None = None

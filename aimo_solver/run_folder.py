@@ -49,7 +49,7 @@ class RunFolder:
         """Makes the folder. Problems that are not known yet are added with their solutions."""
         try:
             path.mkdir(parents=True, exist_ok=False)
-            (path / "settings.toml").write_text(tomli_w.dumps(_without_none(settings)), encoding="utf-8")
+            (path / "settings.toml").write_text(tomli_w.dumps(without_none(settings)), encoding="utf-8")
         except FileExistsError:
             raise InputError(f"{path}: the run folder exists; name another one") from None
         except OSError as error:
@@ -145,7 +145,7 @@ def new_run_path(folder: Path, name: str) -> Path:
 
 def trajectory_row(trajectory: Trajectory) -> dict[str, Any]:
     """One line of trajectories.jsonl. Floats are rounded to four decimals."""
-    row = _rounded(_without_none(asdict(trajectory)))
+    row = _rounded(without_none(asdict(trajectory)))
     return {"version": VERSION, **row, "answer": trajectory.answer, "tokens": trajectory.tokens}
 
 
@@ -186,11 +186,11 @@ def _json_line(row: Mapping[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _without_none(value: Any) -> Any:
+def without_none(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _without_none(item) for key, item in value.items() if item is not None}
+        return {str(key): without_none(item) for key, item in value.items() if item is not None}
     if isinstance(value, (list, tuple)):
-        return [_without_none(item) for item in value]
+        return [without_none(item) for item in value]
     return value
 
 

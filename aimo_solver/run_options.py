@@ -19,6 +19,7 @@ from aimo_solver.engines.checkpoint_files import check_checkpoint, check_one_lab
 from aimo_solver.errors import InputError
 from aimo_solver.hardware import check_hardware
 from aimo_solver.ledger import Ledger
+from aimo_solver.policies import make_policy
 from aimo_solver.policies.adjusted import AdjustedPolicy
 from aimo_solver.policies.policy import Policy
 from aimo_solver.problem import AnswerRule, answer_rule
@@ -28,6 +29,8 @@ from aimo_solver.voting import TieBreak, find_vote_rule
 
 DEFAULT_LIMIT_SECONDS = 5 * 3600.0
 DEFAULT_RESERVE_SECONDS = 30.0
+STUDY_LIMIT_SECONDS = 7 * 24 * 3600.0
+"""A study has no clock to beat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +76,9 @@ def run_options(
         policy=policy_settings,
         rollout=replace(chosen.rollout, **{name: value for name, value in changes.items() if value is not None}),
     )
-    _check_preset(chosen, preset)
     reserve_seconds = min(DEFAULT_RESERVE_SECONDS, 0.05 * limit_seconds)
     Ledger(0.0, limit_seconds, reserve_seconds)  # Refuses a limit that cannot be.
-    scorer = scorer_path(chosen)
-    if scorer is not None:
-        check_checkpoint(scorer)
-        check_one_label(scorer)
-        check_same_vocabulary(model, scorer)
+    _check_preset(chosen, preset)  # Before the driver is asked for cards.
     options = RunOptions(
         model,
         chosen,
@@ -89,8 +87,19 @@ def run_options(
         seed,
         RunLimits(limit_seconds, reserve_seconds),
     )
-    require_speculation_works(options)
+    _check_together(options)
     return options
+
+
+def _check_together(options: RunOptions) -> None:
+    """What model, scorer and hardware say against one another."""
+    check_checkpoint(options.model)
+    scorer = scorer_path(options.preset)
+    if scorer is not None:
+        check_checkpoint(scorer)
+        check_one_label(scorer)
+        check_same_vocabulary(options.model, scorer)
+    require_speculation_works(options)
 
 
 def require_speculation_works(options: RunOptions) -> None:
@@ -125,8 +134,8 @@ def logged_options(settings: Mapping[str, Any], path: Path) -> RunOptions:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: its settings cannot be gone on with: {error}") from None
-    check_checkpoint(options.model)
     _check_preset(options.preset, str(path))
+    _check_together(options)
     return options
 
 
@@ -146,6 +155,9 @@ def _check_preset(preset: Preset, name: str) -> None:
             raise InputError(f"tie_break must be one of {', '.join(TieBreak)}, got {preset.tie_break!r}")
         if find_vote_rule(preset.vote).needs_logprobs and not preset.rollout.logprobs:
             raise InputError(f"vote {preset.vote} needs log-probabilities; set logprobs = 20 in [rollout]")
+        for name in ("waits", "deepconf"):
+            if preset.search is not None and getattr(preset.rollout, name):
+                raise InputError(f"{name} has no meaning for a search's steps; leave it out of [rollout], or [search]")
         if preset.rollout.deepconf is not None and not preset.rollout.logprobs:
             raise InputError("deepconf needs log-probabilities; set logprobs = 20 in [rollout]")
     except InputError as error:

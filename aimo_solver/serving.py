@@ -95,7 +95,9 @@ def serve_contest(contest: Contest, options: RunOptions, runs_folder: Path, star
                 run.log(line)
                 log(line)
 
-            parts = open_workshop(options, note, ledger.ends_at, path / "engine.log", load_attempts=LOAD_ATTEMPTS)
+            parts = open_workshop(
+                options, note, ledger.ends_at, path / "engine.log", load_attempts=LOAD_ATTEMPTS, needs_scorer=False
+            )
             async with parts as workshop:
                 answerer = SolverAnswerer(workshop.make_solver(Recorder(run), ()), ledger, run, note)
                 try:

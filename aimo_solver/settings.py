@@ -115,6 +115,8 @@ class SearchSettings:
     """A step that is longer is cut in two."""
     scorer: str | None = None
     """The folder of a step scorer's checkpoint; None: the tree's own answers say what is good."""
+    scorer_memory_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Of each card's memory, taken off the engine's: 0.2 of an H100 for 7 B parameters in 16 bits."""
 
 
 @dataclass(frozen=True, slots=True)

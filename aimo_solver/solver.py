@@ -133,12 +133,13 @@ class Solver:
     async def _wait(self, group: _Group, grant: Grant, ledger: Ledger) -> str:
         loop = asyncio.get_running_loop()
         while True:
-            while group.waiting and len(group.running) < grant.concurrent:
+            while group.waiting and len(group.running) < grant.concurrent and group.tokens_left > 0:
                 group.start(self._rollouts.open(group.waiting.pop(0)))
+            # Not at 0: whoever planned for exactly what was granted may end in peace.
+            if group.tokens_left < 0 or (group.waiting and not group.running):
+                return "the tokens granted are used up"
             if not group.running:
                 return "all rollouts have ended"
-            if group.tokens_left <= 0:
-                return "the tokens granted are used up"
             decision = self._policy.review(group.progress(loop.time()), ledger)
             if decision.action is Action.STOP:
                 return decision.reason
@@ -213,7 +214,7 @@ class _Group:
 
     def spend(self, tokens: int) -> None:
         self.tokens += tokens
-        if self.tokens_left <= 0:
+        if self.tokens_left < 0:
             self._wake()
 
     def start(self, rollout: LiveRollout) -> None:
@@ -234,7 +235,7 @@ class _Group:
 
     async def any_end(self, wake_at: float) -> None:
         """Waits for a rollout to end, or until then. One timer, whatever the number of rollouts."""
-        if self._ended or self.tokens_left <= 0:
+        if self._ended or self.tokens_left < 0:
             return
         loop = asyncio.get_running_loop()
         self._woken = loop.create_future()

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -22,12 +22,9 @@ from aimo_solver.method_study import Method, Study, study_budgets, study_methods
 from aimo_solver.problem_set import ProblemSet, join_sets
 from aimo_solver.reports.method_table import MethodRow, method_rows, method_table, scaling_table
 from aimo_solver.reports.scaling import Budget
-from aimo_solver.run_options import RunOptions, run_options
+from aimo_solver.run_options import STUDY_LIMIT_SECONDS, RunOptions, run_options
 from aimo_solver.sets.fetch import find_problem_set
 from aimo_solver.settings import CodeMode
-
-LIMIT_SECONDS: Final = 7 * 24 * 3600.0
-"""A study has no clock to beat."""
 
 Sets = Annotated[list[str] | None, typer.Argument(help="Sets by name or file; the demo set if none.")]
 Out = Annotated[Path, typer.Option(help="Where run folders go; a study that was begun there is gone on with.")]
@@ -138,7 +135,7 @@ def _options(
         hardware=hardware,
         edition="any-integer",
         seed=seed,
-        limit_seconds=LIMIT_SECONDS,
+        limit_seconds=STUDY_LIMIT_SECONDS,
         rollouts=rollouts,
         early_stop=rollouts is None,
         code=code,

@@ -72,7 +72,7 @@ def summarise(solutions: Sequence[Solution]) -> Summary:
         contested=sum(solution.vote.contested for solution in solutions),
         rollouts=len(trajectories),
         cancelled=sum(trajectory.stop_reason is StopReason.CANCELLED for trajectory in trajectories),
-        tokens=sum(trajectory.tokens for trajectory in trajectories),
+        tokens=sum(solution.tokens for solution in solutions),
         code_calls=sum(trajectory.code_calls for trajectory in trajectories),
         code_seconds=sum(trajectory.code_seconds for trajectory in trajectories),
         solve_seconds=sum(solution.seconds for solution in solutions),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from aimo_solver.engines.supervised_engine import SupervisedEngine
 from aimo_solver.engines.vllm_engine import VllmEngine
 from aimo_solver.engines.vllm_scorer import VllmScorer
 from aimo_solver.engines.vllm_settings import ScorerSettings, VllmSettings
-from aimo_solver.errors import EngineLoadError, InputError, SandboxError
+from aimo_solver.errors import EngineError, EngineLoadError, InputError, SandboxError
 from aimo_solver.genselect import GenerativeSelector
 from aimo_solver.log import Log
 from aimo_solver.observer import Observer
@@ -39,8 +39,6 @@ from aimo_solver.trajectory import Trajectory
 from aimo_solver.voting import TieBreak, find_vote_rule
 
 TRIAL = "1 + 1?"
-SCORER_MEMORY_SHARE = 0.1
-"""Of a card's memory: a scorer reads prompts and keeps none of them."""
 LOAD_PAUSE_SECONDS = 5.0
 """A dead driver or a dead process may need them to let go of the memory."""
 
@@ -98,8 +96,10 @@ class Workshop:
         wanted = scorer_path(options.preset)
         if wanted not in (None, scorer_path(self.options.preset)):
             raise InputError(f"methods that share an engine must have one scorer, got {wanted} too; measure them apart")
+        if options.preset.sandbox_memory_bytes != self.options.preset.sandbox_memory_bytes:
+            raise InputError("methods that share an engine must have one sandbox_memory_bytes; measure them apart")
         _require_fits(options.preset, self.engine.tokenizer)
-        return replace(self, options=options, log=log)
+        return replace(self, options=options, log=log, scorer=None if wanted is None else self.scorer)
 
 
 @asynccontextmanager
@@ -111,20 +111,23 @@ async def open_workshop(
     load_attempts: int = 1,
     *,
     measured: bool = False,
+    needs_scorer: bool = True,
 ) -> AsyncIterator[Workshop]:
     """Loads the engine, before `ends_at` (loop time) at the latest, and ends it again.
 
-    `measured`: the engine can tell of its weights.
+    `measured`: the engine can tell of its weights. `needs_scorer`: without it a search would be another
+    method; a contest would rather have that one than none.
     """
     hardware, preset = options.hardware, options.preset
     scorer = _make_scorer(options, engine_log)
+    scorer_share = 0.0 if scorer is None else scorer.settings.gpu_memory_utilization
     settings = VllmSettings(
         model=options.model,
         dtype=hardware.dtype,
         tensor_parallel_size=hardware.tensor_parallel,
         max_model_len=hardware.max_model_len,
         max_num_seqs=hardware.max_num_seqs,
-        gpu_memory_utilization=hardware.gpu_memory_utilization - (SCORER_MEMORY_SHARE if scorer else 0.0),
+        gpu_memory_utilization=hardware.gpu_memory_utilization - scorer_share,
         kv_cache_dtype=hardware.kv_cache_dtype,
         stream_interval=hardware.stream_interval,
         enforce_eager=hardware.enforce_eager,
@@ -138,13 +141,17 @@ async def open_workshop(
     engine = SupervisedEngine(make_engine, stall_seconds=hardware.stall_seconds, log=log)
     sandbox = ProcessSandbox(memory_bytes=preset.sandbox_memory_bytes)
     begun = asyncio.get_running_loop().time()
-    try:
+    async with AsyncExitStack() as stack:  # Each is ended, in the opposite order, whatever ending another raises.
+        stack.push_async_callback(engine.stop)
+        if scorer is not None:
+            stack.push_async_callback(scorer.stop)
+        stack.push_async_callback(sandbox.close)
         try:
             async with asyncio.timeout_at(ends_at):
                 await _log_layers(sandbox, log)  # Before the engine takes the machine.
                 await _load(engine, load_attempts, log)
-                if scorer is not None:
-                    await scorer.start()
+                if scorer is not None and not await _load_scorer(scorer, log, needed=needs_scorer):
+                    scorer = None
         except TimeoutError:
             raise InputError(
                 f"the limit of {options.limits.total_seconds:g} s was over before the model had loaded; raise it"
@@ -153,25 +160,35 @@ async def open_workshop(
         log(f"engine loaded {options.model} in {load_seconds:.1f} s")
         _require_fits(preset, engine.tokenizer)
         yield Workshop(options, engine, sandbox, log, load_seconds, scorer)
-    finally:
-        await sandbox.close()
-        if scorer is not None:
-            await scorer.stop()
-        await engine.stop()
+
+
+async def _load_scorer(scorer: VllmScorer, log: Log, *, needed: bool) -> bool:
+    """Whether it runs. Raises EngineLoadError where it is needed and does not."""
+    try:
+        await scorer.start()
+    except EngineError as error:
+        if needed:
+            raise
+        log(f"the search goes on without its scorer: {error}")
+        return False
+    return True
 
 
 def _make_scorer(options: RunOptions, log_file: Path | None) -> VllmScorer | None:
     """Of the search's steps, where one is named."""
-    path = scorer_path(options.preset)
-    if path is None:
+    path, search = scorer_path(options.preset), options.preset.search
+    if path is None or search is None:
         return None
     hardware = options.hardware
     on_cpu = hardware.cpu_kvcache_gib is not None
     return VllmScorer(
         ScorerSettings(
             path,
+            dtype=hardware.dtype,
+            tensor_parallel_size=hardware.tensor_parallel,
+            max_model_len=hardware.max_model_len,
             max_num_seqs=hardware.max_num_seqs,
-            gpu_memory_utilization=SCORER_MEMORY_SHARE,
+            gpu_memory_utilization=search.scorer_memory_share,
             enforce_eager=hardware.enforce_eager,
             cpu_kvcache_gib=hardware.cpu_kvcache_gib,
             # vLLM would put both models on the same core.

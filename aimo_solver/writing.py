@@ -43,8 +43,9 @@ class Writing:
         if marker is None:
             del self.token_ids[-1:]
         else:
-            start = decode(self.token_ids).rfind(marker)
-            while len(decode(self.token_ids)) > start:
+            text = decode(self.token_ids)
+            start = text.rfind(marker) if marker in text else len(text)
+            while self.token_ids and len(decode(self.token_ids)) > start:
                 del self.token_ids[-1:]
         for values in (self.entropies, self.confidences):
             del values[len(self.token_ids) :]

@@ -10,8 +10,8 @@ from fakes import TOKENIZER, Stage, boxed, code
 from test_rollout import ONE, SETTINGS
 
 from aimo_solver.dialects.dialect import open_thought
+from aimo_solver.dialects.prompt import prefilled
 from aimo_solver.engine import Completion, Sampling, TokenLogprob
-from aimo_solver.engine_rollouts import prefilled
 from aimo_solver.engines.scripted_engine import Reply, ScriptedEngine
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.settings import DeepConfSettings, RolloutSettings

@@ -50,6 +50,15 @@ def test_the_overview_tells_recipe_size_and_figures(tmp_path: Path) -> None:
     assert told.endswith("| checkpoint | MB |\n|---|---|\n")
 
 
+def test_a_format_without_calibration_says_so_and_a_damaged_recipe_is_one_sentence(tmp_path: Path) -> None:
+    recipe = tmp_path / "calibration.json"
+    recipe.write_text(json.dumps({"scheme": "fp8-dynamic", "writer": "llm-compressor", "rows": []}))
+    assert "fp8-dynamic by llm-compressor, not calibrated." in page(tmp_path)["overview"]
+    recipe.write_text("{}")
+    with pytest.raises(InputError, match="is no recipe of this program"):
+        page(tmp_path)
+
+
 def test_a_merge_tells_its_parts(tmp_path: Path) -> None:
     parts = [{"folder": "x/cot", "weight": 0.3}, {"folder": "x/tir", "weight": 0.7}]
     (tmp_path / "merge.json").write_text(json.dumps({"parents": parts}))

@@ -95,7 +95,7 @@ def test_without_a_scorer_an_answer_is_worth_its_share_of_the_trees_answers() ->
     told = grow(steps, replace(MCTS, width=4))
     assert [node_at(told.root, place).total for place in range(3)] == [1 / 3, 2 / 3, 2 / 3]
     assert told.trajectory.answer == 1  # As often as 2, and first.
-    assert told.trajectory.score == 2 / 5
+    assert told.trajectory.score is None  # A share is no score.
 
 
 def test_steps_that_read_the_same_are_one() -> None:
@@ -301,7 +301,7 @@ def test_a_scorer_that_fails_is_told_of_once_and_done_without(score: Any) -> Non
     scorer = ScriptedScorer(score)
     told = grow(TWO_WAYS, replace(MCTS, simulations=9), scorer=scorer)
     assert told.root.closed
-    assert told.trajectory.score == 1 / 5
+    assert told.trajectory.score is None
     assert len(told.stage.lines) == 1
     assert "goes on without its scorer" in told.stage.lines[0]
     assert "\n" not in told.stage.lines[0]
@@ -361,7 +361,7 @@ def test_the_solver_votes_over_trees() -> None:
         solution = await Solver(stage.rollouts(), policy, ANY_INTEGER).solve(PROBLEM, ledger)
         return solution.answer, [trajectory.score for trajectory in solution.trajectories]
 
-    assert run_virtual(story()) == (2, [1.0, 1.0, 1.0])
+    assert run_virtual(story()) == (2, [None, None, None])
 
 
 def test_entropies_are_logged_one_a_token_when_asked_for() -> None:

@@ -243,3 +243,15 @@ def test_a_problem_takes_no_more_tokens_than_granted() -> None:
     ended = [t for t in solution.trajectories if t.stop_reason is StopReason.ANSWERED]
     assert solution.stop == "the tokens granted are used up" and solution.answer == 42
     assert len(ended) == 2 and 200 <= solution.tokens <= 216  # At most a chunk of each stream more.
+
+
+def test_a_rollout_that_takes_exactly_what_was_granted_keeps_its_answer() -> None:
+    async def story(tokens: int) -> Solution:
+        stage = Stage(lambda text, sampling: Reply("x" * 60 + boxed(42)), policy=policy(rollouts=2, concurrent=1))
+        stage.policy = AdjustedPolicy(stage.policy, tokens=tokens, early_stop=False)
+        return await stage.solve()
+
+    needed = run_virtual(story(10_000)).trajectories[0].tokens
+    solution = run_virtual(story(needed))
+    assert (solution.answer, len(solution.trajectories)) == (42, 1)
+    assert solution.stop == "the tokens granted are used up"

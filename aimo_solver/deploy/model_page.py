@@ -78,17 +78,25 @@ def overview(checkpoint: Path, page: ModelPage) -> str:
 
 def _recipe(checkpoint: Path) -> str | None:
     """How this program made it, by the files it leaves."""
-    quantised, merged = _json(checkpoint / "calibration.json"), _json(checkpoint / "merge.json")
-    if quantised is not None:
-        return f"{quantised['scheme']} by {quantised['writer']}, calibrated on {len(quantised['rows'])} rollouts."
-    if merged is not None:
-        parts = " + ".join(f"{part['weight']:g} {Path(part['folder']).name}" for part in merged["parents"])
-        return f"A linear merge: {parts}."
+    for name, told in (("calibration.json", _quantised), ("merge.json", _merged)):
+        path = checkpoint / name
+        if path.is_file():
+            try:
+                return told(json.loads(read_text(path, "a checkpoint's recipe")))
+            except (ValueError, KeyError, TypeError) as error:
+                raise InputError(f"{path}: is no recipe of this program ({error!r}); remove it") from None
     return None
 
 
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+def _quantised(recipe: Any) -> str:
+    rows = len(recipe["rows"])
+    how = f"calibrated on {rows} rollouts" if rows else "not calibrated"
+    return f"{recipe['scheme']} by {recipe['writer']}, {how}."
+
+
+def _merged(recipe: Any) -> str:
+    parts = " + ".join(f"{part['weight']:g} {Path(part['folder']).name}" for part in recipe["parents"])
+    return f"A linear merge: {parts}."
 
 
 def _origin(base: str | None) -> tuple[str, str, str]:

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from aimo_solver.dialects.dialect import Dialect
+from aimo_solver.dialects.prompt import encode_prompt
 from aimo_solver.engine import Tokenizer
 from aimo_solver.errors import InputError
 from aimo_solver.logged_run import LoggedRun
@@ -30,6 +31,8 @@ class Row:
 
     problem: Problem
     trajectory: Trajectory
+    prefill: str = ""
+    """The first words it was given."""
 
 
 def choose_rows(runs: Sequence[LoggedRun], count: int, seed: int, judged: Collection[str] = ()) -> list[Row]:
@@ -53,7 +56,11 @@ def _right_rows(runs: Sequence[LoggedRun]) -> Iterable[Row]:
             for trajectory in solution.trajectories:
                 right = trajectory.answer is not None and trajectory.answer == solution.problem.gold
                 if right and trajectory.stop_reason is StopReason.ANSWERED and solution.problem.text:
-                    yield Row(solution.problem, trajectory)
+                    yield Row(solution.problem, trajectory, _prefill(run))
+
+
+def _prefill(run: LoggedRun) -> str:
+    return str(run.settings.get("preset", {}).get("rollout", {}).get("prefill", ""))
 
 
 def _always_solved(runs: Sequence[LoggedRun]) -> set[str]:
@@ -87,7 +94,7 @@ def _diverse(rows: Sequence[Row], count: int, draw: random.Random) -> list[Row]:
 
 def row_ids(row: Row, dialect: Dialect, tokenizer: Tokenizer) -> list[int]:
     """Prompt and turns with the outputs between them, as the model saw and wrote them."""
-    ids = dialect.encode_prompt(row.problem.text, tokenizer)
+    ids = encode_prompt(dialect, row.problem.text, tokenizer, row.prefill)
     for turn in row.trajectory.turns:
         ids += tokenizer.encode(turn.text)
         if turn.output is not None:

@@ -47,6 +47,12 @@ def weight_errors(base: Checkpoint, made: Checkpoint) -> list[WeightError]:
 def dequantised(checkpoint: Checkpoint) -> Iterator[tuple[str, Tensor]]:
     """Name and float32 values, rows are outputs, of every quantised weight. Raises InputError."""
     settings = checkpoint.config.get("quantization_config") or {}
+    if settings.get("checkpoint_format", "gptq") != "gptq":
+        raise InputError(
+            f"{checkpoint.folder}: checkpoint_format must be 'gptq', got {settings['checkpoint_format']!r}"
+        )
+    if any(name.endswith(".weight_zero_point") for name in checkpoint.tensors):
+        raise InputError(f"{checkpoint.folder}: has zero points; only symmetric formats are read")
     for name in sorted(checkpoint.tensors):
         stem = name.rpartition(".")[0]
         if name.endswith(".weight_packed"):

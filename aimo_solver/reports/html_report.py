@@ -29,6 +29,7 @@ from aimo_solver.problem import Problem
 from aimo_solver.reports import charts
 from aimo_solver.reports.figures import curve, groups, runs_of
 from aimo_solver.reports.statement import statement_html
+from aimo_solver.selector import Selection
 from aimo_solver.solution import Solution
 from aimo_solver.summary import Estimate, summarise
 from aimo_solver.text_file import write_text
@@ -160,7 +161,7 @@ def _entry(run: LoggedRun, solution: Solution) -> dict[str, Any]:
         "votes": [[str(answer), weight] for answer, weight in solution.vote.tally],
         "seconds": round(solution.seconds, 2),
         "granted": round(solution.grant.seconds, 1),
-        "stop": solution.stop,
+        "stop": solution.stop if solution.selection is None else f"{solution.stop}; {_judged(solution.selection)}",
         "rollouts": [_rollout(t, solution.problem.gold) for t in solution.trajectories],
     }
 
@@ -219,3 +220,9 @@ def _packed(value: Any) -> str:
 def _packed_text(text: str) -> str:
     data = text.encode("utf-8", "replace")  # Half a character cannot be written.
     return base64.b64encode(gzip.compress(data, 6, mtime=0)).decode()
+
+
+def _judged(selection: Selection) -> str:
+    """How the judge came out, and against which vote its answer may stand."""
+    answer = "the vote stands" if selection.answer is None else f"its answer is {selection.answer}"
+    return f"judge: {selection.reason}, {answer}, {selection.tokens} tokens"

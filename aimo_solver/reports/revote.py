@@ -40,7 +40,7 @@ def recast(
     _require_logged(solutions, rule)
     cast = [(solution, rule.cast(solution.trajectories, tie_break)) for solution in solutions]
     return [
-        replace(solution, vote=vote, answer=solution.answer if vote.answer is None else vote.answer)
+        replace(solution, vote=vote, answer=solution.answer if vote.answer is None else vote.answer, selection=None)
         for solution, vote in cast
     ]
 

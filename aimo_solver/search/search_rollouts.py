@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aimo_solver.dialects.dialect import Dialect
+from aimo_solver.dialects.prompt import encode_prompt
 from aimo_solver.engine import Completion, Engine, Scorer
 from aimo_solver.errors import EngineError, SandboxError
 from aimo_solver.log import Log, unbreakable
@@ -102,7 +103,7 @@ class SearchRollout:
         self._loop = asyncio.get_running_loop()
         self._started_at = self._loop.time()
         engine, dialect, settings = parts.engine, parts.dialect, parts.settings
-        prompt = dialect.encode_prompt(task.problem.text, engine.tokenizer)
+        prompt = encode_prompt(dialect, task.problem.text, engine.tokenizer, settings.prefill)
         self._prompt_tokens = len(prompt)
         self._sessions = PathSessions(parts.sandbox, settings.code_timeout_seconds or dialect.tool.timeout_seconds)
         self._source = StepSource(engine, self._sessions, dialect, settings, parts.search, prompt, self._generated)
@@ -202,7 +203,7 @@ class SearchRollout:
             started_seconds=self._started_at - self.task.problem_started_at,
             seconds=self._loop.time() - self._started_at,
             side_tokens=self.tokens - sum(turn.tokens for turn in turns),
-            score=None if best is None else self._tree.value(best),
+            score=None if best is None else best.score,
         )
 
     def _tell(self, trajectory: Trajectory) -> None:

@@ -13,6 +13,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from aimo_solver.dialects.dialect import Dialect, shown_output
+from aimo_solver.dialects.prompt import opened_thought
 from aimo_solver.engine import Completion, Engine, FinishReason
 from aimo_solver.execution import ExecutionStatus
 from aimo_solver.rollout import DISABLED, NO_CODE
@@ -43,6 +44,7 @@ class StepSource:
         self._engine, self._sessions, self._dialect = engine, sessions, dialect
         self._settings, self._search = settings, search
         self._prompt, self._generated = list(prompt_token_ids), generated
+        self._opened = opened_thought(prompt_token_ids, engine.tokenizer)
         code_stop = () if settings.code is CodeMode.OFF else dialect.stop
         self._stop = (search.separator, *code_stop)
         self.tokens = 0
@@ -94,7 +96,9 @@ class StepSource:
 
     def closing(self, path: Path) -> Writing:
         """What closes the path's text for its answer, for `flush` to go on with (s1's budget forcing)."""
-        return Writing(asyncio.get_running_loop().time(), self._dialect.close_thinking(path.written), flush=True)
+        return Writing(
+            asyncio.get_running_loop().time(), self._dialect.close_thinking(self._opened + path.written), flush=True
+        )
 
     async def flush(self, path: Path, closing: Writing, seed: int) -> None:
         """Asks for the answer. What is written when it is cut short stays in `closing`."""

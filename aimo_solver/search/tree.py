@@ -62,8 +62,11 @@ class Tree:
         return self._votes[node.answer] / len(self._answered)
 
     def best(self) -> Node | None:
-        """The answered node of the highest value, of equal ones the first found."""
-        return max(self._answered, key=self.value, default=None)
+        """The answered node of the highest value, of equal ones the first found.
+
+        Those with a score come first: a share of answers is no number to hold against it.
+        """
+        return max(self._answered, key=lambda node: (node.score is not None, self.value(node)), default=None)
 
     def most_promising(self) -> Node:
         """Where to ask for an answer when there is none: from the root the best step of each level that goes on."""

@@ -51,6 +51,8 @@ class PoolRollout:
             done = await stream.done()
         finally:
             deadline.cancel()
+        # A sample's tokens are told at its end: within a rollout a limit on tokens is as coarse as that.
+        self.task.spend(self.tokens)
         if not done:
             return self._trajectory(StopReason.DEADLINE, None)
         answer = self._sample.answer

@@ -93,7 +93,9 @@ class StudyPlan:
         if self.scaled and name not in self.own and isinstance(policy, ScalablePolicy):
             policy = policy.scaled(budget_seconds / self.problems / policy.contest_share_seconds)
         if name in self.own:
-            policy = AdjustedPolicy(policy, chosen.rollouts, early_stop=chosen.early_stop)
+            policy = AdjustedPolicy(
+                policy, chosen.rollouts, chosen.concurrent, chosen.tokens, early_stop=chosen.early_stop
+            )
         return policy
 
     def learnt_policy(self, tables: Sequence[StopTable]) -> Callable[[str], Policy]:

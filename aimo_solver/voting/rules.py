@@ -28,6 +28,7 @@ ENTROPY_FLOOR = 0.25
 """Of the group's median: a rollout surer than that counts as this sure, so that one outlier cannot win."""
 CODE_WEIGHT = 2.0
 SMALL_OR_ROUND_WEIGHT = 0.6
+SCORE_FLOOR = 1e-3
 _SMALL, _ROUND = 10, 100
 _INTEGER: Final = re.compile(r"-?\d+")
 
@@ -103,13 +104,17 @@ def _long(voters: Sequence[Trajectory]) -> list[float]:
 
 
 def _by_score(voters: Sequence[Trajectory]) -> list[float]:
-    """From [-1, 1] to [0, 1]."""
-    return [0.0 if voter.score is None else (1.0 + voter.score) / 2 for voter in voters]
+    """From [-1, 1] to [0, 1]; one without a score counts as little as the worst can. All alike where nobody has one."""
+    if all(voter.score is None for voter in voters):
+        return _equal(voters)
+    return [SCORE_FLOOR if voter.score is None else max(SCORE_FLOOR, (1.0 + voter.score) / 2) for voter in voters]
 
 
 def _top_scored(voters: Sequence[Trajectory]) -> list[float]:
-    """One vote for each of the better half."""
-    kept = {voter.key for voter in top_scored(voters, math.ceil(len(voters) / 2))} if voters else set()
+    """One vote for each of the better half; for everybody where nobody has a score."""
+    if all(voter.score is None for voter in voters):
+        return _equal(voters)
+    kept = {voter.key for voter in top_scored(voters, math.ceil(len(voters) / 2))}
     return [float(voter.key in kept) for voter in voters]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from aimo_solver.trajectory import Trajectory
@@ -10,10 +11,10 @@ from aimo_solver.trajectory import Trajectory
 def top_scored(trajectories: Sequence[Trajectory], k: int) -> list[Trajectory]:
     """The `k` answered trajectories of the highest scores, in the order given.
 
-    Those without a score come after all others; of equal ones the first given is kept.
+    Those without a score come after all others; of equal ones that of the lowest index is kept.
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k!r}")
     answered = [(place, trajectory) for place, trajectory in enumerate(trajectories) if trajectory.answer is not None]
-    answered.sort(key=lambda entry: -entry[1].score if entry[1].score is not None else float("inf"))
+    answered.sort(key=lambda entry: (-entry[1].score if entry[1].score is not None else math.inf, entry[1].rollout))
     return [trajectory for _, trajectory in sorted(answered[:k], key=lambda entry: entry[0])]
