@@ -14,10 +14,11 @@ from aimo_solver.dialects.prompt import prefilled
 from aimo_solver.engine import Completion, Sampling, TokenLogprob
 from aimo_solver.engines.scripted_engine import Reply, ScriptedEngine
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
-from aimo_solver.settings import DeepConfSettings, RolloutSettings
+from aimo_solver.settings import CodeMode, DeepConfSettings, RolloutSettings
 from aimo_solver.simulation.virtual_clock import run_virtual
 from aimo_solver.solution import Solution
 from aimo_solver.trajectory import StopReason, Trajectory
+from aimo_solver.writing import Writing
 
 
 def attempt(settings: RolloutSettings, *turns: str) -> tuple[Trajectory, list[str]]:
@@ -133,3 +134,16 @@ def test_a_rollout_less_sure_than_those_before_is_given_up() -> None:
     third = run_virtual(story()).trajectories[2]
     assert (third.answer, third.stop_reason) == (None, StopReason.UNSURE)
     assert third.tokens < 20
+
+
+def test_code_that_is_off_stays_off_while_the_model_is_told_to_wait() -> None:
+    settings = replace(SETTINGS, code=CodeMode.OFF, waits=1, max_tokens=40, flush_tokens=8)
+    trajectory, _ = attempt(settings, code("print(1)") + "x" * 60, "42}")
+    assert trajectory.code_calls == 0
+
+
+def test_a_marker_that_is_not_there_takes_nothing_back() -> None:
+    writing = Writing(0.0)
+    writing.token_ids = TOKENIZER.encode("abc")
+    writing.cut_before("</think>", TOKENIZER.decode)
+    assert TOKENIZER.decode(writing.token_ids) == "abc"
