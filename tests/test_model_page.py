@@ -46,7 +46,7 @@ def test_the_overview_tells_recipe_size_and_figures(tmp_path: Path) -> None:
     table = tmp_path / "measured.md"
     table.write_text("| checkpoint | MB |\n|---|---|\n")
     told = page(tmp_path, measured=table)["overview"]
-    assert "w4a16 by llm-compressor, calibrated on 3 rollouts." in told and "0.002 GB" in told
+    assert "w4a16 by llm-compressor, calibrated on 3 rollouts." in told and "2.0 MB" in told
     assert told.endswith("| checkpoint | MB |\n|---|---|\n")
 
 

@@ -68,7 +68,8 @@ def package_model(checkpoint: Path, page: ModelPage) -> tuple[Path, Path]:
 def overview(checkpoint: Path, page: ModelPage) -> str:
     """Recipe, size and measured table, as Markdown."""
     size_bytes = sum(path.stat().st_size for path in checkpoint.glob(_WEIGHTS))
-    lines = [_recipe(checkpoint), f"Weights: {size_bytes / 1e9:.3g} GB in safetensors."]
+    size = f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.1f} MB"
+    lines = [_recipe(checkpoint), f"Weights: {size} in safetensors."]
     if page.base:
         lines.append(f"Made from {page.base}.")
     if page.measured is not None:
