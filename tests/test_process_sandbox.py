@@ -8,12 +8,15 @@ import gc
 import io
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -301,6 +304,25 @@ def test_a_zygote_that_was_killed_is_replaced(sandbox: ProcessSandbox) -> None:
         await other.close()
 
     in_session(sandbox, story)
+
+
+def test_a_zygote_that_took_a_question_and_broke_at_the_next_is_replaced(
+    sandbox: ProcessSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed zygote takes a message for a moment more, then its pipe is broken: two failures in a row."""
+    send, failures = socket.send_fds, iter([lambda: None, partial(_raise, BrokenPipeError())])
+
+    def dying(*arguments: Any) -> int:
+        fail = next(failures, None)
+        return send(*arguments) if fail is None else fail() or 0
+
+    assert run_cell_in(sandbox, "1").stdout == "1\n"
+    monkeypatch.setattr(socket, "send_fds", dying)
+    assert run_cell_in(sandbox, "2").stdout == "2\n"
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def test_a_session_that_was_prepared_and_killed_is_made_anew(sandbox: ProcessSandbox) -> None:

@@ -62,6 +62,14 @@ class ForkServer:
 
     def open_session(self, descriptors: Sequence[int]) -> Order:
         """Lets a session begin; `descriptors` are its channel, output and news. The scratch folder is the caller's."""
+        try:
+            return self._open(descriptors)
+        except SandboxError:
+            if self._requests is not None:  # The zygote lives, and has said what it says.
+                raise
+        return self._open(descriptors)  # It was dying when it was asked: of a new one.
+
+    def _open(self, descriptors: Sequence[int]) -> Order:
         self.start()
         order = self._next
         if order is None or not order.scratch.is_dir():  # Somebody may have cleaned the folder of temporary files.
