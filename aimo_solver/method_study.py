@@ -23,7 +23,7 @@ from aimo_solver.kept_run import kept_run
 from aimo_solver.logged_run import LoggedRun, read_run
 from aimo_solver.problem_set import ProblemSet
 from aimo_solver.reports.scaling import Budget, Scaling, measure_scaling
-from aimo_solver.run_options import RunOptions, scorer_path
+from aimo_solver.run_options import RunOptions, require_one_engine, scorer_path
 from aimo_solver.settings import Preset
 from aimo_solver.text_file import make_folder
 from aimo_solver.workshop import Workshop, open_workshop
@@ -94,8 +94,8 @@ def _forced(preset: Preset, budget: Budget) -> Preset:
 
 
 async def _run_all(wanted: dict[str, RunOptions], study: Study) -> dict[str, LoggedRun]:
-    make_folder(study.out)
     require_one_engine(list(wanted.values()))
+    make_folder(study.out)
     async with AsyncExitStack() as stack:
         workshop: Workshop | None = None
         runs: dict[str, LoggedRun] = {}
@@ -108,16 +108,6 @@ async def _run_all(wanted: dict[str, RunOptions], study: Study) -> dict[str, Log
                 run = await _run(study.out / name, options, study, workshop, run)
             runs[name] = run
     return runs
-
-
-def require_one_engine(wanted: Sequence[RunOptions]) -> None:
-    """Raises InputError, before anything is loaded, for methods that cannot share an engine and a scorer."""
-    scorers = {scorer_path(options.preset) for options in wanted} - {None}
-    if len(scorers) > 1:
-        told = ", ".join(sorted(map(str, scorers)))
-        raise InputError(f"methods that share an engine must have one scorer, got {told}; measure them apart")
-    if len({options.preset.sandbox_memory_bytes for options in wanted}) > 1:
-        raise InputError("methods that share an engine must have one sandbox_memory_bytes; measure them apart")
 
 
 def _first_with_scorer(wanted: dict[str, RunOptions]) -> RunOptions:

@@ -37,7 +37,6 @@ from aimo_solver.sets.fetch import find_problem_set
 from aimo_solver.text_file import write_text
 
 ANY_CARD: Final = "any"
-MEASURED_FILE: Final = "measured.json"
 
 app = typer.Typer(help="Checkpoints made from others.", no_args_is_help=True)
 
@@ -196,6 +195,8 @@ def measure_checkpoints(
                 early_stop=False,
                 temperature=temperature,
             )
+            if speculation is None:  # The hardware's own, if it has any.
+                return chosen
             speculating = replace(chosen, hardware=replace(chosen.hardware, speculative=speculation))
             require_speculation_works(speculating)
             return speculating
@@ -207,7 +208,7 @@ def measure_checkpoints(
             candidates.append(Candidate(label, options(models[0], settings)))
         problem_set = join_sets([find_problem_set(name) for name in sets or [str(DEMO_SET)]])
         rows = asyncio.run(measure(candidates, problem_set, out, console, runs=runs, at_once=at_once))
-        write_text(out / MEASURED_FILE, json.dumps([row.to_json() for row in rows], indent=2) + "\n")
+        write_text(out / "measured.json", json.dumps([row.to_json() for row in rows], indent=2) + "\n")
         write_text(out / "measured.md", measured_markdown(rows))
         if plot is not None:
             plot_measured(rows, plot)

@@ -6,7 +6,7 @@ here, not a failure minutes later.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,20 @@ def require_speculation_works(options: RunOptions) -> None:
         )
 
 
+def require_one_engine(wanted: Sequence[RunOptions]) -> None:
+    """Raises InputError, before anything is loaded, for methods that cannot share an engine, a scorer and a sandbox."""
+    told: dict[str, set[Any]] = {
+        "model": {options.model for options in wanted},
+        "hardware": {str(options.hardware) for options in wanted},
+        "scorer": {scorer_path(options.preset) for options in wanted} - {None},
+        "sandbox_memory_bytes": {options.preset.sandbox_memory_bytes for options in wanted},
+    }
+    for name, values in told.items():
+        if len(values) > 1:
+            got = ", ".join(sorted(map(str, values)))
+            raise InputError(f"methods that share an engine must have one {name}, got {got}; measure them apart")
+
+
 def described_options(options: RunOptions) -> dict[str, Any]:
     """As a run folder's settings.toml holds them."""
     return asdict(options) | {"model": str(options.model)}
@@ -155,9 +169,9 @@ def _check_preset(preset: Preset, name: str) -> None:
             raise InputError(f"tie_break must be one of {', '.join(TieBreak)}, got {preset.tie_break!r}")
         if find_vote_rule(preset.vote).needs_logprobs and not preset.rollout.logprobs:
             raise InputError(f"vote {preset.vote} needs log-probabilities; set logprobs = 20 in [rollout]")
-        for name in ("waits", "deepconf"):
-            if preset.search is not None and getattr(preset.rollout, name):
-                raise InputError(f"{name} has no meaning for a search's steps; leave it out of [rollout], or [search]")
+        for key in ("waits", "deepconf"):
+            if preset.search is not None and getattr(preset.rollout, key):
+                raise InputError(f"{key} has no meaning for a search's steps; leave it out of [rollout], or [search]")
         if preset.rollout.deepconf is not None and not preset.rollout.logprobs:
             raise InputError("deepconf needs log-probabilities; set logprobs = 20 in [rollout]")
     except InputError as error:

@@ -28,7 +28,7 @@ from aimo_solver.log import Log
 from aimo_solver.observer import Observer
 from aimo_solver.replay import KeptRollouts
 from aimo_solver.rollout_source import RolloutSource
-from aimo_solver.run_options import RunOptions, chosen_policy, scorer_path
+from aimo_solver.run_options import RunOptions, chosen_policy, require_one_engine, scorer_path
 from aimo_solver.sandbox import Sandbox
 from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
 from aimo_solver.search.search_rollouts import SearchRollouts
@@ -91,13 +91,10 @@ class Workshop:
 
     def refitted(self, options: RunOptions, log: Log) -> Workshop:
         """The same engine for other methods. Raises InputError for what would need another engine."""
-        if (options.model, options.hardware) != (self.options.model, self.options.hardware):
-            raise InputError("methods that share an engine must have one model and one hardware; measure them apart")
+        require_one_engine([self.options, options])
         wanted = scorer_path(options.preset)
-        if wanted not in (None, scorer_path(self.options.preset)):
-            raise InputError(f"methods that share an engine must have one scorer, got {wanted} too; measure them apart")
-        if options.preset.sandbox_memory_bytes != self.options.preset.sandbox_memory_bytes:
-            raise InputError("methods that share an engine must have one sandbox_memory_bytes; measure them apart")
+        if wanted is not None and self.scorer is None:
+            raise InputError(f"the scorer {wanted} was not loaded with the engine; open it with a method that has one")
         _require_fits(options.preset, self.engine.tokenizer)
         return replace(self, options=options, log=log, scorer=None if wanted is None else self.scorer)
 

@@ -11,11 +11,11 @@ from examples import rollouts, solution
 from aimo_solver.bundled import DEMO_MODEL
 from aimo_solver.errors import InputError
 from aimo_solver.kept_run import kept_run
-from aimo_solver.method_study import limited, require_one_engine
+from aimo_solver.method_study import limited
 from aimo_solver.problem import Problem
 from aimo_solver.problem_set import ProblemSet
 from aimo_solver.run_folder import RunFolder
-from aimo_solver.run_options import RunOptions, described_options, run_options
+from aimo_solver.run_options import RunOptions, described_options, require_one_engine, run_options
 from aimo_solver.settings import GenSelectSettings, Preset, SearchSettings
 
 SET = ProblemSet("set", (Problem("p1", "What is 6 times 7?", 42),))
@@ -82,4 +82,11 @@ def test_a_scorer_that_is_no_checkpoint_is_refused_before_loading(tmp_path: Path
     path = tmp_path / "mine.toml"
     path.write_text('[search]\nscorer = "/nowhere/ppm"\n')
     with pytest.raises(Exception, match="/nowhere/ppm"):
+        options(preset=str(path))
+
+
+def test_a_fault_of_a_preset_names_the_preset(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[rollout.deepconf]\nwarm_up = 2\n")
+    with pytest.raises(InputError, match=r"preset .*mine\.toml: deepconf needs log-probabilities"):
         options(preset=str(path))

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from aimo_solver.errors import InputError
 from aimo_solver.quantize.measured import Measured
+from aimo_solver.reports.cells import percent, plain_table, points
 from aimo_solver.summary import Estimate
 
 PICTURE_INCHES = (6.0, 4.2)
+_NAMES = ("checkpoint",)
 
 
 def measured_tables(rows: Sequence[Measured]) -> tuple[Table, Table, Table]:
@@ -24,7 +25,7 @@ def measured_tables(rows: Sequence[Measured]) -> tuple[Table, Table, Table]:
 
 
 def _costs(rows: Sequence[Measured]) -> Table:
-    table = _table("cost", ("MB", "memory", "load s", "tokens/s", "16 streams", "drafts accepted"))
+    table = plain_table(_NAMES, ("MB", "memory", "load s", "tokens/s", "16 streams", "drafts accepted"), "cost")
     for row in rows:
         table.add_row(
             row.label,
@@ -39,7 +40,7 @@ def _costs(rows: Sequence[Measured]) -> Table:
 
 
 def _writing(rows: Sequence[Measured]) -> Table:
-    table = _table("writing", ("KL, nats", "greedy same", "tokens", "code calls"))
+    table = plain_table(_NAMES, ("KL, nats", "greedy same", "tokens", "code calls"), "writing")
     for row in rows:
         table.add_row(
             row.label,
@@ -54,25 +55,15 @@ def _writing(rows: Sequence[Measured]) -> Table:
 def _worth(rows: Sequence[Measured]) -> Table:
     k, runs = rows[0].rollouts, rows[0].runs
     title = f"votes: {runs} run{'s' if runs > 1 else ''}; differences to {rows[0].label}, paired"
-    table = _table(title, ("pass@1 %", "difference", f"maj@{k} %", "difference"))
+    table = plain_table(_NAMES, ("pass@1 %", "difference", f"maj@{k} %", "difference"), title)
     for row in rows:
         table.add_row(
             row.label,
-            _percent(row.pass_at_1),
-            _points(row.pass_at_1_difference),
-            _percent(row.majority),
-            _points(row.majority_difference),
+            percent(row.pass_at_1),
+            points(row.pass_at_1_difference),
+            percent(row.majority),
+            points(row.majority_difference),
         )
-    return table
-
-
-def _table(title: str, names: Sequence[str]) -> Table:
-    table = Table(
-        title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False
-    )
-    table.add_column("checkpoint", overflow="fold")
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
     return table
 
 
@@ -86,8 +77,8 @@ def measured_markdown(rows: Sequence[Measured]) -> str:
     for row in rows:
         divergence = "" if row.divergence is None else f"{row.divergence:.4f}"
         lines.append(
-            f"| {row.label} | {row.disk_bytes / 1e6:.1f} | {row.tokens_per_second:.0f} | {_percent(row.pass_at_1)} "
-            f"| {_percent(row.majority)} | {_points(row.majority_difference)} | {divergence} |"
+            f"| {row.label} | {row.disk_bytes / 1e6:.1f} | {row.tokens_per_second:.0f} | {percent(row.pass_at_1)} "
+            f"| {percent(row.majority)} | {points(row.majority_difference)} | {divergence} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -118,15 +109,3 @@ def _draw_point(axes, row: Measured, majority: Estimate) -> None:  # type: ignor
     error = [[mean - 100 * majority.low], [100 * majority.high - mean]]
     axes.errorbar([x], [mean], yerr=error, marker="o", markersize=4, capsize=2)
     axes.annotate(row.label, (x, mean), xytext=(5, 4), textcoords="offset points")
-
-
-def _percent(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return "-"
-    return f"{100 * estimate.mean:.1f} [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
-
-
-def _points(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return ""
-    return f"{100 * estimate.mean:+.1f} [{100 * estimate.low:+.1f},{100 * estimate.high:+.1f}]"

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from aimo_solver.reports.cells import percent, plain_table, points
 from aimo_solver.reports.compare import compare
 from aimo_solver.reports.scaling import Scaling
 from aimo_solver.solution import Solution
@@ -63,14 +63,14 @@ def _row(name: str, limit: int, solutions: Sequence[Solution], first: Sequence[S
 
 def method_table(rows: Sequence[MethodRow]) -> Table:
     """Shares in percent with 95 % intervals, differences in points; fits 80 columns."""
-    table = _table(("limit", "method"), ("right", "accuracy %", "to the first", "tokens", "s", "code"))
+    table = plain_table(("limit", "method"), ("right", "accuracy %", "to the first", "tokens", "s", "code"))
     for row in rows:
         table.add_row(
             str(row.limit_tokens),
             row.name,
             f"{row.correct}/{row.judged}",
-            _percent(row.accuracy),
-            _points(row.difference),
+            percent(row.accuracy),
+            points(row.difference),
             f"{row.tokens:.0f}",
             f"{row.seconds:.1f}",
             f"{row.code_calls:.1f}",
@@ -80,34 +80,13 @@ def method_table(rows: Sequence[MethodRow]) -> Table:
 
 def scaling_table(scaling: Scaling) -> Table:
     """A line a budget."""
-    table = _table(("budget", "waits"), ("thinking tokens", "pass@1 %", "within budget"))
+    table = plain_table(("budget", "waits"), ("thinking tokens", "pass@1 %", "within budget"))
     for row in scaling.rows:
         table.add_row(
             str(row.budget.most_tokens),
             str(row.budget.waits),
             f"{row.thinking_tokens:.0f}",
-            _percent(row.accuracy),
+            percent(row.accuracy),
             f"{row.control:.0%}",
         )
     return table
-
-
-def _table(names: Sequence[str], figures: Sequence[str]) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for name in figures:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
-
-
-def _percent(estimate: Estimate | None) -> str:
-    return (
-        "-" if estimate is None else f"{100 * estimate.mean:.1f} [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
-    )
-
-
-def _points(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return ""
-    return f"{100 * estimate.mean:+.1f} [{100 * estimate.low:+.0f}, {100 * estimate.high:+.0f}]"

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from aimo_solver.reports.cells import percent, points
 from aimo_solver.reports.revote import Revote
 from aimo_solver.solution import Solution
-from aimo_solver.summary import Estimate, summarise
+from aimo_solver.summary import summarise
 
 
 def run_table(solutions: Sequence[Solution], title: str) -> Table:
@@ -37,9 +38,9 @@ def revote_table(rows: Sequence[Revote]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
     for row in rows:
-        gain = row.difference
-        difference = "" if gain is None else f"{100 * gain.mean:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
-        table.add_row(row.name, f"{row.correct}/{row.judged}", _percent(row.majority), difference, row.told)
+        table.add_row(
+            row.name, f"{row.correct}/{row.judged}", percent(row.majority, 0), points(row.difference), row.told
+        )
     return table
 
 
@@ -48,18 +49,12 @@ def _add_row(table: Table, name: str, solutions: Sequence[Solution]) -> None:
     table.add_row(
         name,
         f"{summary.correct}/{summary.with_gold}" if summary.with_gold else f"-/{summary.problems}",
-        _percent(summary.majority),
-        _percent(summary.pass_at_1),
+        percent(summary.majority, 0),
+        percent(summary.pass_at_1, 0),
         _thousands(summary.tokens),
         str(summary.code_calls),
         f"{summary.solve_seconds:.0f}",
     )
-
-
-def _percent(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return "-"
-    return f"{100 * estimate.mean:.0f} [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
 
 
 def _thousands(number: int) -> str:
