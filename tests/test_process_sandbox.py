@@ -8,21 +8,18 @@ import gc
 import io
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
+from sandbox_stage import clean_sandbox, footprint
 
 from aimo_solver.errors import SandboxError
 from aimo_solver.sandbox import ExecutionStatus, Session
-from aimo_solver.sandboxes import processes
 from aimo_solver.sandboxes.cell import run_cell
 from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
 from tests.sandbox_contract import (
@@ -47,19 +44,9 @@ print(os.getpid(), plain.pid, own_session.pid, orphan)
 
 
 @pytest.fixture
-def sandbox() -> Iterator[ProcessSandbox]:
-    before = footprint()
-    sandbox = ProcessSandbox(memory_bytes=256 * 2**20, preload=())
-    yield sandbox
-    asyncio.run(sandbox.close())
-    assert footprint() == before
-
-
-def footprint() -> tuple[int, list[str], list[str]]:
-    """What a test must not leave: descriptors, scratch folders, children."""
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    scratch = [name for name in os.listdir(tempfile.gettempdir()) if name.startswith("aimo-sandbox-")]
-    return len(os.listdir("/proc/self/fd")), sorted(scratch), children
+def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProcessSandbox]:
+    with clean_sandbox(tmp_path, monkeypatch) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
@@ -289,55 +276,6 @@ def test_numina_harness_is_killed_by_its_code(sandbox: ProcessSandbox) -> None:
     died, after = run_cells(sandbox, "import os\nos.kill(os.getppid(), 9)\nwhile True: pass", "1")
     assert died.status in (ExecutionStatus.DIED, ExecutionStatus.ERROR)  # With Landlock it is not allowed.
     assert after.stdout == "1\n"
-
-
-def test_a_zygote_that_was_killed_is_replaced(sandbox: ProcessSandbox) -> None:
-    async def story(session: Session) -> None:
-        await session.execute("x = 5", HANG_GUARD_SECONDS)
-        (zygote,) = footprint()[2]
-        os.kill(int(zygote), signal.SIGKILL)
-        other = await sandbox.open_session()
-        assert (await other.execute("1", HANG_GUARD_SECONDS)).stdout == "1\n"
-        while (told := await session.execute("x", HANG_GUARD_SECONDS)).status is ExecutionStatus.OK:
-            await asyncio.sleep(0.01)  # The old keeper's death takes a moment.
-        assert told.status in (ExecutionStatus.STATE_LOST, ExecutionStatus.DIED)
-        await other.close()
-
-    in_session(sandbox, story)
-
-
-def test_a_zygote_that_took_a_question_and_broke_at_the_next_is_replaced(
-    sandbox: ProcessSandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A killed zygote takes a message for a moment more, then its pipe is broken: two failures in a row."""
-    send, failures = socket.send_fds, iter([lambda: None, partial(_raise, BrokenPipeError())])
-
-    def dying(*arguments: Any) -> int:
-        fail = next(failures, None)
-        return send(*arguments) if fail is None else fail() or 0
-
-    assert run_cell_in(sandbox, "1").stdout == "1\n"
-    monkeypatch.setattr(socket, "send_fds", dying)
-    assert run_cell_in(sandbox, "2").stdout == "2\n"
-
-
-def _raise(error: Exception) -> None:
-    raise error
-
-
-def test_a_session_that_was_prepared_and_killed_is_made_anew(sandbox: ProcessSandbox) -> None:
-    assert run_cell_in(sandbox, "1").stdout == "1\n"  # The next one is prepared behind it.
-    (zygote,) = footprint()[2]
-    for pid in processes.descendants(int(zygote)):
-        os.kill(pid, signal.SIGKILL)
-    assert run_cell_in(sandbox, "2").stdout == "2\n"
-
-
-def test_a_prepared_scratch_folder_that_was_cleaned_away_is_made_anew(sandbox: ProcessSandbox) -> None:
-    assert run_cell_in(sandbox, "1").stdout == "1\n"
-    for folder in Path(tempfile.gettempdir()).glob("aimo-sandbox-*"):
-        processes.remove(folder)
-    assert run_cell_in(sandbox, "open('a', 'w').write('a')").stdout == "1\n"
 
 
 def test_forks_count_together_against_the_memory_limit(sandbox: ProcessSandbox) -> None:

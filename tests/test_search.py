@@ -20,12 +20,10 @@ from aimo_solver.execution import ExecutionStatus
 from aimo_solver.ledger import Ledger
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.problem import ANY_INTEGER
-from aimo_solver.search.path_sessions import MOST_SESSIONS, PathSessions
 from aimo_solver.settings import CodeMode, SearchMethod, SearchSettings
 from aimo_solver.simulation.virtual_clock import run_virtual
 from aimo_solver.solver import Solver
-from aimo_solver.trajectory import StopReason, Trajectory, Turn
-from aimo_solver.voting import top_scored
+from aimo_solver.trajectory import StopReason, Trajectory
 
 MCTS = SearchSettings(simulations=1, depth=4, width=2)
 DVTS = SearchSettings(SearchMethod.DVTS, depth=4, width=2, samples=2)
@@ -318,39 +316,6 @@ def test_whoever_takes_the_tree_cannot_cost_its_answer() -> None:
     assert "the finished tree was not taken" in lines[0]
 
 
-BRANCHES = {
-    "": ["a\n\n", "b\n\n", "c\n\n", "d\n\n"],
-    "a\n\n": [boxed(1), boxed(2)],
-    "c\n\n": [boxed(3), boxed(4)],
-    "b\n\n": [boxed(5), boxed(6)],
-    "d\n\n": [boxed(7), boxed(8)],
-}
-LIKED = {"a": 0.9, "c": 0.8, "b": 0.1, "d": 0.2}
-
-
-def grown(told: Told) -> set[str]:
-    return {node.path.text.strip() for node in told.root.children if node.children}
-
-
-def test_dvts_goes_on_with_the_best_step_of_each_subtree() -> None:
-    assert grown(grow(BRANCHES, DVTS, scorer=scores(LIKED))) == {"a", "d"}  # The subtrees are a, c and b, d.
-
-
-def test_beams_go_on_with_the_best_steps_of_the_level() -> None:
-    assert grown(grow(BRANCHES, BEAM, scorer=scores(LIKED))) == {"a", "c"}
-
-
-def test_dvts_answers_with_the_best_scored_end() -> None:
-    told = grow(BRANCHES, DVTS, scorer=scores(LIKED | {boxed(8): 0.95, boxed(1): 0.5}))
-    assert (told.trajectory.answer, told.trajectory.score) == (8, 0.95)
-
-
-def test_a_beam_never_goes_on_behind_code_that_failed() -> None:
-    steps = {"": [code("1 / 0"), code("2 / 0"), "a\n\n", "b\n\n"], "a\n\n": [boxed(1)], "b\n\n": [boxed(2)]}
-    told = grow(steps, DVTS, scorer=scores({"```": 1.0}))
-    assert grown(told) == {"a", "b"}
-
-
 def test_the_solver_votes_over_trees() -> None:
     async def story() -> tuple[int, list[float | None]]:
         drawn = iter([boxed(1), boxed(2), boxed(2)])
@@ -374,59 +339,6 @@ def test_with_code_off_calls_are_not_recognised() -> None:
     text = code("print(6 * 7)") + boxed(42)
     told = grow({"": [text]}, MCTS, settings=replace(SETTINGS, code=CodeMode.OFF))
     assert (told.trajectory.answer, told.trajectory.code_calls) == (42, 0)
-
-
-def test_no_more_sessions_are_open_than_there_may_be() -> None:
-    async def story() -> None:
-        sandbox = InProcessSandbox()
-        sessions = PathSessions(sandbox, 5.0)
-        for n in range(20):
-            result = await sessions.attempt((f"x = {n % 7}", "y = x"), "print(x + y)")
-            assert result.stdout == f"{2 * (n % 7)}\n"
-            assert sandbox.open_sessions <= MOST_SESSIONS
-        await sessions.close()
-        assert sandbox.open_sessions == 0
-
-    run_virtual(story())
-
-
-def test_a_session_at_hand_runs_nothing_again() -> None:
-    async def story() -> list[str]:
-        sandbox = InProcessSandbox()
-        sessions = PathSessions(sandbox, 5.0)
-        await sessions.attempt(("x = 1",), "x")
-        await sessions.attempt(("x = 1",), "x + 1")
-        await sessions.attempt(("x = 1", "y = 2"), "x + y")
-        await sessions.close()
-        return sandbox.cells
-
-    assert run_virtual(story()) == ["x = 1", "x", "x + 1", "y = 2", "x + y"]
-
-
-def test_a_cell_of_the_path_that_fails_when_it_runs_again_is_the_result() -> None:
-    async def story() -> tuple[ExecutionStatus, int]:
-        sandbox = InProcessSandbox()
-        sessions = PathSessions(sandbox, 5.0)
-        result = await sessions.attempt(("x = 1", "x.y"), "print(x)")
-        return result.status, sandbox.open_sessions
-
-    assert run_virtual(story()) == (ExecutionStatus.ERROR, 0)
-
-
-def scored(rollout: int, answer: int | None, score: float | None) -> Trajectory:
-    turns = (Turn("", 0, 0.0),)
-    return Trajectory("p", 0, rollout, 0, 0, turns, answer, StopReason.ANSWERED, 0.0, 0.0, score=score)
-
-
-def test_the_top_scored_are_kept_in_their_order() -> None:
-    all_of_them = [scored(0, 1, 0.1), scored(1, 2, None), scored(2, 3, 0.9), scored(3, None, 1.0), scored(4, 4, 0.1)]
-    assert [trajectory.rollout for trajectory in top_scored(all_of_them, 2)] == [0, 2]
-    assert [trajectory.rollout for trajectory in top_scored(all_of_them, 9)] == [0, 1, 2, 4]
-
-
-def test_a_top_of_none_is_refused() -> None:
-    with pytest.raises(ValueError, match="k must be at least 1, got 0"):
-        top_scored([], 0)
 
 
 @settings(max_examples=40, deadline=None)
