@@ -133,9 +133,9 @@ def save_ppm(model: LlamaForSequenceClassification, start: Path, folder: Path) -
 
 def train(steps: Sequence[Path], out: Path, start: Path, course: Course, seed: int) -> None:
     """Trains, tells the trial on held-out problems before and after, and saves. Raises InputError."""
+    nodes = [node for path in steps for node in read_step_nodes(path)]
     torch.manual_seed(seed)
     tokenizer, model = HfTokenizer(start), new_ppm(start)
-    nodes = [node for path in steps for node in read_step_nodes(path)]
     learnt, held_out = (
         comparisons((n for n in nodes if is_held_out(n.problem) is kept), NUMINA, tokenizer, CONTEXT_TOKENS)
         for kept in (False, True)

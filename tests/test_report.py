@@ -123,6 +123,7 @@ def test_search_and_filter_find_problems(browser: Browser, report: Path) -> None
 
 def test_keys_lead_through_it(browser: Browser, report: Path) -> None:
     browser.open(report)
+    browser.wait_for("document.body.dataset.drawn")  # On a busy machine a key may come before the page listens.
     browser.press("/")
     browser.wait_for("document.activeElement.id === 'search'")
     browser.press("Enter")

@@ -10,11 +10,12 @@ from rich.table import Table
 from aimo_solver.summary import Estimate
 
 
-def percent(estimate: Estimate | None, digits: int = 1) -> str:
+def percent(estimate: Estimate | None, digits: int = 1, interval_digits: int = 0) -> str:
     """As in 45.0 [37, 53]."""
     if estimate is None:
         return "-"
-    return f"{100 * estimate.mean:.{digits}f} [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
+    low, high = (f"{100 * end:.{interval_digits}f}" for end in (estimate.low, estimate.high))
+    return f"{100 * estimate.mean:.{digits}f} [{low}, {high}]"
 
 
 def points(estimate: Estimate | None) -> str:

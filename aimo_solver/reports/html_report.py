@@ -12,7 +12,7 @@ import gzip
 import html
 import json
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,11 +27,12 @@ from aimo_solver.errors import InputError
 from aimo_solver.logged_run import LoggedRun
 from aimo_solver.problem import Problem
 from aimo_solver.reports import charts
+from aimo_solver.reports.cells import percent
 from aimo_solver.reports.figures import curve, groups, runs_of
 from aimo_solver.reports.statement import statement_html
 from aimo_solver.selector import Selection
 from aimo_solver.solution import Solution
-from aimo_solver.summary import Estimate, summarise
+from aimo_solver.summary import summarise
 from aimo_solver.text_file import write_text
 from aimo_solver.trajectory import StopReason, Trajectory, Turn
 
@@ -51,7 +52,7 @@ def render_report(runs: Sequence[LoggedRun]) -> str:
     """The page as text."""
     members = _by_problem(runs)
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True)
-    environment.filters["percent"] = _percent
+    environment.filters["percent"] = partial(percent, interval_digits=1)
     template = environment.get_template("report.html.j2")
     return template.render(
         title=", ".join(run.name for run in runs),
@@ -199,12 +200,6 @@ def _highlighted(code: str) -> str:
     if len(code) > 20_000:
         return html.escape(code)
     return highlight(code, PythonLexer(), HtmlFormatter(nowrap=True))
-
-
-def _percent(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return "-"
-    return f"{100 * estimate.mean:.1f} [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
 
 
 def _script_json(value: Any) -> str:
