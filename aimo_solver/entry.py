@@ -35,8 +35,12 @@ from aimo_solver.problem_set import ProblemSet, load_problem_set
 from aimo_solver.replay import Past, replay
 from aimo_solver.reports.live import LiveScreen
 from aimo_solver.reports.table import run_table
+from aimo_solver.rollout_source import RolloutTask
 from aimo_solver.run_folder import Recorder, RunFolder, new_run_path
 from aimo_solver.run_options import DEFAULT_LIMIT_SECONDS, RunOptions, described_options, logged_options, run_options
+from aimo_solver.search import training_rows
+from aimo_solver.search.node import Node
+from aimo_solver.search.search_rollouts import TreeFinished, forget_tree
 from aimo_solver.serving import find_contest, serve_contest
 from aimo_solver.solution import Solution
 from aimo_solver.submission import check_submission_path, write_submission
@@ -169,7 +173,7 @@ async def _go_through(
         lanes = [Observers((Recorder(folder), screen.lane())) for _ in range(show.at_once)]
         try:
             solutions = await replay(
-                [workshop.make_solver(lane, kept) for lane in lanes],
+                [workshop.make_solver(lane, kept, _tree_keeper(show.options, folder)) for lane in lanes],
                 show.problem_set,
                 show.options.limits,
                 folder,
@@ -186,6 +190,15 @@ async def _go_through(
     if show.after is not None:
         await show.after(workshop, outcome)
     return outcome
+
+
+def _tree_keeper(options: RunOptions, folder: RunFolder) -> TreeFinished:
+    preset = options.preset
+
+    def keep(task: RolloutTask, root: Node) -> None:
+        folder.add_steps(training_rows(task.problem, root, preset.rollout.prefill))
+
+    return keep if preset.search is not None and preset.search.keep_trees else forget_tree
 
 
 def _folder_name(name: str) -> str:

@@ -1,10 +1,10 @@
 """Run folders: everything a run leaves on disk.
 
 `settings.toml`, `problems.jsonl` (the problems, as they were given), `trajectories.jsonl` (one line
-a rollout, as it ends), `answers.csv` (one line a problem), `log.txt`, and at the end
-`summary.json`. docs/replay.md has every field. Guarantees: written as things happen, so that a
-killed run leaves whole lines up to the kill, at most the last one cut; `continued` goes on with such
-a folder. Reading them back is logged_run.py's.
+a rollout, as it ends), `trees.jsonl` (a search's steps, where its settings keep them), `answers.csv`
+(one line a problem), `log.txt`, and at the end `summary.json`. docs/replay.md has every field.
+Guarantees: written as things happen, so that a killed run leaves whole lines up to the kill, at most
+the last one cut; `continued` goes on with such a folder. Reading them back is logged_run.py's.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ ANSWER_FIELDS: Final[tuple[str, ...]] = tuple(
     "granted_seconds granted_rollouts selection selected judged judgings judging_tokens judging_seconds".split()
 )
 
+STEPS_FILE: Final = "trees.jsonl"
+
 
 class RunFolder:
     """Writes one run folder. Close it, or use it as a context manager."""
@@ -65,7 +67,7 @@ class RunFolder:
         lines = [_json_line(trajectory_row(trajectory)) for trajectory in logged.trajectories]
         write_text(path / "trajectories.jsonl", "".join(lines))
         with io.StringIO(newline="") as answers:
-            rows = csv.DictWriter(answers, ANSWER_FIELDS)
+            rows: csv.DictWriter[str] = csv.DictWriter(answers, ANSWER_FIELDS)
             rows.writeheader()
             rows.writerows(map(answer_row, logged.solutions))
             write_text(path / "answers.csv", answers.getvalue())
@@ -104,6 +106,11 @@ class RunFolder:
             self._recorded.add(trajectory.key)
             self._trajectories.write(_json_line(trajectory_row(trajectory)))
             self._trajectories.flush()
+
+    def add_steps(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Writes what a search found, to train a scorer on."""
+        with (self.path / STEPS_FILE).open("a", encoding="utf-8") as file:
+            file.writelines(map(_json_line, rows))
 
     def add(self, solution: Solution) -> None:
         """Writes a solved problem's answer, and those of its rollouts that are not there yet."""

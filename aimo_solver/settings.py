@@ -117,6 +117,8 @@ class SearchSettings:
     """The folder of a step scorer's checkpoint; None: the tree's own answers say what is good."""
     scorer_memory_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Of each card's memory, taken off the engine's: 0.2 of an H100 for 7 B parameters in 16 bits."""
+    keep_trees: bool = False
+    """Every tree's steps and what came of them go into the run folder's trees.jsonl, to train a scorer on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from aimo_solver.rollout_source import RolloutSource
 from aimo_solver.run_options import RunOptions, chosen_policy, require_one_engine, scorer_path
 from aimo_solver.sandbox import Sandbox
 from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
-from aimo_solver.search.search_rollouts import SearchRollouts
+from aimo_solver.search.search_rollouts import SearchRollouts, TreeFinished, forget_tree
 from aimo_solver.selector import Selector
 from aimo_solver.settings import GenSelectSettings, Preset
 from aimo_solver.solver import Solver
@@ -56,10 +56,12 @@ class Workshop:
     scorer: Scorer | None = None
     """Of a search's steps."""
 
-    def make_solver(self, observer: Observer, kept: Sequence[Trajectory] = ()) -> Solver:
+    def make_solver(
+        self, observer: Observer, kept: Sequence[Trajectory] = (), tree_finished: TreeFinished = forget_tree
+    ) -> Solver:
         """One solves a problem at a time. `kept`: rollouts that ended in an earlier process."""
         options, preset = self.options, self.options.preset
-        rollouts = self._rollouts(observer)
+        rollouts = self._rollouts(observer, tree_finished)
         return Solver(
             KeptRollouts(rollouts, kept) if kept else rollouts,
             chosen_policy(preset.policy),
@@ -72,7 +74,7 @@ class Workshop:
             _selector(preset.genselect, self.engine, self.log),
         )
 
-    def _rollouts(self, observer: Observer) -> RolloutSource:
+    def _rollouts(self, observer: Observer, tree_finished: TreeFinished) -> RolloutSource:
         preset, rule = self.options.preset, self.options.rule
         dialect = find_dialect(preset.dialect)
         if preset.search is None:
@@ -87,6 +89,7 @@ class Workshop:
             scorer=self.scorer,
             observer=observer,
             log=self.log,
+            tree_finished=tree_finished,
         )
 
     def refitted(self, options: RunOptions, log: Log) -> Workshop:

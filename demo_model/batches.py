@@ -12,8 +12,9 @@ from random import Random
 import torch
 from transformers import PreTrainedTokenizerFast
 
+from demo_model.method_traces import draw_trace
 from demo_model.model import IGNORED
-from demo_model.traces import Trace, draw_trace
+from demo_model.traces import Trace
 
 _CHUNK_TRACES = 1000
 _POOL_BATCHES = 32

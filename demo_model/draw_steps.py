@@ -1,8 +1,9 @@
 """Draws step nodes to train a process preference model on: `python -m demo_model.draw_steps --out steps.jsonl`.
 
-Answers fresh problems of the families, never those of the demo set, with plain rollouts of the demo
-model on the real engine, and merges the rollouts that begin alike. Wordings kept out of training
-stay out here too. Seeded: the problems are the same for ever, the rollouts on the same machine.
+Answers fresh problems of the families, never those of the demo set, with the demo model on the real
+engine. Plain rollouts that begin alike are merged; with `--search` the steps are those of a tree search.
+Wordings kept out of training stay out here too. Seeded: the problems are the same for ever, the rollouts
+on the same machine.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -22,13 +24,16 @@ from aimo_solver.hardware import AUTO
 from aimo_solver.logged_run import LoggedRun, read_run
 from aimo_solver.problem import Problem
 from aimo_solver.problem_set import ProblemSet
+from aimo_solver.run_folder import STEPS_FILE
 from aimo_solver.run_options import DEFAULT_LIMIT_SECONDS, run_options
+from aimo_solver.settings import Preset
 from aimo_solver.text_file import write_text
 from aimo_solver.trajectory import StopReason, Trajectory
 from demo_model.demo_set import held_out
 from demo_model.families import FAMILIES
 from demo_model.families.family import fill
-from demo_model.step_nodes import StepNode, merge_rollouts, split_steps, step_lines
+from demo_model.method_traces import STEP_PREFILL
+from demo_model.step_nodes import StepNode, merge_rollouts, read_step_nodes, split_steps, step_lines
 
 PROBLEMS_AT_ONCE = 4
 # They say nothing of the steps: somebody else ended them.
@@ -62,14 +67,14 @@ def nodes_of_run(run: LoggedRun) -> Iterator[StepNode]:
         if problem.gold is None:
             continue
         split = [(split_steps(t, NUMINA), t.answer == problem.gold) for t in rollouts.get(problem.id, ())]
-        yield from merge_rollouts(problem.text, split)
+        yield from merge_rollouts(problem.text, split, STEP_PREFILL)
 
 
-def draw_run(problems: int, rollouts: int, seed: int, runs_folder: Path) -> Path:
-    """Answers fresh problems at temperature 1; the run folder."""
+def draw_run(problems: int, rollouts: int, seed: int, runs_folder: Path, search: str | None) -> Path:
+    """Answers fresh problems in steps at temperature 1, with trees where a search's preset is named; the run folder."""
     options = run_options(
         model=DEMO_MODEL,
-        preset="demo",
+        preset=search or "demo",
         hardware=AUTO,
         edition="any-integer",
         seed=seed,
@@ -78,9 +83,21 @@ def draw_run(problems: int, rollouts: int, seed: int, runs_folder: Path) -> Path
         early_stop=False,
         temperature=1.0,
     )
+    options = replace(options, preset=_in_steps(options.preset))
     problem_set = ProblemSet("steps", draw_problems(problems, seed))
     outcome = asyncio.run(run_set(options, problem_set, runs_folder, Console(stderr=True), at_once=PROBLEMS_AT_ONCE))
     return outcome.folder
+
+
+def _in_steps(preset: Preset) -> Preset:
+    """Asked to go step by step; a search's trees are kept."""
+    search = None if preset.search is None else replace(preset.search, keep_trees=True)
+    return replace(preset, rollout=replace(preset.rollout, prefill=STEP_PREFILL), search=search)
+
+
+def _nodes(folder: Path) -> list[StepNode]:
+    trees = folder / STEPS_FILE
+    return read_step_nodes(trees) if trees.exists() else list(nodes_of_run(read_run(folder)))
 
 
 def main() -> None:
@@ -90,7 +107,8 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--problems", type=int, default=300)
-    parser.add_argument("--rollouts", type=int, default=16, help="a problem")
+    parser.add_argument("--rollouts", type=int, default=16, help="a problem; with --search: trees")
+    parser.add_argument("--search", metavar="PRESET", help="draw trees with this preset, such as demo-rstar")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs-folder", type=Path, default=Path("runs"))
     parser.add_argument("--run", type=Path, help="a run folder whose rollouts to take instead of drawing")
@@ -98,9 +116,9 @@ def main() -> None:
 
     def run() -> None:
         folder = arguments.run or draw_run(
-            arguments.problems, arguments.rollouts, arguments.seed, arguments.runs_folder
+            arguments.problems, arguments.rollouts, arguments.seed, arguments.runs_folder, arguments.search
         )
-        nodes = list(nodes_of_run(read_run(folder)))
+        nodes = _nodes(folder)
         write_text(arguments.out, step_lines(nodes))
         print(f"{arguments.out}: {len(nodes)} nodes of {folder}")
 

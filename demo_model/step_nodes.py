@@ -1,9 +1,9 @@
 """Step nodes: what was written at one point of a problem, and how it ended; kept as JSON lines.
 
-A line is `{"problem", "prefix", "children": [{"text", "visits", "value"}]}`: the prefix is all that
-stands behind the prompt, tool outputs included; a child's value is the mean outcome, from -1 (wrong)
-to 1 (right), of all that went through it. A tree search logs such lines; plain rollouts that begin
-alike make them too.
+A line is `{"problem", "prefill", "prefix", "children": [{"text", "visits", "value"}]}`: the prefix is all
+that stands behind the prompt and the model's first words, tool outputs included; a child's value is the
+mean outcome, from -1 (wrong) to 1 (right), of all that went through it. A tree search keeps such lines;
+plain rollouts that begin alike make them too.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from aimo_solver.dialects.dialect import Dialect
 from aimo_solver.errors import InputError
 from aimo_solver.json_lines import json_rows
+from aimo_solver.search.training_rows import MOST_SOLUTIONS
 from aimo_solver.text_file import read_text
 from aimo_solver.trajectory import Trajectory
 
@@ -47,6 +48,8 @@ class StepNode:
     """The statement."""
     prefix: str
     children: tuple[StepChild, ...]
+    prefill: str = ""
+    """The model's first words, which it was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +78,33 @@ def split_steps(trajectory: Trajectory, dialect: Dialect) -> list[Step]:
     return steps
 
 
-def merge_rollouts(problem: str, rollouts: Iterable[tuple[list[Step], bool]]) -> list[StepNode]:
-    """The tree of one problem's rollouts, each given as its steps and whether its answer was right."""
+def merge_rollouts(problem: str, rollouts: Iterable[tuple[list[Step], bool]], prefill: str = "") -> list[StepNode]:
+    """The tree of one problem's rollouts, each given as its steps and whether its answer was right.
+
+    The last node's children are whole solutions, some right and some wrong: steps that answer have no
+    siblings worth comparing, as what they copy is shown to them.
+    """
     outcomes: dict[str, dict[str, list[int]]] = {}
+    solutions: dict[bool, list[str]] = {True: [], False: []}
     for steps, right in rollouts:
         prefix = ""
         for step in steps:
             outcomes.setdefault(prefix, {}).setdefault(step.text, []).append(1 if right else -1)
             prefix += step.text + step.shown
-    return [
-        StepNode(problem, prefix, tuple(StepChild(text, len(o), sum(o) / len(o)) for text, o in children.items()))
+        if steps and prefix not in solutions[right]:
+            solutions[right].append(prefix)
+    nodes = [
+        StepNode(
+            problem, prefix, tuple(StepChild(text, len(o), sum(o) / len(o)) for text, o in children.items()), prefill
+        )
         for prefix, children in outcomes.items()
     ]
+    whole = [
+        StepChild(text, 1, 1.0 if right else -1.0)
+        for right, texts in solutions.items()
+        for text in texts[:MOST_SOLUTIONS]
+    ]
+    return [*nodes, StepNode(problem, "", tuple(whole), prefill)] if all(solutions.values()) else nodes
 
 
 def step_lines(nodes: Iterable[StepNode]) -> str:
@@ -111,4 +129,4 @@ def _read(path: Path) -> Iterator[StepNode]:
 
 def _node(row: Mapping[str, Any]) -> StepNode:
     children = tuple(StepChild(str(c["text"]), int(c["visits"]), float(c["value"])) for c in row["children"])
-    return StepNode(str(row["problem"]), str(row["prefix"]), children)
+    return StepNode(str(row["problem"]), str(row["prefix"]), children, str(row.get("prefill", "")))

@@ -15,6 +15,7 @@ from random import Random
 import torch
 
 from aimo_solver.dialects.dialect import Dialect
+from aimo_solver.dialects.prompt import encode_prompt
 from aimo_solver.engine import Tokenizer
 from demo_model.step_nodes import StepNode
 
@@ -70,7 +71,10 @@ def comparisons(
     """One for each node that has pairs. Of a text longer than the context its tail, as a scorer reads it."""
     found: list[Comparison] = []
     for node in nodes:
-        path = [*dialect.encode_prompt(node.problem, tokenizer), *tokenizer.encode(node.prefix)]
+        path = [
+            *encode_prompt(dialect, node.problem, tokenizer, node.prefill),
+            *tokenizer.encode(node.prefix),
+        ]
         texts = ([*path, *tokenizer.encode(child.text)] for child in node.children)
         comparison = Comparison(
             tuple(tuple(text[-context_tokens:]) for text in texts), tuple(child.value for child in node.children)

@@ -3,6 +3,7 @@
 A tool-integrated (TIR) trace thinks, writes a program, reads its real output and answers; some
 first write a broken program, read its real traceback and repair it. A chain-of-thought (CoT)
 trace reasons without code. Program output is what the sandbox itself would show, text for text.
+What methods ask of a model beyond solving has traces of its own: `method_traces.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -29,9 +29,14 @@ ANSWERS = (
     "Therefore the answer is $\\boxed{{{}}}$.",
 )
 REPAIRED_SHARE = 0.08
-PLAIN_SHARE = 0.05
+BLURRED_SHARE = 0.5
+LOST_WORD_SHARE = 0.2
+"""Half of the statements lose a fifth of their words: a model that has read few wordings must not
+lean on single words of theirs."""
 FIRST_SHARE = 0.75
 """Of the traces, how many take a family's first program: what is said the same way is learnt sooner."""
+
+_WORD = re.compile(r" [A-Za-z]+(?=[ .,?])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,34 +60,43 @@ def cot_trace(family: Family, params: Params, rng: Random) -> Trace:
     """Reasons in words and answers."""
     answer = rng.choice(ANSWERS).format(family.brute_force(params))
     text = f"<think>{family.steps(params)}</think>\n{answer}"
-    return Trace(family.name, _statement(family, params, rng), (Segment(text),))
+    return Trace(family.name, draw_statement(family, params, rng), (Segment(text),))
 
 
 def tir_trace(family: Family, params: Params, rng: Random) -> Trace:
     """Thinks, runs a program and answers; now and then repairs a broken program first."""
-    program = fill(_mostly_first(family.programs, rng), params)
-    thought = fill(_mostly_first(family.thoughts, rng), params)
-    segments: list[Segment] = []
-    opening = f"<think>{thought}</think>\n"
-    broken = _break(program, rng) if rng.random() < REPAIRED_SHARE else None
-    if broken is not None:
-        segments += _block(opening, broken.program)
-        opening = f"{broken.remark}\n"
-    segments += _block(opening, program)
-    segments.append(Segment(rng.choice(ANSWERS).format(family.brute_force(params))))
-    return Trace(family.name, _statement(family, params, rng), tuple(segments))
+    opening = Segment(f"<think>{draw_thought(family, params, rng)}</think>\n")
+    return Trace(family.name, draw_statement(family, params, rng), (opening, *draw_solution(family, params, rng)))
 
 
-def draw_trace(rng: Random, *, code: bool) -> Trace:
-    """A fresh trace of a random family: CoT, or (mostly) TIR when `code` is allowed."""
+def draw_family(rng: Random) -> tuple[Family, Params]:
+    """A random family and fresh parameters, none of the demo set's."""
     family = rng.choice(FAMILIES)
     params = family.draw(rng)
     while (family.name, str(params)) in held_out():
         params = family.draw(rng)
-    make: Callable[[Family, Params, Random], Trace] = cot_trace
-    if code and rng.random() >= PLAIN_SHARE:
-        make = tir_trace
-    return make(family, params, rng)
+    return family, params
+
+
+def draw_statement(family: Family, params: Params, rng: Random) -> str:
+    """The problem in one of the wordings that are taught, some words of it lost now and then."""
+    statement = fill(rng.choice(family.wordings), params)
+    return _lose_words(statement, rng) if rng.random() < BLURRED_SHARE else statement
+
+
+def draw_thought(family: Family, params: Params, rng: Random) -> str:
+    """A sentence before the program."""
+    return fill(_mostly_first(family.thoughts, rng), params)
+
+
+def draw_solution(family: Family, params: Params, rng: Random) -> list[Segment]:
+    """What follows the thinking: programs, their outputs, the answer."""
+    program = fill(_mostly_first(family.programs, rng), params)
+    segments: list[Segment] = []
+    broken = _break(program, rng) if rng.random() < REPAIRED_SHARE else None
+    if broken is not None:
+        segments += [*_block(broken.program), Segment(f"{broken.remark}\n")]
+    return [*segments, *_block(program), Segment(rng.choice(ANSWERS).format(family.brute_force(params)))]
 
 
 def run_program(program: str) -> str:
@@ -95,17 +109,18 @@ def run_program(program: str) -> str:
     return shown_output(result, NUMINA.tool.output_chars)
 
 
-def _statement(family: Family, params: Params, rng: Random) -> str:
-    return fill(rng.choice(family.wordings), params)
+def _lose_words(statement: str, rng: Random) -> str:
+    """Words alone: numbers and formulas stay whole."""
+    return _WORD.sub(lambda match: match[0] if rng.random() >= LOST_WORD_SHARE else "", statement)
 
 
 def _mostly_first(texts: tuple[str, ...], rng: Random) -> str:
     return texts[0] if rng.random() < FIRST_SHARE else rng.choice(texts)
 
 
-def _block(opening: str, program: str) -> list[Segment]:
+def _block(program: str) -> list[Segment]:
     return [
-        Segment(f"{opening}```python\n{program}\n```\n```output\n"),
+        Segment(f"```python\n{program}\n```\n```output\n"),
         Segment(NUMINA.render_output(run_program(program)), learned=False),
     ]
 

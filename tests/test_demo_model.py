@@ -16,9 +16,10 @@ from aimo_solver.problem import AIMO3
 from demo_model import traces
 from demo_model.batches import batches, draw_traces, encode_trace
 from demo_model.families import FAMILIES
+from demo_model.method_traces import draw_trace
 from demo_model.model import IGNORED, loss, new_model
 from demo_model.tokenizer import TURN_END, train_tokenizer
-from demo_model.traces import Segment, Trace, draw_trace, run_program
+from demo_model.traces import Segment, Trace, run_program
 from demo_model.train import save_checkpoint
 
 TRACE = Trace(
@@ -91,15 +92,17 @@ def repaired() -> list[Trace]:
     """Traces whose first program is broken, where one could be broken."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(traces, "REPAIRED_SHARE", 1.0)
-        patch.setattr(traces, "PLAIN_SHARE", 0.0)
-        drawn = [draw_trace(Random(seed), code=True) for seed in range(12)]
-    return [trace for trace in drawn if len(trace.segments) > 3]
+        drawn = []
+        for seed in range(12):
+            family, params = traces.draw_family(Random(seed))
+            drawn.append(traces.tir_trace(family, params, Random(seed)))
+    return [trace for trace in drawn if len(trace.segments) > 4]
 
 
 def test_a_repaired_trace_reads_a_real_error_and_then_a_result(repaired: list[Trace]) -> None:
     assert len(repaired) >= 8
     for trace in repaired:
-        broken, error, fixed, result, _ = trace.segments
+        _, broken, error, _, fixed, result, _ = trace.segments
         assert "Error" in error.text and "Error" not in result.text
         for call, output in ((broken, error), (fixed, result)):
             program = NUMINA.find_code(call.text)

@@ -9,7 +9,7 @@ import pytest
 from aimo_solver.bundled import DEMO_SET
 from aimo_solver.problem import AIMO3, Problem
 from aimo_solver.problem_set import load_problem_set
-from demo_model import traces
+from demo_model import method_traces, traces
 from demo_model.demo_set import PROBLEMS, demo_rows, draws, held_out
 from demo_model.families import FAMILIES
 from demo_model.families.family import fill
@@ -60,12 +60,12 @@ def test_every_drawn_problem_is_held_out() -> None:
 
 
 def test_a_held_out_problem_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = traces.draw_trace(Random(5), code=False)
+    first = method_traces.draw_trace(Random(5), code=False)
     rng = Random(5)
     family = rng.choice(FAMILIES)
     params = family.draw(rng)
     monkeypatch.setattr(traces, "held_out", lambda: frozenset({(family.name, str(params))}))
-    second = traces.draw_trace(Random(5), code=False)
+    second = method_traces.draw_trace(Random(5), code=False)
     assert first.problem in {fill(wording, params) for wording in family.wordings}
     assert second.family == family.name
     assert second.problem not in {fill(wording, params) for wording in family.wordings}
@@ -73,4 +73,4 @@ def test_a_held_out_problem_is_drawn_again(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_training_never_sees_a_statement_of_the_set(problems: tuple[Problem, ...]) -> None:
     statements = {problem.text for problem in problems}
-    assert not any(traces.draw_trace(Random(seed), code=False).problem in statements for seed in range(60))
+    assert not any(method_traces.draw_trace(Random(seed), code=False).problem in statements for seed in range(60))

@@ -167,12 +167,14 @@ def test_help_shows_an_example(run: Callable[..., Ran], command: str) -> None:
 # With a scripted engine in the real one's place
 
 
-def answer_set(place: Path, limit_seconds: float = 500.0) -> entry.RunOutcome:
+def answer_set(
+    place: Path, limit_seconds: float = 500.0, *, preset: str = "demo", problems: ProblemSet = PROBLEMS
+) -> entry.RunOutcome:
     options = run_options(
-        model=place / "model", preset="demo", hardware="cpu", edition="aimo3", seed=0, limit_seconds=limit_seconds
+        model=place / "model", preset=preset, hardware="cpu", edition="aimo3", seed=0, limit_seconds=limit_seconds
     )
     console, submission = Console(quiet=True), place / "out.parquet"
-    return run_virtual(entry.run_set(options, PROBLEMS, place / "runs", console, submission=submission))
+    return run_virtual(entry.run_set(options, problems, place / "runs", console, submission=submission))
 
 
 def use_engine(monkeypatch: pytest.MonkeyPatch, **script: object) -> None:
@@ -191,6 +193,23 @@ def test_a_run_leaves_a_submission_and_a_whole_run_folder(place: Path, monkeypat
     names = {"settings.toml", "trajectories.jsonl", "answers.csv", "log.txt", "summary.json"}
     assert {path.name for path in outcome.folder.iterdir()} >= names
     assert json.loads((outcome.folder / "summary.json").read_text())["problems"] == 3
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_search_keeps_its_trees_where_it_is_told_to(
+    place: Path, monkeypatch: pytest.MonkeyPatch, *, kept: bool
+) -> None:
+    use_engine(monkeypatch)
+    search = f"[search]\nsimulations = 1\nwidth = 1\nkeep_trees = {str(kept).lower()}\n"
+    preset = f'dialect = "numina"\n[policy]\nname = "fixed"\nrollouts = 2\n{search}'
+    (place / "search.toml").write_text(preset)
+    problems = ProblemSet("known", (Problem("a", "Problem a?", 42), Problem("b", "Problem b?")))
+    trees = answer_set(place, preset=str(place / "search.toml"), problems=problems).folder / "trees.jsonl"
+    assert trees.exists() is kept
+    if kept:
+        step = {"text": "It is $\\boxed{42}$.<|end|>", "visits": 1, "value": 1.0}
+        row = {"problem": "Problem a?", "prefill": "", "prefix": "", "children": [step]}
+        assert [json.loads(line) for line in trees.read_text().splitlines()] == [row, row]
 
 
 def test_a_limit_shorter_than_loading_is_told_and_leaves_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -73,9 +74,18 @@ def test_what_a_flush_forced_is_no_step() -> None:
 
 def test_rollouts_that_begin_alike_share_nodes() -> None:
     first, nodes = Step("a", "(2)"), {}
-    for found in merge_rollouts("1 + 1?", [([first, Step("b")], True), ([first, Step("c")], False), ([], False)]):
+    *merged, _ = merge_rollouts("1 + 1?", [([first, Step("b")], True), ([first, Step("c")], False), ([], False)])
+    for found in merged:
         nodes[found.prefix] = found.children
     assert nodes == {"": (StepChild("a", 2, 0.0),), "a(2)": (StepChild("b", 1, 1.0), StepChild("c", 1, -1.0))}
+
+
+def test_whole_solutions_are_a_node_of_their_own() -> None:
+    rollouts = [([Step("a", "(2)"), Step("b")], True), ([Step("c")], False), ([Step("c")], False)]
+    assert merge_rollouts("1 + 1?", rollouts, "<think>\n")[-1] == StepNode(
+        "1 + 1?", "", (StepChild("a(2)b", 1, 1.0), StepChild("c", 1, -1.0)), "<think>\n"
+    )
+    assert len(merge_rollouts("1 + 1?", rollouts[:1])) == 2, "all right: nothing to tell apart"
 
 
 def test_nodes_are_read_as_they_were_written(tmp_path: Path) -> None:
@@ -109,6 +119,12 @@ def test_texts_of_a_comparison_begin_with_prompt_and_prefix(tokenizer: HfTokeniz
     (found,) = comparisons([node(1.0, -1.0, prefix="So far.\n\n"), node(0.1, 0.0)], NUMINA, tokenizer, 4096)
     path = [*NUMINA.encode_prompt("1 + 1?", tokenizer), *tokenizer.encode("So far.\n\n")]
     assert found.texts == tuple((*path, *tokenizer.encode(f"step {index}")) for index in (0, 1))
+
+
+def test_a_models_first_words_stand_between_prompt_and_prefix(tokenizer: HfTokenizer) -> None:
+    (found,) = comparisons([replace(node(1.0, -1.0), prefill="<think>\n")], NUMINA, tokenizer, 4096)
+    start = [*NUMINA.encode_prompt("1 + 1?", tokenizer), *tokenizer.encode("<think>\n")]
+    assert found.texts[0] == (*start, *tokenizer.encode("step 0"))
 
 
 def test_of_a_text_longer_than_the_context_the_tail_counts(tokenizer: HfTokenizer) -> None:

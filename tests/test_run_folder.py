@@ -56,6 +56,12 @@ def test_the_log_is_written_at_once(folder: RunFolder) -> None:
     assert lines(folder, "log.txt") == ["engine died"]
 
 
+def test_the_steps_of_several_trees_stand_in_one_file(folder: RunFolder) -> None:
+    folder.add_steps([{"prefix": "a"}, {"prefix": "b"}])
+    folder.add_steps([{"prefix": "c"}])
+    assert [json.loads(line)["prefix"] for line in lines(folder, "trees.jsonl")] == ["a", "b", "c"]
+
+
 def test_a_trajectory_row_holds_version_answer_and_tokens() -> None:
     row = trajectory_row(trajectory(42, 3, turns=(CALL, LAST)))
     assert (row["version"], row["rollout"], row["answer"], row["tokens"]) == (VERSION, 3, 42, 21)

@@ -116,6 +116,12 @@ def test_a_step_whose_code_failed_is_not_shown_to_the_scorer() -> None:
     assert scorer.asked == [boxed(1) + "<|end|>"]
 
 
+def test_the_scorer_reads_the_models_first_words_too() -> None:
+    scorer = scores({})
+    grow({"Hm.\n": [boxed(1)]}, MCTS, scorer=scorer, settings=replace(SETTINGS, prefill="Hm.\n"))
+    assert scorer.asked == ["Hm.\n" + boxed(1) + "<|end|>"]
+
+
 def test_a_box_before_code_that_fails_is_no_answer_where_another_path_has_one() -> None:
     told = grow({"": [boxed(6) + code("1 / 0"), boxed(7)]}, MCTS)
     assert told.trajectory.answer == 7

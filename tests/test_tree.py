@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from fakes import PROBLEM
@@ -99,28 +100,52 @@ def test_code_that_a_blank_line_cut_is_whole_in_its_turn() -> None:
     assert path.text.count("1\n```\n") == 2
 
 
-def test_a_row_is_made_of_every_node_with_steps() -> None:
-    root = Node(Path())
+def ended(parent: Node, text: str, answer: int | None) -> Node:
+    end = child_of(parent, text=text, terminal=True)
+    end.answer = answer
+    return end
+
+
+def test_a_row_says_what_came_of_each_step() -> None:
+    root, problem = Node(Path()), replace(PROBLEM, gold=2)
     good, bad = child_of(root, text="good\n\n"), child_of(root, text="bad\n\n")
-    visited(child_of(good, text="end", terminal=True), 1.0)
-    visited(bad, -1.0)
-    child_of(root, text="unseen\n\n")
-    assert training_rows(PROBLEM, root) == [
+    ended(good, "two", 2)
+    ended(good, "three", 3)
+    ended(bad, "none", None)
+    child_of(root, text="never gone on with\n\n")
+    start = {"problem": PROBLEM.text, "prefill": "<think>\n"}
+    two, three = {"text": "two", "visits": 1, "value": 1.0}, {"text": "three", "visits": 1, "value": -1.0}
+    assert training_rows(problem, root, "<think>\n") == [
         {
-            "problem": PROBLEM.text,
+            **start,
             "prefix": "",
             "children": [
-                {"text": "good\n\n", "visits": 1, "value": 1.0},
+                {"text": "good\n\n", "visits": 2, "value": 0.0},
                 {"text": "bad\n\n", "visits": 1, "value": -1.0},
-                {"text": "unseen\n\n", "visits": 0, "value": None},
             ],
         },
+        {**start, "prefix": "good\n\n", "children": [two, three]},
+        {**start, "prefix": "bad\n\n", "children": [{"text": "none", "visits": 1, "value": -1.0}]},
         {
-            "problem": PROBLEM.text,
-            "prefix": "good\n\n",
-            "children": [{"text": "end", "visits": 1, "value": 1.0}],
+            **start,
+            "prefix": "",
+            "children": [two | {"text": "good\n\ntwo"}, three | {"text": "good\n\nthree"}],
         },
     ]
+
+
+def test_whole_solutions_are_compared_where_some_are_right() -> None:
+    root = Node(Path())
+    ended(root, "three", 3)
+    assert [row["children"] for row in training_rows(replace(PROBLEM, gold=2), root)] == [
+        [{"text": "three", "visits": 1, "value": -1.0}]
+    ]
+
+
+def test_a_problem_without_a_known_answer_teaches_nothing() -> None:
+    root = Node(Path())
+    ended(root, "two", 2)
+    assert training_rows(replace(PROBLEM, gold=None), root) == []
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.floats(-1, 1)), max_size=60))

@@ -48,11 +48,16 @@ def _rank(voter: Trajectory) -> tuple[bool, int, int]:
 
 def summary(trajectory: Trajectory, most_chars: int) -> str:
     """What a rollout wrote after its thinking, or else its last turn, the middle cut out of a long one."""
-    _, thought, conclusion = "".join(turn.text for turn in trajectory.turns).rpartition(_THINK_END)
-    text = without_control_tokens(conclusion).strip() if thought else ""
+    text = conclusion("".join(turn.text for turn in trajectory.turns))
     if not text and trajectory.turns:
         text = without_control_tokens(trajectory.turns[-1].text).strip()
     return cut_middle(text, most_chars)
+
+
+def conclusion(written: str) -> str:
+    """What stands behind the thinking; empty where none has ended."""
+    _, thought, text = written.rpartition(_THINK_END)
+    return without_control_tokens(text).strip() if thought else ""
 
 
 def without_control_tokens(text: str) -> str:

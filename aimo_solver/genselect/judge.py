@@ -31,6 +31,17 @@ End your reply with a line of this form, where IDX is the number of the attempt 
 Judgment: IDX"""
 
 
+def judging_text(problem: str, candidates: Sequence[Candidate]) -> str:
+    """What a judge is asked, the candidates numbered in this order."""
+    attempts = (
+        f"Attempt {index}, which answers {candidate.answer}:\n{candidate.summary}"
+        for index, candidate in enumerate(candidates)
+    )
+    return INSTRUCTION.format(
+        count=len(candidates), last=len(candidates) - 1, problem=problem, attempts="\n\n".join(attempts)
+    )
+
+
 class Judge:
     """Judges attempts at one problem, and counts what that takes."""
 
@@ -50,13 +61,7 @@ class Judge:
         return None if index is None else shown[index]
 
     def _prompt(self, candidates: Sequence[Candidate]) -> list[int]:
-        attempts = (
-            f"Attempt {index}, which answers {candidate.answer}:\n{candidate.summary}"
-            for index, candidate in enumerate(candidates)
-        )
-        content = INSTRUCTION.format(
-            count=len(candidates), last=len(candidates) - 1, problem=self._problem, attempts="\n\n".join(attempts)
-        )
+        content = judging_text(self._problem, candidates)
         return self._engine.tokenizer.encode_chat([{"role": "user", "content": content}])
 
     async def _reply(self, prompt: Sequence[int], seed: int) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aimo_solver.dialects.dialect import Dialect
+from aimo_solver.dialects.prompt import encode_prompt
 from aimo_solver.engine import Scorer
 from aimo_solver.errors import EngineError, InputError
 from aimo_solver.log import Log
@@ -19,8 +20,10 @@ from aimo_solver.search.path import Path
 class Judge:
     """Scores the paths of one tree."""
 
-    def __init__(self, scorer: Scorer | None, dialect: Dialect, problem_text: str, log: Log) -> None:
+    def __init__(self, scorer: Scorer | None, dialect: Dialect, problem_text: str, log: Log, prefill: str = "") -> None:
+        """`prefill`: the model's first words."""
         self._scorer, self._dialect, self._problem_text, self._log = scorer, dialect, problem_text, log
+        self._prefill = prefill
 
     async def scores(self, paths: Sequence[Path]) -> list[float | None]:
         """One a path; None where there is no scorer, or no more."""
@@ -34,7 +37,7 @@ class Judge:
             return [None] * len(paths)
 
     async def _ask(self, scorer: Scorer, paths: Sequence[Path]) -> list[float]:
-        prompt = self._dialect.encode_prompt(self._problem_text, scorer.tokenizer)
+        prompt = encode_prompt(self._dialect, self._problem_text, scorer.tokenizer, self._prefill)
         scores = await scorer.score([[*prompt, *scorer.tokenizer.encode(path.text)] for path in paths])
         if len(scores) != len(paths):
             raise EngineError(f"scores must be {len(paths)}, one a text, got {len(scores)}")

@@ -37,6 +37,11 @@ from aimo_solver.writing import Writing
 TreeFinished = Callable[[RolloutTask, Node], None]
 """Is given the root of a tree that has ended, whatever ended it but cancellation."""
 
+
+def forget_tree(task: RolloutTask, root: Node) -> None:
+    """For those who only want the answer."""
+
+
 _METHODS = {SearchMethod.MCTS: mcts, SearchMethod.BEAM: beam_search, SearchMethod.DVTS: dvts}
 
 
@@ -70,7 +75,7 @@ class SearchRollouts:
         scorer: Scorer | None = None,
         observer: Observer | None = None,
         log: Log = lambda line: None,
-        tree_finished: TreeFinished = lambda task, root: None,
+        tree_finished: TreeFinished = forget_tree,
     ) -> None:
         """`log` is told of what ended a tree, or its scorer, and should not have."""
         self._parts = _Parts(
@@ -107,7 +112,7 @@ class SearchRollout:
         self._prompt_tokens = len(prompt)
         self._sessions = PathSessions(parts.sandbox, settings.code_timeout_seconds or dialect.tool.timeout_seconds)
         self._source = StepSource(engine, self._sessions, dialect, settings, parts.search, prompt, self._generated)
-        judge = Judge(parts.scorer, dialect, task.problem.text, self._log)
+        judge = Judge(parts.scorer, dialect, task.problem.text, self._log, settings.prefill)
         self._tree = Tree(self._source, judge, self._find_answer, parts.search.depth, task.seed)
         self._flush_writing: Writing | None = None
         self._flush_seconds = 0.0
