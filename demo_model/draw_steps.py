@@ -31,11 +31,13 @@ from aimo_solver.text_file import write_text
 from aimo_solver.trajectory import StopReason, Trajectory
 from demo_model.demo_set import held_out
 from demo_model.families import FAMILIES
-from demo_model.families.family import fill
 from demo_model.method_traces import STEP_PREFILL
 from demo_model.step_nodes import StepNode, merge_rollouts, read_step_nodes, split_steps, step_lines
+from demo_model.traces import draw_statement
 
 PROBLEMS_AT_ONCE = 4
+TEMPERATURE = 1.3
+"""Of plain rollouts: a model that is nearly always right at 1 would leave few wrong steps to learn from."""
 # They say nothing of the steps: somebody else ended them.
 _BROKEN_OFF = frozenset(
     {StopReason.CANCELLED, StopReason.DEADLINE, StopReason.SANDBOX_FAILED, StopReason.ENGINE_FAILED, StopReason.FAILED}
@@ -53,7 +55,7 @@ def _problem(index: int, seed: int) -> Problem:
     params = family.draw(rng)
     while (family.name, str(params)) in held_out():
         params = family.draw(rng)
-    text = fill(rng.choice(family.wordings), params)
+    text = draw_statement(family, params, rng)
     return Problem(f"{index:05d}_{family.name}", text, family.brute_force(params), family.topic, family.level)
 
 
@@ -71,7 +73,7 @@ def nodes_of_run(run: LoggedRun) -> Iterator[StepNode]:
 
 
 def draw_run(problems: int, rollouts: int, seed: int, runs_folder: Path, search: str | None) -> Path:
-    """Answers fresh problems in steps at temperature 1, with trees where a search's preset is named; the run folder."""
+    """Answers fresh problems in steps, with trees where a search's preset is named; the run folder."""
     options = run_options(
         model=DEMO_MODEL,
         preset=search or "demo",
@@ -81,7 +83,7 @@ def draw_run(problems: int, rollouts: int, seed: int, runs_folder: Path, search:
         limit_seconds=DEFAULT_LIMIT_SECONDS,
         rollouts=rollouts,
         early_stop=False,
-        temperature=1.0,
+        temperature=TEMPERATURE if search is None else None,
     )
     options = replace(options, preset=_in_steps(options.preset))
     problem_set = ProblemSet("steps", draw_problems(problems, seed))
