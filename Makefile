@@ -46,7 +46,7 @@ bench: venv $(VENV)/.peers  ## simulated contests, the sandbox beside its peers,
 soak: venv  ## 20,000 cells in the sandbox, one in ten hostile
 	$(PY) -m bench soak
 
-train: venv  ## train the demo model from nothing (about 90 minutes on 2 cores)
+train: venv  ## train the demo model from nothing (20 to 90 minutes on 2 cores)
 	$(PY) -m demo_model.train
 
 clean:  ## remove caches and builds; .venv and runs stay

@@ -71,6 +71,7 @@ class RunFolder:
             rows.writeheader()
             rows.writerows(map(answer_row, logged.solutions))
             write_text(path / "answers.csv", answers.getvalue())
+        _cut_to_whole_lines(path / STEPS_FILE)
         folder = cls.__new__(cls)
         folder._open(path, {trajectory.key for trajectory in logged.trajectories})
         folder._known = {problem.id for problem in logged.problems}
@@ -187,6 +188,12 @@ def _selection_fields(selection: Selection) -> dict[str, Any]:
         "judging_tokens": selection.tokens,
         "judging_seconds": round(selection.seconds, 3),
     }
+
+
+def _cut_to_whole_lines(path: Path) -> None:
+    if path.exists():
+        lines = path.read_bytes()
+        path.write_bytes(lines[: lines.rfind(b"\n") + 1])
 
 
 def _json_line(row: Mapping[str, Any]) -> str:

@@ -61,6 +61,7 @@ def _problem(index: int, seed: int) -> Problem:
 
 def nodes_of_run(run: LoggedRun) -> Iterator[StepNode]:
     """The step nodes of a run's problems, those without a right answer left out."""
+    prefill = str(run.settings["preset"]["rollout"].get("prefill", ""))
     rollouts: dict[str, list[Trajectory]] = {}
     for trajectory in run.trajectories:
         if trajectory.stop_reason not in _BROKEN_OFF:
@@ -69,7 +70,7 @@ def nodes_of_run(run: LoggedRun) -> Iterator[StepNode]:
         if problem.gold is None:
             continue
         split = [(split_steps(t, NUMINA), t.answer == problem.gold) for t in rollouts.get(problem.id, ())]
-        yield from merge_rollouts(problem.text, split, STEP_PREFILL)
+        yield from merge_rollouts(problem.text, split, prefill)
 
 
 def draw_run(problems: int, rollouts: int, seed: int, runs_folder: Path, search: str | None) -> Path:

@@ -139,10 +139,13 @@ def test_going_on_brings_the_folder_to_whole_lines_and_writes_nothing_twice(tmp_
     path = write(tmp_path / "run")
     (path / "trajectories.jsonl").open("a").write('{"version": 1, "prob')
     (path / "answers.csv").open("a").write("0,p9")
+    (path / "trees.jsonl").write_text('{"prefix": "a"}\n{"pre')
     logged = read_run(path).to_go_on()
     with RunFolder.continued(path, logged) as folder:
         folder.record(logged.trajectories[0])
+        folder.add_steps([{"prefix": "b"}])
         folder.add(solution(rollouts(1, 2), problem_id="p1", run=1))
+    assert (path / "trees.jsonl").read_text() == '{"prefix": "a"}\n{"prefix": "b"}\n'
     again = read_run(path)
     assert [s.run for s in again.solutions] == [0, 1]
     assert again.trajectories[:3] == logged.trajectories

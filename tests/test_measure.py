@@ -122,5 +122,5 @@ def test_vllm_loses_the_temperature_of_speculation_on_a_cpu(tmp_path: Path) -> N
     check_checkpoint(demo)
     arguments = ["quantize", "measure", str(demo), "--out", str(tmp_path / "out"), "--speculative", "ngram:4"]
     ran = CliRunner().invoke(cli.app, arguments)
-    assert ran.exit_code == 1 and "temperature must be 0 with speculation on a CPU, got 0.85" in ran.output
+    assert ran.exit_code == 1 and "temperature must be 0 with speculation on a CPU" in ran.output
     assert not (tmp_path / "out").exists()

@@ -17,9 +17,11 @@ from aimo_solver.dialects.numina import NUMINA
 from aimo_solver.engines.checkpoint_files import check_one_label, check_same_vocabulary
 from aimo_solver.engines.hf_tokenizer import HfTokenizer
 from aimo_solver.errors import EngineLoadError, InputError
+from aimo_solver.logged_run import LoggedRun
+from aimo_solver.problem import Problem
 from aimo_solver.trajectory import StopReason, Trajectory, Turn
 from demo_model.demo_set import demo_rows
-from demo_model.draw_steps import draw_problems
+from demo_model.draw_steps import draw_problems, nodes_of_run
 from demo_model.model import scores
 from demo_model.step_nodes import Step, StepChild, StepNode, merge_rollouts, read_step_nodes, split_steps, step_lines
 from demo_model.step_pairs import Comparison, batches, comparisons, pad
@@ -86,6 +88,13 @@ def test_whole_solutions_are_a_node_of_their_own() -> None:
         "1 + 1?", "", (StepChild("a(2)b", 1, 1.0), StepChild("c", 1, -1.0)), "<think>\n"
     )
     assert len(merge_rollouts("1 + 1?", rollouts[:1])) == 2, "all right: nothing to tell apart"
+
+
+@pytest.mark.parametrize("prefill", ["", "<think>\n"])
+def test_a_runs_nodes_say_what_its_model_was_made_to_begin_with(tmp_path: Path, prefill: str) -> None:
+    settings = {"preset": {"rollout": {"prefill": prefill}}}
+    run = LoggedRun(tmp_path, settings, (Problem("p", "1 + 1?", 2),), (trajectory(turn("It is 2.")),), ())
+    assert list(nodes_of_run(run)) == [StepNode("1 + 1?", "", (StepChild("It is 2.", 1, 1.0),), prefill)]
 
 
 def test_nodes_are_read_as_they_were_written(tmp_path: Path) -> None:
