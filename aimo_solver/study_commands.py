@@ -50,7 +50,8 @@ def methods(
     model: Model = DEMO_MODEL,
     dialect: Dialect = None,
     concurrent: Annotated[
-        int | None, typer.Option(min=1, help="Rollouts at once: many of them share a small limit badly.")
+        int | None,
+        typer.Option(min=1, help="Rollouts at once: many of them share a small limit badly. A search keeps its own."),
     ] = None,
     hardware: HardwareName = AUTO,
     seed: Seed = 0,
@@ -142,7 +143,9 @@ def _options(
     )
     chosen = options.preset
     find_dialect(dialect or chosen.dialect)  # Before minutes of loading.
-    policy = chosen.policy if concurrent is None else replace(chosen.policy, concurrent=concurrent)
+    policy = chosen.policy
+    if concurrent is not None and chosen.search is None:  # A tree needs what several rollouts need.
+        policy = replace(policy, concurrent=concurrent)
     return replace(options, preset=replace(chosen, dialect=dialect or chosen.dialect, policy=policy))
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from examples import solution, trajectory
 from typer.testing import CliRunner
 
-from aimo_solver import cli
+from aimo_solver import cli, study_commands
 from aimo_solver.errors import InputError
-from aimo_solver.method_study import limited
+from aimo_solver.method_study import Method, Study, limited
 from aimo_solver.reports.method_table import method_rows
 from aimo_solver.reports.scaling import Budget, measure_scaling, thinking_tokens
 from aimo_solver.settings import GenSelectSettings, Preset
@@ -89,6 +91,20 @@ def test_a_limit_holds_for_the_problem_its_rollouts_and_its_judge() -> None:
 def test_bad_input_is_one_sentence(arguments: tuple[str, ...], sentence: str, tmp_path: object) -> None:
     ran = CliRunner().invoke(cli.app, list(arguments))
     assert ran.exit_code == 1 and sentence in ran.output
+
+
+def test_a_search_keeps_its_own_number_of_trees_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Eight trees at once on 1,000 tokens had ended without an answer, every one."""
+    asked: list[Method] = []
+
+    async def look(methods: Sequence[Method], limits_tokens: Sequence[int], study: Study) -> dict[object, object]:
+        asked.extend(methods)
+        return {}
+
+    monkeypatch.setattr(study_commands, "study_methods", look)
+    wanted = ["--preset", "demo", "--preset", "demo-rstar", "--hardware", "cpu", "--concurrent", "8"]
+    CliRunner().invoke(cli.app, ["methods", *wanted, "--out", str(tmp_path / "study")])
+    assert [method.options.preset.policy.concurrent for method in asked] == [8, 1]
 
 
 @pytest.mark.parametrize("command", ["methods", "scaling", "revote"])
