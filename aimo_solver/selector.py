@@ -26,6 +26,8 @@ class SelectionReason(StrEnum):
     """Not even two candidates fit into the model's context."""
     NO_JUDGMENT = "no_judgment"
     """No judging named a candidate."""
+    OUTVOTED = "outvoted"
+    """One was named most often, and the vote weighs more."""
     TIED = "tied"
     """Several answers were named equally often."""
     ENGINE_FAILED = "engine_failed"

@@ -158,6 +158,8 @@ class GenSelectSettings:
     """What a judge is shown of a solution."""
     most_margin: Share = 1.0
     """The leader's share of the votes up to which they are judged; 1: every contested vote is."""
+    worth: Share | None = None
+    """What the judges' choice adds to its answer, as a share of the whole vote; None: it overrules any vote."""
     least_seconds: Positive = 20.0
     """Judging does not begin with less than this before the deadline."""
     reserve_seconds: Annotated[float, Field(ge=0)] = 0.0

@@ -155,6 +155,25 @@ def test_the_answer_that_is_named_most_often_is_chosen() -> None:
     assert (chosen.answer, chosen.reason) == (7, SelectionReason.JUDGED)
 
 
+@pytest.mark.parametrize(
+    ("votes", "reason"),
+    [
+        ((42, 42, 7), SelectionReason.JUDGED),
+        ((42, 42, 42, 42, 7), SelectionReason.OUTVOTED),
+        ((42, 42, 42, 7, 7), SelectionReason.JUDGED),
+        ((42, 42, 42, 7, 8), SelectionReason.OUTVOTED),  # 1 + 0.4 x 5 are no more than 3.
+    ],
+)
+def test_a_choice_of_little_worth_cannot_overrule_many_votes(votes: tuple[int, ...], reason: SelectionReason) -> None:
+    chosen = Bench(naming(7), replace(SETTINGS, worth=0.4)).select(*votes)
+    assert (chosen.answer, chosen.reason) == (7 if reason is SelectionReason.JUDGED else None, reason)
+
+
+def test_the_leader_may_be_chosen_whatever_a_choice_is_worth() -> None:
+    chosen = Bench(naming(42), replace(SETTINGS, worth=0.0)).select(42, 42, 7)
+    assert (chosen.answer, chosen.reason) == (42, SelectionReason.JUDGED)
+
+
 def test_judgings_that_can_change_nothing_are_ended() -> None:
     seconds = iter([1.0, 1.0, 50.0])
 

@@ -62,13 +62,27 @@ class GenerativeSelector:
             self._log(f"{problem.id}, judging: {errors.exceptions[0]!r}")
         answer, tally = None, ()
         if poll is not None:
-            answer, reason, tally = *_outcome(poll), poll.tally
+            answer, reason, tally = *self._outcome(poll, vote), poll.tally
         return Selection(answer, reason, judge.judgings, judge.tokens, loop.time() - started_at, tally)
 
     def _narrow(self, vote: Vote) -> bool:
         """Whether the leader's share of the votes leaves room for doubt."""
         weight = sum(weight for _, weight in vote.tally)
         return vote.contested and vote.tally[0][1] <= self._settings.most_margin * weight
+
+    def _outcome(self, poll: Poll, vote: Vote) -> tuple[int | None, SelectionReason]:
+        if poll.winner is None:
+            return None, SelectionReason.TIED if poll.tally else SelectionReason.NO_JUDGMENT
+        if self._outweighs(poll.winner.answer, vote):
+            return poll.winner.answer, SelectionReason.JUDGED
+        return None, SelectionReason.OUTVOTED
+
+    def _outweighs(self, answer: int, vote: Vote) -> bool:
+        """Whether the vote lets the judges' choice stand."""
+        if self._settings.worth is None or answer == vote.answer:
+            return True
+        weights = dict(vote.tally)
+        return weights[answer] + self._settings.worth * sum(weights.values()) > vote.tally[0][1]
 
     def _candidates(self, trajectories: Sequence[Trajectory], vote: Vote) -> tuple[Candidate, ...]:
         return pick_candidates(trajectories, vote, self._settings.candidates, self._settings.summary_chars)
@@ -79,12 +93,6 @@ class GenerativeSelector:
         if window < 2:
             return None
         return await Tournament(judge, self._settings.judgings, window, _seeds(seed)).play(candidates)
-
-
-def _outcome(poll: Poll) -> tuple[int | None, SelectionReason]:
-    if poll.winner is not None:
-        return poll.winner.answer, SelectionReason.JUDGED
-    return None, SelectionReason.TIED if poll.tally else SelectionReason.NO_JUDGMENT
 
 
 def _window(judge: Judge, candidates: Sequence[Candidate], most: int) -> int:
