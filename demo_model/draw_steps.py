@@ -20,6 +20,7 @@ from rich.console import Console
 from aimo_solver.bundled import DEMO_MODEL
 from aimo_solver.dialects.numina import NUMINA
 from aimo_solver.entry import run_or_exit, run_set
+from aimo_solver.errors import InputError
 from aimo_solver.hardware import AUTO
 from aimo_solver.logged_run import LoggedRun, read_run
 from aimo_solver.problem import Problem
@@ -86,6 +87,10 @@ def draw_run(problems: int, rollouts: int, seed: int, runs_folder: Path, search:
         early_stop=False,
         temperature=TEMPERATURE if search is None else None,
     )
+    if search is not None and options.preset.search is None:
+        raise InputError(f"search must be a preset with a [search] table, such as demo-rstar, got {search!r}")
+    if problems < 1:
+        raise InputError(f"problems must be at least 1, got {problems!r}")
     options = replace(options, preset=_in_steps(options.preset))
     problem_set = ProblemSet("steps", draw_problems(problems, seed))
     outcome = asyncio.run(run_set(options, problem_set, runs_folder, Console(stderr=True), at_once=PROBLEMS_AT_ONCE))

@@ -19,6 +19,8 @@ from random import Random
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+from aimo_solver.engines.checkpoint_files import check_checkpoint
+from aimo_solver.entry import run_or_exit
 from demo_model.batches import Example, batches, draw_examples, draw_traces
 from demo_model.check import check
 from demo_model.model import VOCABULARY_SIZE, loss, new_model
@@ -140,7 +142,12 @@ def train(
     start: Path | None = None,
     checked: bool = True,
 ) -> None:
-    """Makes a checkpoint out/<phase> a phase, each from the one before, the first from `start` or from nothing."""
+    """Makes a checkpoint out/<phase> a phase, each from the one before, the first from `start` or from nothing.
+
+    Raises EngineLoadError or InputError for a `start` that is no checkpoint, before anything is written.
+    """
+    if start is not None:
+        check_checkpoint(start)
     work = out / "work"
     work.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
@@ -207,14 +214,16 @@ def main() -> None:
         replace(phase, steps=steps, traces=traces, peak=arguments.peak)
         for phase, steps, traces in zip((COT, TIR), arguments.steps, arguments.traces, strict=True)
     ]
-    train(
-        arguments.out,
-        phases if arguments.start is None else phases[1:],
-        arguments.seed,
-        arguments.processes,
-        arguments.device,
-        start=arguments.start,
-        checked=not arguments.no_check,
+    run_or_exit(
+        lambda: train(
+            arguments.out,
+            phases if arguments.start is None else phases[1:],
+            arguments.seed,
+            arguments.processes,
+            arguments.device,
+            start=arguments.start,
+            checked=not arguments.no_check,
+        )
     )
 
 

@@ -11,6 +11,7 @@ from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerFas
 
 from aimo_solver.dialects.dialect import shown_output
 from aimo_solver.dialects.numina import NUMINA
+from aimo_solver.errors import AimoError
 from aimo_solver.execution import ExecutionResult, ExecutionStatus
 from aimo_solver.problem import AIMO3
 from demo_model import traces
@@ -20,7 +21,7 @@ from demo_model.method_traces import draw_trace
 from demo_model.model import IGNORED, loss, new_model
 from demo_model.tokenizer import TURN_END, train_tokenizer
 from demo_model.traces import Segment, Trace, run_program
-from demo_model.train import save_checkpoint
+from demo_model.train import save_checkpoint, train
 
 TRACE = Trace(
     "sum",
@@ -132,6 +133,12 @@ def test_chain_of_thought_runs_no_code() -> None:
 def test_a_trace_depends_on_its_seed_and_index_alone() -> None:
     assert draw_traces(3, 7, code=False, processes=1) == draw_traces(5, 7, code=False, processes=1)[:3]
     assert draw_traces(3, 7, code=False, processes=1) != draw_traces(3, 8, code=False, processes=1)
+
+
+def test_a_start_that_is_no_checkpoint_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(AimoError, match="there is no folder"):
+        train(tmp_path / "out", [], 0, 1, "cpu", start=tmp_path / "nowhere")
+    assert not (tmp_path / "out").exists()
 
 
 def test_tool_traces_answer_what_brute_force_answers() -> None:

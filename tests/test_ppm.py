@@ -21,7 +21,7 @@ from aimo_solver.logged_run import LoggedRun
 from aimo_solver.problem import Problem
 from aimo_solver.trajectory import StopReason, Trajectory, Turn
 from demo_model.demo_set import demo_rows
-from demo_model.draw_steps import draw_problems, nodes_of_run
+from demo_model.draw_steps import draw_problems, draw_run, nodes_of_run
 from demo_model.model import scores
 from demo_model.step_nodes import Step, StepChild, StepNode, merge_rollouts, read_step_nodes, split_steps, step_lines
 from demo_model.step_pairs import Comparison, batches, comparisons, pad
@@ -115,6 +115,14 @@ def test_drawn_problems_are_none_of_the_demo_set() -> None:
     drawn = draw_problems(200, seed=3)
     assert not {problem.text for problem in drawn} & {row["problem"] for row in demo_rows()}
     assert drawn[:50] == draw_problems(50, seed=3)
+
+
+def test_what_cannot_be_drawn_is_told_before_a_model_is_loaded(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="search must be a preset with a \\[search\\] table"):
+        draw_run(2, 2, 0, tmp_path, search="demo")
+    with pytest.raises(InputError, match="problems must be at least 1, got 0"):
+        draw_run(0, 2, 0, tmp_path, search=None)
+    assert not list(tmp_path.iterdir())
 
 
 # Pairs
