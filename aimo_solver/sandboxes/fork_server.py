@@ -22,6 +22,7 @@ from pathlib import Path
 import aimo_solver
 from aimo_solver.errors import SandboxError
 from aimo_solver.sandboxes import processes
+from aimo_solver.sandboxes.frames import readable
 
 CLOSE_SECONDS = 5.0
 _ANSWER_BYTES = 2**16
@@ -110,12 +111,13 @@ class ForkServer:
     async def layers(self) -> dict[str, str]:
         """Each layer of layers.py and "on", or why it is off. Waits until the zygote is warm."""
         self.start()
-        assert self._requests is not None, "start made it"
+        requests = self._requests
+        assert requests is not None, "start made it"
         async with self._probed:
             if not self._layers:
-                loop = asyncio.get_running_loop()
-                with suppress(ConnectionError):  # It died while it warmed up.
-                    self._layers = json.loads(await loop.sock_recv(self._requests, _ANSWER_BYTES) or "{}")
+                await readable(requests)
+                with suppress(OSError):  # It died while it warmed up.
+                    self._layers = json.loads(requests.recv(_ANSWER_BYTES) or "{}")
         if not self._layers:
             raise SandboxError(f"a sandbox's Python did not start: {self.last_words()}")
         return self._layers

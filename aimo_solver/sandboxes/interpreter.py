@@ -25,6 +25,7 @@ from aimo_solver.sandbox import ExecutionStatus
 from aimo_solver.sandboxes import processes
 from aimo_solver.sandboxes.child import KEEP, TRY
 from aimo_solver.sandboxes.fork_server import ForkServer
+from aimo_solver.sandboxes.frames import Frames
 from aimo_solver.sandboxes.news import News
 from aimo_solver.sandboxes.output import FLOOD_BYTES, Output
 
@@ -34,7 +35,6 @@ END_SECONDS = 5.0
 
 Result = TypeVar("Result")
 
-_REPLY_BYTES = 2**16
 _SWEEP_SECONDS = 5.0
 _RESTORE_SECONDS = 15.0
 _LAST_WORD_SECONDS = 2.0
@@ -101,6 +101,7 @@ class Interpreter:
         self._pipe, output = _pipe()
         news_pipe, news = _pipe()
         self._channel.setblocking(False)
+        self._frames = Frames(self._channel)
         self._news = News(news_pipe)
         try:
             self._order = server.open_session((far_channel.fileno(), output, news))
@@ -123,7 +124,7 @@ class Interpreter:
         with suppress(TimeoutError):
             async with asyncio.timeout(START_SECONDS):
                 if await self._news.births() is not None:
-                    frame = await self._receive()
+                    frame = await self._frames.receive()
         born = self._news.born
         if frame != b"ready" or born is None:
             raise SandboxError(f"a sandbox's Python interpreter did not start: {self._server.last_words()}")
@@ -226,7 +227,7 @@ class Interpreter:
         if not cell.restored:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_RESTORE_SECONDS):
-                    cell.restored = await self._receive() == _RESTORED.encode()
+                    cell.restored = await self._frames.receive() == _RESTORED.encode()
         if not cell.restored:
             return State.LOST
         self._keeper = cell.snapshot
@@ -277,36 +278,17 @@ class Interpreter:
         """Sends the code and notes the keeper's words in `cell`, until they end or are nonsense."""
         frame = (KEEP if keep else TRY) + code.encode("utf-8", "surrogatepass")
         try:
-            loop = asyncio.get_running_loop()
-            await loop.sock_sendall(self._channel, len(frame).to_bytes(4, "big") + frame)
+            await self._frames.send(frame)
         except OSError:
             return
-        running = (await self._receive() or b"").split()
+        running = (await self._frames.receive() or b"").split()
         if len(running) == 2 and running[1].isdigit():
             cell.snapshot = int(running[1])
             self._news.forget(cell.snapshot)
-        word, _, error = (await self._receive() or b"").decode("utf-8", "replace").partition("\n")
+        word, _, error = (await self._frames.receive() or b"").decode("utf-8", "replace").partition("\n")
         cell.restored = word == _RESTORED
         if word in _STATUSES:
             cell.reply = _STATUSES[word], error
-
-    async def _receive(self) -> bytes | None:
-        header = await self._read(4)
-        length = int.from_bytes(header or b"\xff" * 4, "big")
-        return await self._read(length) if length <= _REPLY_BYTES else None
-
-    async def _read(self, count: int) -> bytes | None:
-        parts = bytearray()
-        loop = asyncio.get_running_loop()
-        while len(parts) < count:
-            try:
-                part = await loop.sock_recv(self._channel, count - len(parts))
-            except OSError:
-                return None
-            if not part:
-                return None
-            parts += part
-        return bytes(parts)
 
     def _close_files(self) -> None:
         self._channel.close()
