@@ -36,6 +36,7 @@ lean on single words of theirs."""
 FIRST_SHARE = 0.75
 """Of the traces, how many take a family's first program: what is said the same way is learnt sooner."""
 
+NUMBER = re.compile(r"\d+")
 _WORD = re.compile(r" [A-Za-z]+(?=[ .,?])")
 
 
@@ -97,6 +98,11 @@ def draw_solution(family: Family, params: Params, rng: Random) -> list[Segment]:
     if broken is not None:
         segments += [*_block(broken.program), Segment(f"{broken.remark}\n")]
     return [*segments, *_block(program), Segment(rng.choice(ANSWERS).format(family.brute_force(params)))]
+
+
+def say_numbers(problem: str) -> str:
+    """A sentence with the problem's: waiting, going step by step and judging begin with it."""
+    return f"the numbers are {', '.join(NUMBER.findall(problem))}."
 
 
 def run_program(program: str) -> str:

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimo_solver.dialects.numina import NUMINA
-from aimo_solver.genselect.judgment import find_judgment
 from aimo_solver.problem import AIMO3
 from aimo_solver.settings import load_preset
 from demo_model import method_traces
@@ -21,7 +20,6 @@ from demo_model.method_traces import (
     Draw,
     draw_trace,
     forced_trace,
-    judging_trace,
     stepwise_trace,
     waiting_trace,
 )
@@ -35,10 +33,6 @@ def drawn(kind: Draw, seed: int) -> tuple[Trace, int]:
     rng = Random(seed)
     family, params = draw_family(rng)
     return kind(family, params, rng), family.brute_force(params)
-
-
-def text(trace: Trace) -> str:
-    return "".join(segment.text for segment in trace.segments)
 
 
 @given(SEEDS)
@@ -70,20 +64,6 @@ def test_a_forced_trace_answers_where_the_dialect_makes_it_begin(seed: int) -> N
     assert forced == Segment(NUMINA.close_thinking("".join(segment.text for segment in written)), learned=False)
     assert not written[-1].learned, "it is cut behind an output"
     assert reply.text == f"{answer}}}$."
-
-
-@given(SEEDS)
-def test_a_judging_trace_names_the_attempt_with_the_right_answer(seed: int) -> None:
-    trace, answer = drawn(judging_trace, seed)
-    attempts = [int(found) for found in re.findall(r"^Attempt \d+, which answers (\d+):$", trace.problem, re.M)]
-    judgment = find_judgment(text(trace), len(attempts))
-    assert judgment is not None and attempts[judgment] == answer
-    assert len(set(attempts)) == len(attempts)
-
-
-@given(SEEDS, st.integers(0, 99_999))
-def test_a_misread_number_is_another_one(seed: int, number: int) -> None:
-    assert method_traces._misread(str(number), Random(seed)) != str(number)
 
 
 def test_kinds_are_drawn_by_their_shares(monkeypatch: pytest.MonkeyPatch) -> None:
