@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from sandbox_stage import clean_sandbox, footprint
 
+from aimo_solver.errors import SandboxError
 from aimo_solver.sandbox import ExecutionStatus, Session
 from aimo_solver.sandboxes import processes
 from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
@@ -78,3 +79,16 @@ def test_a_prepared_scratch_folder_that_was_cleaned_away_is_made_anew(sandbox: P
     for folder in Path(tempfile.gettempdir()).glob("aimo-sandbox-*"):
         processes.remove(folder)
     assert run_cell_in(sandbox, "open('a', 'w').write('a')").stdout == "1\n"
+
+
+def test_layers_asked_for_while_the_sandbox_closes_end_with_its_error(sandbox: ProcessSandbox) -> None:
+    """Its descriptor was closed under the one who waited for it, who then waited for ever."""
+
+    async def story() -> None:
+        asked = asyncio.ensure_future(sandbox.layers())
+        await asyncio.sleep(0)
+        await sandbox.close()
+        with pytest.raises(SandboxError):
+            await asyncio.wait_for(asked, HANG_GUARD_SECONDS)
+
+    asyncio.run(story())

@@ -110,17 +110,26 @@ class ForkServer:
 
     async def layers(self) -> dict[str, str]:
         """Each layer of layers.py and "on", or why it is off. Waits until the zygote is warm."""
-        self.start()
-        requests = self._requests
-        assert requests is not None, "start made it"
         async with self._probed:
             if not self._layers:
-                await readable(requests)
-                with suppress(OSError):  # It died while it warmed up.
-                    self._layers = json.loads(requests.recv(_ANSWER_BYTES) or "{}")
+                self._layers = await self._first_words()
         if not self._layers:
             raise SandboxError(f"a sandbox's Python did not start: {self.last_words()}")
         return self._layers
+
+    async def _first_words(self) -> dict[str, str]:
+        """Nothing when the zygote dies, or is ended, while it warms up."""
+        self.start()
+        requests = self._requests
+        assert requests is not None, "start made it"
+        try:
+            await readable(requests)
+            return json.loads(requests.recv(_ANSWER_BYTES) or "{}")
+        except OSError:
+            return {}
+        finally:
+            if requests is not self._requests:
+                requests.close()
 
     def reap(self, leader: int) -> None:
         """Lets go of a dead leader's id. From any thread."""
@@ -131,6 +140,8 @@ class ForkServer:
 
     def last_words(self) -> str:
         """What the zygote wrote to stderr, its end; for messages."""
+        if self._errors.closed:
+            return "it was closed"
         size = self._errors.seek(0, os.SEEK_END)
         self._errors.seek(max(0, size - 500))
         return self._errors.read().decode("utf-8", "replace").strip() or "no word from it"
@@ -168,12 +179,16 @@ class ForkServer:
         self._errors.close()
 
     def _end_zygote(self) -> None:
-        if self._requests is not None:
-            self._requests.close()
+        requests, self._requests = self._requests, None
+        if requests is not None:
+            with suppress(OSError):
+                requests.shutdown(socket.SHUT_RDWR)
+            if not self._probed.locked():  # Else who waits there closes it; nobody else may get its number before.
+                requests.close()
         if self._zygote is not None:
             processes.end_tree(self._zygote.pid, CLOSE_SECONDS)
             self._zygote.wait()
-        self._zygote = self._requests = None
+        self._zygote = None
         if self._next is not None:
             processes.remove(self._next.scratch)
         self._next = None
