@@ -11,7 +11,7 @@ import socket
 
 _HEADER_BYTES = 4
 _MOST_BYTES = 2**16
-"""Of a frame that is read: a longer one is nonsense."""
+"""Of a frame that is read, header included: a longer one is nonsense."""
 
 
 class Frames:
@@ -28,11 +28,13 @@ class Frames:
 
     async def receive(self) -> bytes | None:
         """The next frame; None when none will come, or nonsense has."""
-        length = int.from_bytes(self._unread[:_HEADER_BYTES], "big") if await self._holds(_HEADER_BYTES) else None
-        if length is None or length > _MOST_BYTES or not await self._holds(_HEADER_BYTES + length):
+        if not await self._holds(_HEADER_BYTES):
             return None
-        frame = bytes(self._unread[_HEADER_BYTES : _HEADER_BYTES + length])
-        del self._unread[: _HEADER_BYTES + length]
+        end = _HEADER_BYTES + int.from_bytes(self._unread[:_HEADER_BYTES], "big")
+        if end > _MOST_BYTES or not await self._holds(end):
+            return None
+        frame = bytes(self._unread[_HEADER_BYTES:end])
+        del self._unread[:end]
         return frame
 
     async def _holds(self, count: int) -> bool:
