@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aimo_solver.bundled import DEMO_MODEL
+from aimo_solver.errors import AimoError
 from aimo_solver.genselect.judgment import find_judgment
 from aimo_solver.settings import load_preset
 from demo_model import judging_traces
+from demo_model.check_judging import check_judging
 from demo_model.judging_traces import MOST_ATTEMPTS, judging_trace
 from demo_model.traces import NUMBER, draw_family
 
@@ -59,3 +64,14 @@ def test_a_demo_judge_is_shown_no_more_attempts_than_it_was_taught() -> None:
 @given(SEEDS, st.integers(0, 99_999))
 def test_a_misread_number_is_another_one(seed: int, number: int) -> None:
     assert judging_traces._misread(str(number), Random(seed)) != str(number)
+
+
+def test_the_demo_model_judges_far_better_than_chance() -> None:
+    """It once named an attempt at chance, and cost the votes that it was let overrule."""
+    checked = check_judging(DEMO_MODEL, judgings=12)
+    assert checked.right >= 9 > checked.by_chance + 2
+
+
+def test_what_is_no_checkpoint_is_not_judged_with(tmp_path: Path) -> None:
+    with pytest.raises(AimoError, match="no folder"):
+        check_judging(tmp_path / "nowhere")

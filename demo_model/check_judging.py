@@ -1,0 +1,81 @@
+"""Checks how well a checkpoint judges, without an engine: `python -m demo_model.check_judging FOLDER`.
+
+Greedy, on fresh made-up judgings (judging_traces.py). Chance is what naming any attempt shown would give.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import torch
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+
+from aimo_solver.bundled import DEMO_MODEL
+from aimo_solver.engines.checkpoint_files import check_checkpoint
+from aimo_solver.entry import run_or_exit
+from aimo_solver.genselect.judgment import find_judgment
+from demo_model.judging_traces import MOST_ATTEMPTS, judging_trace
+from demo_model.traces import draw_family
+
+JUDGINGS = 60
+MAX_NEW_TOKENS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class JudgingCheck:
+    """How many fresh judgings a checkpoint got right."""
+
+    checkpoint: str
+    judgings: int
+    right: int
+    by_chance: float
+
+    def __str__(self) -> str:
+        return f"{self.checkpoint}: {self.right} of {self.judgings} judgings right, {self.by_chance:.1f} by chance"
+
+
+def check_judging(folder: Path, judgings: int = JUDGINGS) -> JudgingCheck:
+    """A judging is right that names the right attempt, or nobody where none is. Raises EngineLoadError, InputError."""
+    check_checkpoint(folder)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    right, by_chance = 0, 0.0
+    for index in range(judgings):
+        rng = Random(f"x{index}")
+        family, params = draw_family(rng)
+        trace = judging_trace(family, params, rng)
+        attempts = trace.problem.count(", which answers ")
+        (wanted,) = trace.segments
+        reply = _reply(trace.problem, tokenizer, model)
+        right += find_judgment(reply, MOST_ATTEMPTS) == find_judgment(wanted.text, MOST_ATTEMPTS)
+        by_chance += 1 / attempts
+    return JudgingCheck(folder.name, judgings, right, by_chance)
+
+
+def _reply(question: str, tokenizer, model) -> str:  # type: ignore[no-untyped-def]
+    token_ids = tokenizer.apply_chat_template(
+        [{"role": "user", "content": question}], add_generation_prompt=True, return_dict=False
+    )
+    prompt = torch.tensor([token_ids])
+    with torch.inference_mode():
+        output = model.generate(
+            prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=MAX_NEW_TOKENS, do_sample=False
+        )[0]
+    return tokenizer.decode(output[len(token_ids) :], skip_special_tokens=True)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog="example: python -m demo_model.check_judging demo_model/tir"
+    )
+    parser.add_argument("folder", type=Path, nargs="?", default=DEMO_MODEL, help="a checkpoint")
+    arguments = parser.parse_args()
+    run_or_exit(lambda: print(check_judging(arguments.folder)))
+
+
+if __name__ == "__main__":
+    main()
