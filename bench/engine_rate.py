@@ -21,19 +21,19 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from aimo_solver.bundled import DEMO_MODEL, DEMO_SET
+from aimo_solver.config.settings import CodeMode, RolloutSettings
 from aimo_solver.dialects import find_dialect
-from aimo_solver.engine_rollouts import EngineRollouts
-from aimo_solver.engines.vllm_engine import VllmEngine
-from aimo_solver.engines.vllm_settings import VllmSettings
-from aimo_solver.ledger import Ledger
+from aimo_solver.engine.vllm.engine import VllmEngine
+from aimo_solver.engine.vllm.settings import VllmSettings
 from aimo_solver.policies.fixed import FixedPolicy
-from aimo_solver.problem import ANY_INTEGER, Problem
-from aimo_solver.problem_set import load_problem_set
-from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
-from aimo_solver.seeds import turn_seed
-from aimo_solver.settings import CodeMode, RolloutSettings
-from aimo_solver.solver import Solver
+from aimo_solver.policies.ledger import Ledger
+from aimo_solver.problems.problem import ANY_INTEGER, Problem
+from aimo_solver.problems.problem_set import load_problem_set
+from aimo_solver.rollouts.engine_rollouts import EngineRollouts
+from aimo_solver.rollouts.seeds import turn_seed
+from aimo_solver.sandbox.process_sandbox import ProcessSandbox
+from aimo_solver.solver.solver import Solver
+from aimo_solver.utils.paths import DEMO_MODEL, DEMO_SET
 
 KV_CACHE_GIB = 1
 

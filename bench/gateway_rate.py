@@ -18,19 +18,19 @@ import polars as pl
 import typer
 from rich.console import Console
 
+from aimo_solver.config.settings import RolloutSettings
 from aimo_solver.dialects.numina import NuminaDialect
-from aimo_solver.engine_rollouts import EngineRollouts
-from aimo_solver.engines.scripted_engine import ByteTokenizer, Reply, ScriptedEngine
-from aimo_solver.gateways.answerer import Answerer, SolverAnswerer
-from aimo_solver.gateways.predict import make_predict
-from aimo_solver.gateways.predictor import Predictor
-from aimo_solver.ledger import Ledger
+from aimo_solver.engine.scripted import ByteTokenizer, Reply, ScriptedEngine
+from aimo_solver.kaggle.gateways.answerer import Answerer, SolverAnswerer
+from aimo_solver.kaggle.gateways.predict import make_predict
+from aimo_solver.kaggle.gateways.predictor import Predictor
+from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
-from aimo_solver.problem import AIMO3
-from aimo_solver.run_folder import RunFolder
-from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
-from aimo_solver.settings import RolloutSettings
-from aimo_solver.solver import Solver
+from aimo_solver.problems.problem import AIMO3
+from aimo_solver.rollouts.engine_rollouts import EngineRollouts
+from aimo_solver.runs.writer import RunFolder
+from aimo_solver.sandbox.process_sandbox import ProcessSandbox
+from aimo_solver.solver.solver import Solver
 
 PROBLEMS = 200
 ASKED_MILLISECONDS = 20.0

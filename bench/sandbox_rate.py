@@ -23,9 +23,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from aimo_solver.sandbox import ExecutionStatus
-from aimo_solver.sandboxes import processes
-from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
+from aimo_solver.sandbox import processes
+from aimo_solver.sandbox.base import ExecutionStatus
+from aimo_solver.sandbox.process_sandbox import ProcessSandbox
 
 TRIVIAL = "print(6 * 7)"
 SOLVE = "import sympy\nx = sympy.Symbol('x')\nprint(sympy.solve(x**2 - 5 * x + 6, x))"

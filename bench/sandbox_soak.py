@@ -19,8 +19,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from aimo_solver.sandbox import ExecutionStatus, Session
-from aimo_solver.sandboxes.process_sandbox import ProcessSandbox
+from aimo_solver.sandbox.base import ExecutionStatus, Session
+from aimo_solver.sandbox.process_sandbox import ProcessSandbox
 from bench.sandbox_rate import below_this_process, memory_of
 
 HOSTILE_SHARE = 0.1

@@ -19,10 +19,10 @@ from rich.console import Console
 from rich.table import Table
 
 from aimo_solver.policies.numina import NuminaPolicy
-from aimo_solver.pool import Pool, PoolProblem, Sample
+from aimo_solver.policies.speed_table import load_speed_table
 from aimo_solver.simulation.contest import ProblemOrder, draw_contest, run_contest
+from aimo_solver.simulation.pool import Pool, PoolProblem, Sample
 from aimo_solver.simulation.study import StudyPlan, run_study
-from aimo_solver.workload import load_speed_table
 
 PROBLEMS, SAMPLES = 50, 24
 ASKED_SECONDS = 0.1

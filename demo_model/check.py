@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from aimo_solver.dialects.numina import NUMINA
-from aimo_solver.problem import ANY_INTEGER
+from aimo_solver.problems.problem import ANY_INTEGER
 from demo_model.families import FAMILIES
 from demo_model.families.family import fill
 from demo_model.traces import run_program

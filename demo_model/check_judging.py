@@ -13,10 +13,10 @@ from random import Random
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from aimo_solver.bundled import DEMO_MODEL
-from aimo_solver.engines.checkpoint_files import check_checkpoint
-from aimo_solver.entry import run_or_exit
-from aimo_solver.genselect.judgment import find_judgment
+from aimo_solver.app.kernel import run_or_exit
+from aimo_solver.engine.checkpoint import check_checkpoint
+from aimo_solver.utils.paths import DEMO_MODEL
+from aimo_solver.voting.genselect.judgment import find_judgment
 from demo_model.judging_traces import MOST_ATTEMPTS, judging_trace
 from demo_model.traces import draw_family
 

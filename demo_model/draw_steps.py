@@ -17,19 +17,19 @@ from random import Random
 
 from rich.console import Console
 
-from aimo_solver.bundled import DEMO_MODEL
+from aimo_solver.app.kernel import run_or_exit, run_set
+from aimo_solver.app.options import DEFAULT_LIMIT_SECONDS, run_options
+from aimo_solver.config.settings import Preset
 from aimo_solver.dialects.numina import NUMINA
-from aimo_solver.entry import run_or_exit, run_set
+from aimo_solver.engine.hardware import AUTO
 from aimo_solver.errors import InputError
-from aimo_solver.hardware import AUTO
-from aimo_solver.logged_run import LoggedRun, read_run
-from aimo_solver.problem import Problem
-from aimo_solver.problem_set import ProblemSet
-from aimo_solver.run_folder import STEPS_FILE
-from aimo_solver.run_options import DEFAULT_LIMIT_SECONDS, run_options
-from aimo_solver.settings import Preset
-from aimo_solver.text_file import write_text
-from aimo_solver.trajectory import StopReason, Trajectory
+from aimo_solver.problems.problem import Problem
+from aimo_solver.problems.problem_set import ProblemSet
+from aimo_solver.rollouts.trajectory import StopReason, Trajectory
+from aimo_solver.runs.reader import LoggedRun, read_run
+from aimo_solver.runs.writer import STEPS_FILE
+from aimo_solver.utils.files import write_text
+from aimo_solver.utils.paths import DEMO_MODEL
 from demo_model.demo_set import held_out
 from demo_model.families import FAMILIES
 from demo_model.method_traces import STEP_PREFILL

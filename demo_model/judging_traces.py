@@ -13,8 +13,8 @@ import re
 from dataclasses import dataclass
 from random import Random
 
-from aimo_solver.genselect.candidate import Candidate, conclusion
-from aimo_solver.genselect.judge import judging_text
+from aimo_solver.voting.genselect.candidate import Candidate, conclusion
+from aimo_solver.voting.genselect.judge import judging_text
 from demo_model.families import Family, Params
 from demo_model.traces import (
     ANSWERS,

@@ -16,10 +16,10 @@ from typing import Any
 
 from aimo_solver.dialects.dialect import Dialect
 from aimo_solver.errors import InputError
-from aimo_solver.json_lines import json_rows
-from aimo_solver.search.training_rows import MOST_SOLUTIONS
-from aimo_solver.text_file import read_text
-from aimo_solver.trajectory import Trajectory
+from aimo_solver.rollouts.search.training_rows import MOST_SOLUTIONS
+from aimo_solver.rollouts.trajectory import Trajectory
+from aimo_solver.utils.files import read_text
+from aimo_solver.utils.json_lines import json_rows
 
 STEP_END = "\n\n"
 

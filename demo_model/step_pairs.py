@@ -16,7 +16,7 @@ import torch
 
 from aimo_solver.dialects.dialect import Dialect
 from aimo_solver.dialects.prompt import encode_prompt
-from aimo_solver.engine import Tokenizer
+from aimo_solver.engine.base import Tokenizer
 from demo_model.step_nodes import StepNode
 
 LEAST_DIFFERENCE = 0.5

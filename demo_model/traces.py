@@ -17,8 +17,8 @@ from typing import Any
 
 from aimo_solver.dialects.dialect import shown_output
 from aimo_solver.dialects.numina import NUMINA
-from aimo_solver.execution import ExecutionResult, ExecutionStatus
-from aimo_solver.sandboxes.cell import run_cell
+from aimo_solver.sandbox.execution import ExecutionResult, ExecutionStatus
+from aimo_solver.sandbox.inside.cell import run_cell
 from demo_model.demo_set import held_out
 from demo_model.families import FAMILIES, Family, Params
 from demo_model.families.family import fill

@@ -19,8 +19,8 @@ from random import Random
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from aimo_solver.engines.checkpoint_files import check_checkpoint
-from aimo_solver.entry import run_or_exit
+from aimo_solver.app.kernel import run_or_exit
+from aimo_solver.engine.checkpoint import check_checkpoint
 from demo_model.batches import Example, batches, draw_examples, draw_traces
 from demo_model.check import check
 from demo_model.model import VOCABULARY_SIZE, loss, new_model

@@ -20,11 +20,11 @@ import torch
 import torch.nn.functional as F
 from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification
 
-from aimo_solver.bundled import DEMO_MODEL
+from aimo_solver.app.kernel import run_or_exit
 from aimo_solver.dialects.numina import NUMINA
-from aimo_solver.engines.hf_tokenizer import HfTokenizer
-from aimo_solver.entry import run_or_exit
+from aimo_solver.engine.tokenizer import HfTokenizer
 from aimo_solver.errors import InputError
+from aimo_solver.utils.paths import DEMO_MODEL
 from demo_model.model import scores
 from demo_model.step_nodes import read_step_nodes
 from demo_model.step_pairs import Batch, Comparison, batches, comparisons, is_held_out, pad

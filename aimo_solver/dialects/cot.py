@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from aimo_solver.answers import extract_answer
 from aimo_solver.dialects.dialect import THINK_END, ToolSettings, close_think
-from aimo_solver.engine import Tokenizer
-from aimo_solver.problem import AnswerRule
+from aimo_solver.engine.base import Tokenizer
+from aimo_solver.problems.answers import extract_answer
+from aimo_solver.problems.problem import AnswerRule
 
 INSTRUCTION = "Please reason step by step, and put your final answer within \\boxed{}.\n\n"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from aimo_solver.engine import Tokenizer
-from aimo_solver.execution import ExecutionResult
-from aimo_solver.problem import AnswerRule
+from aimo_solver.engine.base import Tokenizer
+from aimo_solver.problems.problem import AnswerRule
+from aimo_solver.sandbox.execution import ExecutionResult
 
 
 @dataclass(frozen=True, slots=True)

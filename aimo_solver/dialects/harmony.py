@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from aimo_solver.answers import extract_answer
 from aimo_solver.dialects.dialect import ToolSettings
-from aimo_solver.engine import Tokenizer
+from aimo_solver.engine.base import Tokenizer
 from aimo_solver.errors import InputError
-from aimo_solver.problem import AnswerRule
+from aimo_solver.problems.answers import extract_answer
+from aimo_solver.problems.problem import AnswerRule
 
 _START, _CHANNEL, _MESSAGE, _END, _CALL = "<|start|>", "<|channel|>", "<|message|>", "<|end|>", "<|call|>"
 _RETURN = "<|return|>"

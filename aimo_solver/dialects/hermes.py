@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from aimo_solver.answers import extract_answer
 from aimo_solver.dialects.dialect import CALL_END, THINK_END, ToolSettings, close_think, find_call
-from aimo_solver.engine import Tokenizer
-from aimo_solver.problem import AnswerRule
+from aimo_solver.engine.base import Tokenizer
+from aimo_solver.problems.answers import extract_answer
+from aimo_solver.problems.problem import AnswerRule
 
 TOOL = {
     "type": "function",

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from aimo_solver.answers import extract_answer
 from aimo_solver.dialects.dialect import THINK_END, ToolSettings, close_think
-from aimo_solver.engine import Tokenizer
-from aimo_solver.problem import AnswerRule
+from aimo_solver.engine.base import Tokenizer
+from aimo_solver.problems.answers import extract_answer
+from aimo_solver.problems.problem import AnswerRule
 
 _CODE_START, _CODE_END, _OUTPUT_START = "```python\n", "\n```", "```output\n"
 

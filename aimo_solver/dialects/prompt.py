@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aimo_solver.dialects.dialect import Dialect, open_thought
-from aimo_solver.engine import Tokenizer
+from aimo_solver.engine.base import Tokenizer
 
 _TAIL_TOKENS = 16
 """Of a prompt, in which thinking may have been opened."""

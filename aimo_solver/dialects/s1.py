@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from aimo_solver.answers import extract_answer
 from aimo_solver.dialects.dialect import ToolSettings
-from aimo_solver.engine import Tokenizer
+from aimo_solver.engine.base import Tokenizer
 from aimo_solver.errors import InputError
-from aimo_solver.problem import AnswerRule
+from aimo_solver.problems.answers import extract_answer
+from aimo_solver.problems.problem import AnswerRule
 
 _START = "<|im_start|>"
 _THINK, _ANSWER = f"{_START}think", f"{_START}answer"

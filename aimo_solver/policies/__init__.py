@@ -14,9 +14,9 @@ from aimo_solver.policies.imagination import ImaginationPolicy
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.policies.numina import NuminaPolicy
 from aimo_solver.policies.policy import Policy
+from aimo_solver.policies.speed_table import Workload, load_speed_table
 from aimo_solver.policies.stop_table import find_stop_table, load_stop_table
 from aimo_solver.policies.table import TablePolicy
-from aimo_solver.workload import Workload, load_speed_table
 
 POLICIES: Final[Mapping[str, type[Any]]] = {
     "fixed": FixedPolicy,

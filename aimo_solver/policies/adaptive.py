@@ -13,10 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aimo_solver.errors import InputError
-from aimo_solver.ledger import Ledger
+from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.policy import Action, Decision, Grant, Progress
+from aimo_solver.policies.speed_table import Workload
 from aimo_solver.policies.stopping import cannot_be_caught, doubt, leader_of
-from aimo_solver.workload import Workload
 
 PACE_STREAMS = 6
 """u is a mean rollout's time beside so many in all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from aimo_solver.errors import InputError
-from aimo_solver.ledger import Ledger
+from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.policy import Action, Decision, Grant, Policy, Progress
 
 

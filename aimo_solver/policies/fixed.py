@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aimo_solver.errors import InputError
-from aimo_solver.ledger import Ledger
+from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.policy import Action, Decision, Grant, Progress
 from aimo_solver.policies.stopping import STOPPING_RULES
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
-from aimo_solver.ledger import Ledger
+from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.policy import Action, Decision, Grant, Progress, require_positive, scaled_seconds
 from aimo_solver.policies.stopping import agreement, agreement_of_last, cannot_be_caught, first_reason
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from aimo_solver.errors import InputError
-from aimo_solver.ledger import Ledger
+from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.policy import Action, Decision, Grant, Progress, require_positive, scaled_seconds
 from aimo_solver.policies.stopping import StoppingRule, agreement, cannot_be_caught, enough_finished, first_reason
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from aimo_solver.errors import InputError
-from aimo_solver.text_file import read_text, write_text
+from aimo_solver.utils.files import read_text, write_text
 
-STOP_TABLES: Final = Path(__file__).parent.parent / "stop_tables"
+STOP_TABLES: Final = Path(__file__).parents[1] / "config" / "stop_tables"
 NOTHING_YET = "-"
 """The state before the first rollout has finished."""
 NO_ROW = -1

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from aimo_solver.ledger import Ledger
 from aimo_solver.policies.adaptive import AdaptivePolicy
+from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.policy import Action, Decision, Grant, Progress
 from aimo_solver.policies.stop_table import NOTHING_YET, StopTable, state_name
 from aimo_solver.policies.stopping import cannot_be_caught, leader_of

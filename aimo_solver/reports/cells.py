@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from aimo_solver.summary import Estimate
+from aimo_solver.runs.summary import Estimate
 
 
 def percent(estimate: Estimate | None, digits: int = 1, interval_digits: int = 0) -> str:

@@ -9,9 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from aimo_solver.reports.figures import CurvePoint
-from aimo_solver.solution import Solution
-from aimo_solver.trajectory import StopReason, Trajectory
+from aimo_solver.reports.metrics import CurvePoint
+from aimo_solver.rollouts.trajectory import StopReason, Trajectory
+from aimo_solver.solver.solution import Solution
 
 RIGHT, WRONG, NO_ANSWER, CANCELLED, CODE = "#2274a5", "#e07a1f", "#8d8d8d", "#c9c9c9", "#7b3fa0"
 _KINDS: Final = (("right", RIGHT), ("wrong", WRONG), ("no answer", NO_ANSWER), ("cancelled", CANCELLED))

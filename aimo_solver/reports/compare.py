@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from aimo_solver.errors import InputError
-from aimo_solver.solution import Solution
-from aimo_solver.summary import Estimate, estimate_mean
+from aimo_solver.runs.summary import Estimate, estimate_mean
+from aimo_solver.solver.solution import Solution
 
 _DETECT = 1.96 + 0.84
 """Standard errors that a difference must have for four studies in five to see it at 5 %."""

@@ -24,17 +24,17 @@ from pygments.formatters.html import HtmlFormatter
 from pygments.lexers.python import PythonLexer
 
 from aimo_solver.errors import InputError
-from aimo_solver.logged_run import LoggedRun
-from aimo_solver.problem import Problem
+from aimo_solver.problems.problem import Problem
 from aimo_solver.reports import charts
 from aimo_solver.reports.cells import percent
-from aimo_solver.reports.figures import curve, groups, runs_of
+from aimo_solver.reports.metrics import curve, groups, runs_of
 from aimo_solver.reports.statement import statement_html
-from aimo_solver.selector import Selection
-from aimo_solver.solution import Solution
-from aimo_solver.summary import summarise
-from aimo_solver.text_file import write_text
-from aimo_solver.trajectory import StopReason, Trajectory, Turn
+from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
+from aimo_solver.runs.reader import LoggedRun
+from aimo_solver.runs.summary import summarise
+from aimo_solver.solver.solution import Solution
+from aimo_solver.utils.files import write_text
+from aimo_solver.voting.selection import Selection
 
 _HERE: Final = Path(__file__).parent / "templates"
 _MOST_TIMELINES = 12

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from aimo_solver.errors import InputError
-from aimo_solver.logged_run import LoggedRun
-from aimo_solver.problem import Problem
-from aimo_solver.trajectory import Trajectory
+from aimo_solver.problems.problem import Problem
+from aimo_solver.rollouts.trajectory import Trajectory
+from aimo_solver.runs.reader import LoggedRun
 
 
 def export_inspect(run: LoggedRun, path: Path) -> int:

@@ -13,12 +13,12 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from aimo_solver.engine import Completion
-from aimo_solver.observer import Observer
+from aimo_solver.engine.base import Completion
 from aimo_solver.policies.policy import Grant
-from aimo_solver.problem import Problem
-from aimo_solver.solution import Solution
-from aimo_solver.trajectory import Trajectory, Turn
+from aimo_solver.problems.problem import Problem
+from aimo_solver.rollouts.trajectory import Trajectory, Turn
+from aimo_solver.solver.observer import Observer
+from aimo_solver.solver.solution import Solution
 from aimo_solver.voting import Vote
 
 _REDRAW_SECONDS = 0.25

@@ -8,8 +8,8 @@ from typing import Any
 
 from aimo_solver.errors import InputError
 from aimo_solver.reports.compare import compare
-from aimo_solver.solution import Solution
-from aimo_solver.summary import Estimate, summarise
+from aimo_solver.runs.summary import Estimate, summarise
+from aimo_solver.solver.solution import Solution
 from aimo_solver.voting import VOTE_RULES, TieBreak, VoteRule
 
 

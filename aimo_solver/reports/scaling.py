@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from aimo_solver.errors import InputError
-from aimo_solver.solution import Solution
-from aimo_solver.summary import RESAMPLES, Estimate
-from aimo_solver.trajectory import Trajectory
+from aimo_solver.rollouts.trajectory import Trajectory
+from aimo_solver.runs.summary import RESAMPLES, Estimate
+from aimo_solver.solver.solution import Solution
 
 LEAST_GAP_SHARE = 0.05
 """Budgets whose spending differs by less say nothing of a slope."""

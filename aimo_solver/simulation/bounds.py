@@ -19,11 +19,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aimo_solver.pool import Pool
+from aimo_solver.policies.speed_table import SpeedTable
 from aimo_solver.simulation.contest import ContestProblem
 from aimo_solver.simulation.groups import draw_groups, run_groups, widths_for
 from aimo_solver.simulation.induction import induce
-from aimo_solver.workload import SpeedTable
+from aimo_solver.simulation.pool import Pool
 
 GROUPS_A_PROBLEM = 500
 """With few, a state seen once gives away what follows it, and the bound is loose."""

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
-from aimo_solver.ledger import Ledger
 from aimo_solver.policies.adjusted import AdjustedPolicy
+from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.policy import Policy
-from aimo_solver.pool import Pool, PoolProblem, Sample
-from aimo_solver.problem import ANY_INTEGER, Problem
+from aimo_solver.policies.speed_table import SpeedTable
+from aimo_solver.problems.problem import ANY_INTEGER, Problem
+from aimo_solver.simulation.pool import Pool, PoolProblem, Sample
 from aimo_solver.simulation.pool_rollouts import PoolRollouts
 from aimo_solver.simulation.streams import Streams
 from aimo_solver.simulation.virtual_clock import run_virtual
-from aimo_solver.solver import Solver
-from aimo_solver.workload import SpeedTable
+from aimo_solver.solver.solver import Solver
 
 UNASKED_SECONDS = 1e-6
 """A problem granted no more than this was not asked."""

@@ -12,9 +12,9 @@ from contextlib import aclosing
 
 import tomli_w
 
-from aimo_solver.engine import Engine, Sampling
+from aimo_solver.engine.base import Engine, Sampling
 from aimo_solver.errors import InputError
-from aimo_solver.workload import SpeedTable
+from aimo_solver.policies.speed_table import SpeedTable
 
 WARM_UP_SHARE = 0.2
 """Of the seconds measured, what runs before without being counted."""

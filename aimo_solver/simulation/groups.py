@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aimo_solver.pool import Pool, Sample
-from aimo_solver.workload import SpeedTable
+from aimo_solver.policies.speed_table import SpeedTable
+from aimo_solver.simulation.pool import Pool, Sample
 
 WIDTHS: Final = (1, 2, 3, 4, 6, 8, 10, 12, 16, 24, 32, 48)
 

@@ -14,12 +14,12 @@ from typing import Final
 import numpy as np
 
 from aimo_solver.policies.adaptive import PACE_STREAMS
+from aimo_solver.policies.speed_table import SpeedTable, Workload
 from aimo_solver.policies.stop_table import NO_ROW, NOTHING_YET, UNSEEN, StopTable, state_name
-from aimo_solver.pool import Pool
 from aimo_solver.simulation.groups import NOTHING_YET as NO_STATE
 from aimo_solver.simulation.groups import Floats, Integers, draw_groups, unpack_states
 from aimo_solver.simulation.induction import Induction, induce
-from aimo_solver.workload import SpeedTable, Workload
+from aimo_solver.simulation.pool import Pool
 
 LEARNT_WIDTHS: Final = (3, 4, 6, 8, 10, 12, 16)
 GROUPS_A_PROBLEM = 300

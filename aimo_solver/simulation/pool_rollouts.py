@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aimo_solver.pool import Sample
-from aimo_solver.rollout_source import RolloutTask
+from aimo_solver.rollouts.base import RolloutTask
+from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
+from aimo_solver.simulation.pool import Sample
 from aimo_solver.simulation.streams import Stream, Streams
-from aimo_solver.trajectory import StopReason, Trajectory, Turn
 
 
 class PoolRollouts:

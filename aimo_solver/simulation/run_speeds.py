@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimo_solver.errors import InputError
-from aimo_solver.run_logs import LoggedStream
-from aimo_solver.workload import SpeedTable
+from aimo_solver.policies.speed_table import SpeedTable
+from aimo_solver.runs.samples import LoggedStream
 
 ROUNDS = 200
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from heapq import heappop, heappush
 
-from aimo_solver.workload import SpeedTable
+from aimo_solver.policies.speed_table import SpeedTable
 
 ROUNDING_TOKENS = 1e-6
 

@@ -19,20 +19,20 @@ from typing import Any
 
 import numpy as np
 
+from aimo_solver.config.settings import PolicySettings
 from aimo_solver.errors import InputError
 from aimo_solver.policies import WORKLOAD_DEFAULTS, make_policy
 from aimo_solver.policies.adaptive import AdaptivePolicy
 from aimo_solver.policies.adjusted import AdjustedPolicy
 from aimo_solver.policies.policy import Policy, ScalablePolicy
+from aimo_solver.policies.speed_table import SpeedTable, Workload
 from aimo_solver.policies.stop_table import StopTable
 from aimo_solver.policies.table import TablePolicy
-from aimo_solver.pool import Pool
-from aimo_solver.settings import PolicySettings
 from aimo_solver.simulation.bounds import hindsight, informed, majority_all
 from aimo_solver.simulation.contest import ContestResult, ProblemOrder, draw_contest, run_contest
 from aimo_solver.simulation.learning import FOLDS, learn_fold
+from aimo_solver.simulation.pool import Pool
 from aimo_solver.simulation.virtual_clock import LIMIT_SECONDS
-from aimo_solver.workload import SpeedTable, Workload
 
 CONTESTS_A_TASK = 10
 _PR_SET_PDEATHSIG = 1

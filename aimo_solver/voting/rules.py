@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-from aimo_solver.confidence import bottom_confidence, tail_confidence
 from aimo_solver.errors import InputError
-from aimo_solver.execution import ExecutionStatus
-from aimo_solver.trajectory import Trajectory
+from aimo_solver.rollouts.confidence import bottom_confidence, tail_confidence
+from aimo_solver.rollouts.trajectory import Trajectory
+from aimo_solver.sandbox.execution import ExecutionStatus
 from aimo_solver.voting.top_scored import top_scored
 from aimo_solver.voting.vote import TieBreak, Vote, plurality
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from aimo_solver.trajectory import Trajectory
+from aimo_solver.rollouts.trajectory import Trajectory
 
 
 def top_scored(trajectories: Sequence[Trajectory], k: int) -> list[Trajectory]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from aimo_solver.trajectory import Trajectory
+from aimo_solver.rollouts.trajectory import Trajectory
 
 Weight = Callable[[Trajectory], float]
 

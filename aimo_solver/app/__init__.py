@@ -1,0 +1,1 @@
+"""The application: chooses implementations and runs them."""

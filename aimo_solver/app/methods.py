@@ -1,0 +1,142 @@
+"""Method study: several methods, or several budgets of one, on the same problems with one engine.
+
+Guarantees: the engine is loaded once; every method has a run folder of its own under `out`, and one
+that is whole is not run again; at each token limit every method may generate as many tokens a
+problem, branches and judging included.
+
+Not guaranteed: the limit to the token. Rollouts that run when it is reached are cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from aimo_solver.app.kept_run import kept_run
+from aimo_solver.app.kernel import go_on, run_set
+from aimo_solver.app.options import RunOptions, require_one_engine, scorer_path
+from aimo_solver.app.runtime import Workshop, open_workshop
+from aimo_solver.config.settings import Preset
+from aimo_solver.errors import InputError
+from aimo_solver.problems.problem_set import ProblemSet
+from aimo_solver.reports.scaling import Budget, Scaling, measure_scaling
+from aimo_solver.runs.reader import LoggedRun, read_run
+from aimo_solver.utils.files import make_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What every method is given."""
+
+    problem_set: ProblemSet
+    runs: int
+    at_once: int
+    out: Path
+    console: Console
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A preset by name, for one model and one hardware."""
+
+    name: str
+    options: RunOptions
+
+
+async def study_methods(
+    methods: Sequence[Method], limits_tokens: Sequence[int], study: Study
+) -> dict[tuple[str, int], LoggedRun]:
+    """The runs, by method and limit. Raises InputError."""
+    wanted = {
+        (method.name, limit): replace(method.options, preset=limited(method.options.preset, limit))
+        for method in methods
+        for limit in limits_tokens
+    }
+    runs = await _run_all({f"{name}-{limit}": options for (name, limit), options in wanted.items()}, study)
+    return {(name, limit): runs[f"{name}-{limit}"] for name, limit in wanted}
+
+
+async def study_budgets(options: RunOptions, budgets: Sequence[Budget], study: Study) -> Scaling:
+    """s1's sweep: the same rollouts, forced to think for so long."""
+    wanted = {
+        f"{budget.most_tokens}-tokens-{budget.waits}-waits": replace(options, preset=_forced(options.preset, budget))
+        for budget in budgets
+    }
+    runs = await _run_all(wanted, study)
+    return measure_scaling([(b, run.solutions) for b, run in zip(budgets, runs.values(), strict=True)])
+
+
+def limited(preset: Preset, tokens: int) -> Preset:
+    """The method with so many tokens a problem: no rollout may plan for more."""
+    rollout, judge = preset.rollout, preset.genselect
+    if judge is not None:  # It comes last, in one prompt, and must find tokens left.
+        judging = judge.judgings * judge.max_tokens
+        if judging > tokens / 2:
+            raise InputError(f"tokens must be at least {2 * judging}, twice what judging may take, got {tokens}")
+        tokens -= judging
+        judge = replace(judge, candidates=min(judge.candidates, judge.window))
+    most = max(1, tokens - rollout.flush_tokens)
+    return replace(
+        preset,
+        policy=replace(preset.policy, tokens=tokens),
+        genselect=judge,
+        rollout=replace(rollout, max_tokens=min(rollout.max_tokens, most)),
+    )
+
+
+def _forced(preset: Preset, budget: Budget) -> Preset:
+    return replace(preset, rollout=replace(preset.rollout, max_tokens=budget.most_tokens, waits=budget.waits))
+
+
+async def _run_all(wanted: dict[str, RunOptions], study: Study) -> dict[str, LoggedRun]:
+    require_one_engine(list(wanted.values()))
+    make_folder(study.out)
+    async with AsyncExitStack() as stack:
+        workshop: Workshop | None = None
+        runs: dict[str, LoggedRun] = {}
+        for name, options in wanted.items():
+            run = kept_run(study.out / name, options, study.problem_set, study.runs)
+            if run is None or len(run.solutions) < study.runs * len(study.problem_set.problems):
+                if workshop is None:
+                    workshop = await stack.enter_async_context(_opened(_first_with_scorer(wanted), study))
+                study.console.rule(name)
+                run = await _run(study.out / name, options, study, workshop, run)
+            runs[name] = run
+    return runs
+
+
+def _first_with_scorer(wanted: dict[str, RunOptions]) -> RunOptions:
+    """The scorer is loaded with the engine."""
+    found = list(wanted.values())
+    return next((options for options in found if scorer_path(options.preset) is not None), found[0])
+
+
+def _opened(options: RunOptions, study: Study):  # type: ignore[no-untyped-def]
+    ends_at = asyncio.get_running_loop().time() + options.limits.total_seconds
+    log: Callable[[str], None] = lambda line: study.console.print(  # noqa: E731
+        line, style="dim", soft_wrap=True, markup=False, highlight=False
+    )
+    return open_workshop(options, log, ends_at, study.out / "engine.log")
+
+
+async def _run(
+    place: Path, options: RunOptions, study: Study, workshop: Workshop, begun: LoggedRun | None
+) -> LoggedRun:
+    if begun is not None:
+        outcome = await go_on(begun.path, study.console, workshop=workshop)
+    else:
+        outcome = await run_set(
+            options,
+            study.problem_set,
+            place,
+            study.console,
+            runs=study.runs,
+            at_once=study.at_once,
+            workshop=workshop,
+        )
+    return read_run(outcome.folder)

@@ -1,0 +1,246 @@
+"""`aimo simulate`: contests from logged samples; `pool`, `profile-engine`, `learn-table`: what it and policies need."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from aimo_solver.app.kernel import run_or_exit
+from aimo_solver.app.options import DEFAULT_LIMIT_SECONDS, RunOptions, run_options
+from aimo_solver.app.runtime import open_workshop
+from aimo_solver.config.settings import load_preset
+from aimo_solver.dialects import find_dialect
+from aimo_solver.engine.hardware import AUTO
+from aimo_solver.errors import InputError
+from aimo_solver.policies import POLICIES
+from aimo_solver.policies.speed_table import SpeedTable, Workload, load_speed_table
+from aimo_solver.policies.stop_table import write_stop_table
+from aimo_solver.problems.problem import AnswerRule, answer_rule
+from aimo_solver.reports.study_plot import check_plot_path, plot_study
+from aimo_solver.runs.samples import count_cut, read_samples, read_streams
+from aimo_solver.simulation import engine_profile
+from aimo_solver.simulation.contest import ProblemOrder
+from aimo_solver.simulation.engine_profile import speed_table_toml
+from aimo_solver.simulation.learning import learn_stop_table
+from aimo_solver.simulation.pool import Pool, load_pool, pool_row
+from aimo_solver.simulation.run_speeds import speeds_of_runs
+from aimo_solver.simulation.study import PolicyFigures, StudyPlan, run_study
+from aimo_solver.utils.files import write_text
+from aimo_solver.utils.paths import DEMO_MODEL
+
+PROFILE_PROBLEM = "How many integers from $1$ to $90$ are relatively prime to $12$?"
+ROLLOUTS_IN_TIME = (3, 6, 12)
+"""Default budgets: the time in which so many rollouts side by side finish, on average, for each problem."""
+
+
+def simulate(
+    pools: Annotated[list[Path], typer.Option("--pool", help="A .jsonl file of logged samples; repeatable.")],
+    policies: Annotated[
+        list[str], typer.Option("--policy", help="A name or preset file; repeatable. All, if not given.")
+    ] = [],  # noqa: B006
+    budgets: Annotated[
+        list[float], typer.Option("--budget-seconds", help="A whole contest's time; repeatable. Three, if not given.")
+    ] = [],  # noqa: B006
+    contests: Annotated[int, typer.Option(min=1, help="Contests a policy and budget.")] = 300,
+    problems: Annotated[int, typer.Option(min=1, help="Problems a contest.")] = 50,
+    hardware: Annotated[str, typer.Option(help="A speed table's name or TOML file.")] = "h100",
+    order: Annotated[ProblemOrder, typer.Option(help="Problems drawn at random, or as the file has them.")] = (
+        ProblemOrder.RANDOM
+    ),
+    seed: Annotated[int, typer.Option(help="Of the contests.")] = 0,
+    edition: Annotated[str, typer.Option(help="Answer rule: any-integer, aimo1, aimo2, aimo3.")] = "aimo3",
+    unscaled: Annotated[bool, typer.Option("--unscaled", help="Leave peers' seconds as they are.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw solved against seconds: .svg, .png or .pdf.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, progress to stderr.")] = False,
+) -> None:
+    """Plays whole contests from logged samples, through the solver, policies and votes of a real run.
+
+    Example: aimo simulate --pool pool.jsonl --policy nemoskills --policy adaptive --budget-seconds 17400
+    """
+    console = Console(stderr=as_json)
+
+    def run() -> None:
+        if plot is not None:
+            check_plot_path(plot)
+        speeds, rule = load_speed_table(hardware), answer_rule(edition)
+        for streams, speed, source in zip(speeds.streams, speeds.tokens_per_second, speeds.sources, strict=True):
+            console.print(f"{speeds.name}: {streams} streams, {speed:g} tokens/s each ({source})", style="dim")
+        own = {Path(name).stem: load_preset(name).policy for name in policies if name.endswith(".toml")}
+        names = tuple(Path(name).stem if name.endswith(".toml") else name for name in policies) or tuple(POLICIES)
+        plans = [
+            StudyPlan(
+                pool,
+                speeds,
+                names,
+                tuple(budgets) or _usual_budgets(pool, speeds, problems),
+                contests,
+                problems,
+                order,
+                seed,
+                scaled=not unscaled,
+                own=own,
+            )
+            for pool in (_load_pool(path, rule, console) for path in pools)
+        ]
+        figures = [one for plan in plans for one in _play(plan, console)]
+        if plot is not None:
+            plot_study(figures, problems, plot)
+            console.print(f"{plot}: {len(figures)} figures drawn")
+        if as_json:
+            typer.echo(json.dumps({"policies": [one.to_json() for one in figures]}, indent=2))
+
+    run_or_exit(run)
+
+
+def _load_pool(path: Path, rule: AnswerRule, console: Console) -> Pool:
+    loaded = load_pool(path, rule)
+    for note in loaded.notes:
+        console.print(f"{loaded.name}: {note}", style="dim")
+    return loaded
+
+
+def _usual_budgets(pool: Pool, speeds: SpeedTable, problems: int) -> tuple[float, ...]:
+    workload = Workload(pool.rollout_tokens, speeds)
+    return tuple(round(problems * workload.seconds(streams), 1) for streams in ROLLOUTS_IN_TIME)
+
+
+def _play(plan: StudyPlan, console: Console) -> list[PolicyFigures]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        total = len(plan.policies) * len(plan.budgets_seconds) * plan.contests
+        task = progress.add_task(f"{plan.pool.name}: contests", total=total)
+        figures = list(run_study(plan, lambda contests: progress.advance(task, contests)))
+    for budget in plan.budgets_seconds:
+        console.print(_table(plan, [one for one in figures if one.budget_seconds == budget]))
+    return figures
+
+
+def _table(plan: StudyPlan, figures: Sequence[PolicyFigures]) -> Table:
+    """One budget. Narrow enough for 80 columns."""
+    first = figures[0]
+    title = f"{plan.pool.name}: {plan.contests} contests of {plan.problems} problems in {first.budget_seconds:,.0f} s"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for name in ("policy", "solved", "worst 5%", "seconds", "unasked", "of bound", f"to {plan.policies[0]}"):
+        table.add_column(name, justify="left" if name == "policy" else "right", no_wrap=True)
+    for one in figures:
+        table.add_row(
+            one.policy,
+            f"{one.solved_mean:.2f}±{one.solved_se:.2f}",
+            f"{one.worst_5_percent:.0f}",
+            f"{one.seconds_mean:,.0f}",
+            f"{one.unasked_mean:.1f}",
+            f"{one.share_of_bound:.3f}",
+            f"{one.vs_first.difference:+.2f}±{one.vs_first.se:.2f}",
+        )
+    table.add_section()
+    limits = {"informed bound": first.bound, "hindsight": first.hindsight, "majority of all": first.majority_all}
+    for name, value in limits.items():
+        table.add_row(name, f"{value:.2f}", style="dim")
+    return table
+
+
+def pool(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, as `aimo replay` leaves them.")],
+    out: Annotated[Path, typer.Option(help="The pool to write.")] = Path("pool.jsonl"),
+    speeds: Annotated[
+        Path | None, typer.Option(help="Also write how fast these rollouts were, as a speed table.")
+    ] = None,
+) -> None:
+    """Turns runs into a pool: replay once, simulate for ever.
+
+    Example: aimo pool runs/20261120-230000-demo --out demo-pool.jsonl --speeds demo.toml
+    """
+
+    def run() -> None:
+        samples = read_samples(runs)
+        if not samples:
+            raise InputError("the runs hold no finished rollout of a problem whose gold answer is known")
+        lines = [json.dumps(pool_row(one.id, one.gold, one.samples)) for one in samples]
+        write_text(out, "\n".join(lines) + "\n")
+        typer.echo(f"{out}: {len(samples)} problems, {sum(len(one.samples) for one in samples)} samples")
+        if cut := count_cut(runs):
+            typer.echo(f"{cut} rollouts were cut short and left out: log with --no-early-stop for whole samples")
+        if speeds is not None:
+            table = speeds_of_runs(read_streams(runs), speeds.stem)
+            write_text(speeds, speed_table_toml(table))
+            typer.echo(f"{speeds}: {len(table.streams)} rows, code and prompts included")
+
+    run_or_exit(run)
+
+
+def learn_table(
+    pool_file: Annotated[Path, typer.Argument(metavar="POOL", help="A .jsonl file of logged samples.")],
+    out: Annotated[Path, typer.Option(help="The table to write.")] = Path("table.json"),
+    hardware: Annotated[str, typer.Option(help="A speed table's name or TOML file.")] = "h100",
+    edition: Annotated[str, typer.Option(help="Answer rule: any-integer, aimo1, aimo2, aimo3.")] = "aimo3",
+) -> None:
+    """Learns from a pool when to stop: a file for the policy `table`.
+
+    Example: aimo learn-table demo-pool.jsonl --out table.json
+    """
+
+    def run() -> None:
+        table = learn_stop_table(load_pool(pool_file, answer_rule(edition)), load_speed_table(hardware))
+        write_stop_table(table, out)
+        states = sum(len(rows) for rows in table.stop_up_to.values())
+        typer.echo(f"{out}: {len(table.widths)} prices of time, {states} states")
+
+    run_or_exit(run)
+
+
+def profile_engine(
+    out: Annotated[Path, typer.Option(help="The speed table to write.")] = Path("speeds.toml"),
+    streams: Annotated[list[int], typer.Option(min=1, help="Streams at once; repeatable.")] = [1, 2, 4, 8, 16],  # noqa: B006
+    seconds: Annotated[float, typer.Option(help="For each number of streams.")] = 10.0,
+    model: Annotated[Path, typer.Option(help="Folder of a checkpoint.")] = DEMO_MODEL,
+    preset: Annotated[str, typer.Option(help="A preset's name or TOML file.")] = "demo",
+    hardware: Annotated[str, typer.Option(help="Hardware settings' name or TOML file; auto: by the cards.")] = AUTO,
+) -> None:
+    """Measures tokens/s of one stream against the streams at once: what `aimo simulate --hardware` reads.
+
+    Example: aimo profile-engine --model /models/mine --hardware cuda --streams 1 --streams 12 --out mine.toml
+    """
+    console = Console()
+
+    def run() -> None:
+        if not seconds > 0:  # Before minutes of loading.
+            raise InputError(f"seconds must be positive, got {seconds!r}")
+        options = run_options(
+            model=model,
+            preset=preset,
+            hardware=hardware,
+            edition="any-integer",
+            seed=0,
+            limit_seconds=DEFAULT_LIMIT_SECONDS,
+        )
+        table = asyncio.run(_profile(options, sorted(set(streams)), seconds, out.stem, console))
+        write_text(out, f"# {model} with hardware {hardware}. Tokens/s of one stream.\n" + speed_table_toml(table))
+        console.print(f"{out}: {len(table.streams)} rows")
+
+    run_or_exit(run)
+
+
+async def _profile(
+    options: RunOptions, streams: Sequence[int], seconds: float, name: str, console: Console
+) -> SpeedTable:
+    ends_at = asyncio.get_running_loop().time() + options.limits.total_seconds
+
+    def log(line: str) -> None:
+        console.print(line, style="dim", soft_wrap=True, markup=False, highlight=False)
+
+    def measured(count: int, speed: float) -> None:
+        console.print(f"{count:>4} streams  {speed:,.1f} tokens/s each  {speed * count:,.0f} in all")
+
+    async with open_workshop(options, log, ends_at) as workshop:
+        prompt = find_dialect(options.preset.dialect).encode_prompt(PROFILE_PROBLEM, workshop.engine.tokenizer)
+        source = f"measured by aimo profile-engine, {seconds:g} s a row"
+        return await engine_profile.profile_engine(workshop.engine, prompt, streams, seconds, name, source, measured)

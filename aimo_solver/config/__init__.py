@@ -1,0 +1,1 @@
+"""Settings, and every TOML file that is shipped."""

@@ -1,0 +1,1 @@
+"""Engines: implementations of the protocols in aimo_solver.engine.base. Importing this package loads none."""

@@ -1,0 +1,196 @@
+"""Hardware: which cards are here, which settings fit them, and what cannot run on them.
+
+Guarantees: nothing is loaded and no driver library is called: `nvidia-smi` is asked once, in
+seconds. Sources of the limits: vLLM's documentation (supported hardware, FP8), and its issues on
+Turing cards (#44403, #47549). What vLLM itself refuses beyond that, it says when it loads.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from aimo_solver.config.settings import Hardware, load_hardware
+from aimo_solver.errors import InputError
+
+AUTO: Final = "auto"
+LEAST_CAPABILITY: Final = (7, 5)
+"""Of a card that current vLLM builds run on."""
+_BFLOAT16_CAPABILITY: Final = (8, 0)
+_FP8_CACHE_CAPABILITY: Final = (8, 9)
+_QUERY_SECONDS: Final = 20.0
+_FIELDS: Final = ("name", "compute_cap", "memory.total", "memory.free", "driver_version")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One GPU."""
+
+    name: str
+    capability: tuple[int, int]
+    memory_bytes: int
+    free_bytes: int
+    driver: str
+
+    @property
+    def told(self) -> str:
+        major, minor = self.capability
+        return f"{self.name} ({self.memory_bytes / 2**30:.0f} GiB, compute capability {major}.{minor})"
+
+
+_GIB: Final = 2**30
+KAGGLE_CARDS: Final = {
+    "t4x2": (Card("Tesla T4", (7, 5), 15 * _GIB, 15 * _GIB, "580"),) * 2,
+    "l4x4": (Card("NVIDIA L4", (8, 9), 22 * _GIB, 22 * _GIB, "580"),) * 4,
+    "h100": (Card("NVIDIA H100 80GB HBM3", (9, 0), 79 * _GIB, 79 * _GIB, "580"),),
+}
+"""What the shipped settings are for, to check against where these cards are not at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """A checkpoint's number format, by its own config."""
+
+    method: str
+    """As in `quantization_config.quant_method`; "none" where there is no such entry."""
+    bits: int | None
+    """Of a weight."""
+    floating: bool
+    """Whether quantised weights are floating-point numbers."""
+    activations: str = ""
+    """compressed-tensors': "16-bit", "dynamic" or "static" (scaled by calibration's figures); empty: not said."""
+
+    @property
+    def told(self) -> str:
+        if self.method == "none":
+            return "not quantised"
+        return self.method + (f", {self.bits}-bit {'floats' if self.floating else 'integers'}" if self.bits else "")
+
+
+def find_cards(run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run) -> tuple[Card, ...]:
+    """The NVIDIA cards here; none where there is no driver. Raises InputError when the driver does not answer."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return ()
+    command = [program, f"--query-gpu={','.join(_FIELDS)}", "--format=csv,noheader,nounits"]
+    try:
+        answer = run(command, capture_output=True, text=True, timeout=_QUERY_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise InputError(f"nvidia-smi does not answer ({error}); restart the machine") from error
+    if answer.returncode != 0:
+        said = (answer.stdout or answer.stderr).strip().splitlines()
+        raise InputError(f"nvidia-smi fails ({said[0] if said else answer.returncode}); check the driver")
+    return tuple(_card(line) for line in answer.stdout.splitlines() if line.strip())
+
+
+def _card(line: str) -> Card:
+    try:
+        name, capability, total, free, driver = (part.strip() for part in line.split(","))
+        major, _, minor = capability.partition(".")
+        return Card(name, (int(major), int(minor or 0)), int(total) * 2**20, int(free) * 2**20, driver)
+    except ValueError:
+        raise InputError(f"nvidia-smi tells nothing usable of a card ({line.strip()}); name the hardware") from None
+
+
+def choose_hardware(cards: Sequence[Card]) -> str:
+    """The shipped settings for these cards."""
+    if not cards:
+        return "cpu"
+    name = cards[0].name
+    if "T4" in name.split() and len(cards) >= 2:
+        return "t4x2"
+    if "L4" in name.split() and len(cards) >= 4:
+        return "l4x4"
+    if any(model in name for model in ("H100", "H200")):
+        return "h100"
+    return "cuda"
+
+
+def find_hardware(name_or_file: str, cards: Sequence[Card]) -> Hardware:
+    """Settings by name or file; `auto` takes those for the cards here."""
+    return load_hardware(choose_hardware(cards) if name_or_file == AUTO else name_or_file)
+
+
+def check_hardware(name_or_file: str, checkpoint: Path) -> Hardware:
+    """The settings, if this checkpoint can run with them here. Raises InputError with everything that is against it."""
+    hardware = None if name_or_file == AUTO else load_hardware(name_or_file)
+    cards = () if hardware is not None and hardware.cpu_kvcache_gib else find_cards()
+    hardware = hardware or find_hardware(AUTO, cards)
+    found = faults(cards, hardware, read_scheme(checkpoint))
+    if found:
+        raise InputError("; and ".join(found))
+    return hardware
+
+
+def checkpoint_scheme(config: dict[str, Any]) -> Scheme:
+    """Of a checkpoint's config.json: AutoGPTQ's, compressed-tensors', FP8's and the like."""
+    quantisation = config.get("quantization_config")
+    if not isinstance(quantisation, dict):
+        return Scheme("none", None, False)
+    method = str(quantisation.get("quant_method", "unknown")).lower()
+    bits, kind = quantisation.get("bits"), str(quantisation.get("fmt", ""))
+    activations = str(quantisation.get("activation_scheme", ""))
+    groups = quantisation.get("config_groups")
+    for group in groups.values() if isinstance(groups, dict) else ():
+        weights = group.get("weights") if isinstance(group, dict) else None
+        if isinstance(weights, dict):
+            bits, kind = weights.get("num_bits", bits), str(weights.get("type", kind))
+            activations = _activations(group.get("input_activations"))
+    if method in ("fp8", "fbgemm_fp8"):
+        bits = bits or 8
+    elif method in ("mxfp4", "nvfp4"):
+        bits = bits or 4
+    floating = kind.startswith(("float", "e4m3", "e5m2")) or method in ("fp8", "fbgemm_fp8", "mxfp4", "nvfp4")
+    return Scheme(method, int(bits) if isinstance(bits, int | float) else None, floating, activations)
+
+
+def _activations(settings: Any) -> str:
+    if not isinstance(settings, dict):
+        return "16-bit"
+    return "dynamic" if settings.get("dynamic") else "static"
+
+
+def read_scheme(checkpoint: Path) -> Scheme:
+    """Of a checkpoint's folder that was checked before."""
+    return checkpoint_scheme(json.loads((checkpoint / "config.json").read_text(encoding="utf-8")))
+
+
+def faults(cards: Sequence[Card], hardware: Hardware, scheme: Scheme) -> list[str]:
+    """What cannot run here, a sentence with its cure each; empty if nothing is known against it."""
+    if not cards:
+        return _cpu_faults(hardware, scheme)
+    found: list[str] = []
+    weakest = min(cards, key=lambda card: card.capability)
+    if weakest.capability < LEAST_CAPABILITY:
+        found.append(f"{weakest.told} is below compute capability 7.5, which vLLM needs; choose a T4, L4 or H100")
+        return found
+    if hardware.tensor_parallel > len(cards):
+        found.append(
+            f"tensor_parallel must be at most {len(cards)}, the cards here, got {hardware.tensor_parallel}; "
+            "choose other hardware settings"
+        )
+    if hardware.dtype == "bfloat16" and weakest.capability < _BFLOAT16_CAPABILITY:
+        found.append(f'{weakest.told} has no bfloat16; set dtype = "float16"')
+    if hardware.kv_cache_dtype.startswith("fp8") and weakest.capability < _FP8_CACHE_CAPABILITY:
+        found.append(f'{weakest.told} cannot hold an fp8 KV cache; set kv_cache_dtype = "auto"')
+    if scheme.bits == 4 and scheme.floating and weakest.capability < _BFLOAT16_CAPABILITY:
+        found.append(f"{weakest.told} cannot run {scheme.told}; take a GPTQ or AWQ checkpoint of the model")
+    return found
+
+
+def _cpu_faults(hardware: Hardware, scheme: Scheme) -> list[str]:
+    found: list[str] = []
+    if hardware.tensor_parallel > 1:
+        found.append(f"tensor_parallel must be 1 without a GPU, got {hardware.tensor_parallel}; take hardware cpu")
+    if hardware.kv_cache_dtype.startswith("fp8"):
+        found.append('an fp8 KV cache needs a GPU; set kv_cache_dtype = "auto"')
+    if scheme.bits == 8 and not scheme.floating and (scheme.method == "gptq" or scheme.activations == "16-bit"):
+        found.append(f"no CPU kernel runs {scheme.told}; take a 4-bit GPTQ checkpoint, or a GPU")
+    if scheme.floating and scheme.activations == "static":
+        found.append("no CPU kernel runs fp8 with static activations; take fp8-dynamic, or a GPU")
+    return found

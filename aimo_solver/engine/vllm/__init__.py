@@ -1,0 +1,1 @@
+"""The engine that is vLLM. Nothing else imports it."""

@@ -1,0 +1,91 @@
+"""Turns vLLM's outputs into pieces of a completion. Knows their shape, imports nothing of vllm.
+
+vLLM ends the *text* at the stop string, but leaves the ids of the token that runs past it, and in
+some versions the ids of later tokens of the same delta. Here the ids rule: they are cut behind
+the token that completes the stop string, and the text is their decode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from aimo_solver.engine.base import Completion, FinishReason, Sampling, Tokenizer, TokenLogprob
+from aimo_solver.engine.stop_strings import find_stop, tail_tokens
+from aimo_solver.engine.text_stream import TextStream
+from aimo_solver.errors import EngineError
+
+
+class VllmLogprob(Protocol):
+    """vllm.logprobs.Logprob."""
+
+    @property
+    def logprob(self) -> float: ...
+    @property
+    def rank(self) -> int | None: ...
+
+
+class VllmOutput(Protocol):
+    """vllm.outputs.CompletionOutput, as a delta."""
+
+    @property
+    def token_ids(self) -> Sequence[int]: ...
+    @property
+    def finish_reason(self) -> str | None: ...
+    @property
+    def stop_reason(self) -> int | str | None: ...
+    @property
+    def logprobs(self) -> Sequence[Mapping[int, VllmLogprob]] | None: ...
+
+
+class OutputReader:
+    """Reads the deltas of one request."""
+
+    def __init__(self, tokenizer: Tokenizer, sampling: Sampling) -> None:
+        self._decode = tokenizer.decode
+        self._sampling = sampling
+        self._text = TextStream(tokenizer.decode)
+        self._tail: list[int] = []
+        self._tail_tokens = tail_tokens(sampling.stop)
+
+    def read(self, output: VllmOutput) -> Completion:
+        """The next piece. Raises EngineError when vLLM broke the request off."""
+        token_ids = tuple(output.token_ids)
+        reason: FinishReason | None = None
+        stop: str | None = None
+        if output.finish_reason is not None:
+            reason, stop = _ending(output)
+            if stop is not None:
+                match = find_stop(self._decode, self._tail, token_ids, self._sampling.stop)
+                if match is not None:
+                    stop, token_ids = match.stop, token_ids[: match.kept_tokens]
+        elif self._tail_tokens:
+            self._tail = [*self._tail, *token_ids][-self._tail_tokens :]
+        text = self._text.push(token_ids, final=reason is not None)
+        logprobs = None
+        if self._sampling.logprobs is not None:
+            logprobs = _logprobs(token_ids, output.logprobs or (), self._sampling.logprobs)
+        return Completion(token_ids, text, reason, stop, logprobs)
+
+
+def _ending(output: VllmOutput) -> tuple[FinishReason, str | None]:
+    if output.finish_reason == "length":
+        return FinishReason.LENGTH, None
+    if output.finish_reason == "stop":
+        # An int names a stop token, None the end-of-sequence token.
+        return FinishReason.STOP, output.stop_reason if isinstance(output.stop_reason, str) else None
+    raise EngineError(f"vLLM broke a request off ({output.finish_reason}); send it again")
+
+
+def _logprobs(
+    token_ids: Sequence[int], rows: Sequence[Mapping[int, VllmLogprob]], alternatives: int
+) -> tuple[TokenLogprob, ...]:
+    # The drawn token is always among the entries, whatever its rank.
+    return tuple(
+        TokenLogprob(
+            token_id,
+            row[token_id].logprob,
+            {other: entry.logprob for other, entry in row.items() if 1 <= (entry.rank or 0) <= alternatives},
+        )
+        for token_id, row in zip(token_ids, rows, strict=False)
+    )

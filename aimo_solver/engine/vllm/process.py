@@ -1,0 +1,245 @@
+"""The life of one vLLM: starts it, finds out why it does not start, and ends all that it left behind.
+
+What VllmEngine and VllmScorer have in common. Guarantees:
+- the event loop keeps running while the model loads or ends, so that deadlines fire;
+- after `stop`, and after a failed `start`, no process of this vLLM is left, also when its core was
+  killed (vLLM leaves the workers then) or stands still;
+- several may run in one program; they start one after the other;
+- vLLM's own log goes to the settings' `log_file`, not to the screen; a load that fails ends in one
+  sentence with the cause found there (Python's traceback of the dead process does reach stderr).
+
+Processes are spawned, never forked, as the program around has threads and locks: the program's
+main file must guard its start with `if __name__ == "__main__":`. Known to run on vLLM 0.32.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aimo_solver.engine.checkpoint import check_checkpoint
+from aimo_solver.engine.tokenizer import HfTokenizer
+from aimo_solver.engine.vllm.log import failure_cause, logging_config
+from aimo_solver.engine.vllm.process_sweep import EngineProcesses
+from aimo_solver.engine.vllm.settings import ModelSettings
+from aimo_solver.errors import EngineError, EngineLoadError
+
+if TYPE_CHECKING:
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+_END_SECONDS = 30.0
+_LOOK_SECONDS = 0.2
+# vLLM reads its settings from the environment: one starts at a time.
+_environment_lock = threading.Lock()
+_QUIET = {
+    "VLLM_LOGGING_LEVEL": "WARNING",
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",
+    "TORCH_LOGS": "-all",
+    "HF_HUB_OFFLINE": "1",
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
+    # How long is too long is told by load_seconds and by SupervisedEngine, not by vLLM's own limits.
+    "VLLM_ENGINE_READY_TIMEOUT_S": "86400",
+    "VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS": "86400",
+}
+
+
+class VllmProcess:
+    """One AsyncLLM, its tokenizer and its processes. Its coroutines all belong to one event loop."""
+
+    def __init__(self, settings: ModelSettings, **arguments: Any) -> None:
+        """`arguments` go to vLLM's AsyncEngineArgs as they are, besides those every model takes."""
+        self._settings, self._arguments = settings, arguments
+        self._processes = EngineProcesses()
+        self._request_numbers = itertools.count()
+        self._llm: AsyncLLM | None = None
+        self._tokenizer: HfTokenizer | None = None
+        self._context_tokens = 0
+
+    @property
+    def llm(self) -> AsyncLLM:
+        """Raises EngineError when it does not run."""
+        if self._llm is None:
+            raise EngineError("the engine does not run; call start() first")
+        return self._llm
+
+    @property
+    def tokenizer(self) -> HfTokenizer:
+        """The checkpoint's tokenizer; there from the first start on, after `stop` too."""
+        if self._tokenizer is None:
+            raise EngineError("the engine has not been started; call start() first")
+        return self._tokenizer
+
+    @property
+    def context_tokens(self) -> int:
+        """What one request may hold; 0 before the first start."""
+        return self._context_tokens
+
+    @property
+    def ids(self) -> list[int]:
+        """The living processes: the core and its workers."""
+        return self._processes.alive()
+
+    @property
+    def unfinished_requests(self) -> int:
+        """Requests neither finished nor aborted on this side of vLLM."""
+        return self._llm.output_processor.get_num_unfinished_requests() if self._llm else 0
+
+    def new_request_id(self) -> str:
+        """One that no other request has."""
+        return f"{self._processes.mark[:8]}-{next(self._request_numbers)}"
+
+    @contextmanager
+    def telling_death(self) -> Iterator[None]:
+        """Turns vLLM's death into EngineError; other errors pass through."""
+        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+
+        llm = self.llm
+        try:
+            yield
+        except (EngineDeadError, EngineGenerateError) as error:
+            raise EngineError(f"vLLM's engine died: {_exits(llm) or error.__cause__ or error}") from error
+
+    async def start(self) -> None:
+        """Loads the model. Raises EngineLoadError when the checkpoint cannot be loaded here."""
+        if self._llm is not None:
+            raise EngineError("the engine runs already; stop() it before it is started again")
+        settings = self._settings
+        check_checkpoint(settings.model)
+        loading = asyncio.get_running_loop().run_in_executor(None, self._load)
+        try:
+            done, _ = await asyncio.wait({loading}, timeout=settings.load_seconds)
+        except asyncio.CancelledError:
+            await self._abandon(loading)
+            raise
+        if not done:
+            await self._abandon(loading)
+            raise EngineLoadError(
+                f"vLLM has not loaded {settings.model} within {settings.load_seconds:.0f} s; raise load_seconds"
+            )
+        if error := loading.exception():
+            await self.stop()
+            raise error
+
+    async def _abandon(self, loading: asyncio.Future[None]) -> None:
+        while not loading.done():  # Without its processes the load fails soon.
+            await asyncio.to_thread(self._processes.end, _END_SECONDS)
+            await asyncio.wait({loading}, timeout=_LOOK_SECONDS)
+        loading.exception()  # Known and of no interest.
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Ends vLLM and every process it left behind, even when it is dead or wedged.
+
+        Raises EngineError when processes do not die (a driver holds them).
+        """
+        llm, self._llm = self._llm, None
+        gone = await asyncio.to_thread(self._end, llm)
+        if not gone:
+            raise EngineError(f"the engine's processes {self.ids} do not die; restart the machine")
+
+    def _load(self) -> None:
+        """Runs in a thread."""
+        settings = self._settings
+        with tempfile.TemporaryDirectory(prefix="aimo-engine-") as scratch:
+            log_file = settings.log_file or Path(scratch, "vllm.log")
+            log_start = log_file.stat().st_size if log_file.exists() else 0
+            try:
+                with self._environment(Path(scratch), log_file):
+                    tokenizer, llm = HfTokenizer(settings.model), self._build()
+            except EngineLoadError:
+                raise
+            # vLLM, torch and the drivers raise whatever they like here.
+            except Exception as error:
+                cause = failure_cause(error, log_file, log_start)
+                raise EngineLoadError(
+                    f"vLLM cannot load {settings.model} here ({cause}); choose a checkpoint or settings it can run"
+                ) from error
+        self._tokenizer, self._llm = tokenizer, llm
+        self._context_tokens = llm.vllm_config.model_config.max_model_len
+
+    def _build(self) -> AsyncLLM:
+        # vLLM takes seconds to import and is not there on every machine.
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.platforms import current_platform
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        settings = self._settings
+        arguments: dict[str, Any] = {
+            "model": str(settings.model),
+            "dtype": settings.dtype,
+            "quantization": settings.quantization,
+            "tensor_parallel_size": settings.tensor_parallel_size,
+            "max_model_len": settings.max_model_len,
+            "max_num_seqs": settings.max_num_seqs,
+            "gpu_memory_utilization": settings.gpu_memory_utilization,
+            "enable_prefix_caching": settings.enable_prefix_caching,
+            "enforce_eager": settings.enforce_eager,
+            # vLLM 0.32 dies on a CPU ("CPU Generator does not use offset") when it cuts the prompt of a seeded
+            # request into chunks, as it does when many begin at once.
+            "enable_chunked_prefill": False if current_platform.is_cpu() else None,
+            "use_tqdm_on_load": False,
+            "disable_log_stats": True,
+            "enable_log_requests": False,
+        }
+        return AsyncLLM.from_engine_args(AsyncEngineArgs(**(arguments | self._arguments)))
+
+    @contextmanager
+    def _environment(self, scratch: Path, log_file: Path) -> Iterator[None]:
+        """vLLM's settings of this start, inherited by its processes; the engine's mark among them."""
+        temporary = self._processes.environment() | {"TQDM_DISABLE": "1", "PYTHONWARNINGS": "ignore"}
+        if self._settings.cpu_kvcache_gib is not None:
+            temporary["VLLM_CPU_KVCACHE_SPACE"] = str(self._settings.cpu_kvcache_gib)
+        if self._settings.cpu_cores is not None:
+            temporary["VLLM_CPU_OMP_THREADS_BIND"] = self._settings.cpu_cores
+        if self._settings.enforce_eager:
+            # vLLM compiles some functions all the same, such as the one for log-probabilities: in the
+            # middle of a run, for minutes on a slow machine, and only where there is a C++ compiler.
+            temporary["TORCHDYNAMO_DISABLE"] = "1"
+        if "VLLM_LOGGING_CONFIG_PATH" not in os.environ:
+            config_file = scratch / "logging.json"
+            config_file.write_text(logging_config(log_file))
+            temporary["VLLM_LOGGING_CONFIG_PATH"] = str(config_file)
+        with _environment_lock:
+            for name, value in _QUIET.items():
+                os.environ.setdefault(name, value)
+            before = {name: os.environ.get(name) for name in temporary}
+            os.environ.update(temporary)
+            try:
+                yield
+            finally:
+                for name, value in before.items():
+                    os.environ.pop(name, None)
+                    if value is not None:
+                        os.environ[name] = value
+
+    def _end(self, llm: AsyncLLM | None) -> bool:
+        """Runs in a thread. Whether all processes are gone."""
+        # With requests in flight nobody waits for a polite end, and a wedged engine has none.
+        if llm is not None and not llm.errored and not llm.output_processor.get_num_unfinished_requests():
+            llm.shutdown()
+        gone = self._processes.end(_END_SECONDS)
+        if llm is not None:
+            llm.shutdown()
+            # Its __del__ shuts down once more: at Python's end, where half of Python is gone, it fails loudly.
+            vars(llm)["shutdown"] = _nothing
+        return gone
+
+
+def _nothing(timeout: float | None = None) -> None:
+    """In the place of a shutdown that is over."""
+
+
+def _exits(llm: AsyncLLM) -> str:
+    """How the engine's processes ended, as far as vLLM knows."""
+    manager: Any = getattr(getattr(llm.engine_core, "resources", None), "engine_manager", None)
+    exits: dict[str, int] = manager.finished_procs() if hasattr(manager, "finished_procs") else {}
+    return ", ".join(f"{name} exit code {code}" for name, code in exits.items())

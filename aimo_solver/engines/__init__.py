@@ -1,1 +1,0 @@
-"""Engines: implementations of the protocols in aimo_solver.engine. Importing this package loads none."""

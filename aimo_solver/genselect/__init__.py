@@ -1,5 +1,0 @@
-"""GenSelect: the model itself compares candidate solutions and names the best (arXiv 2504.16891)."""
-
-from aimo_solver.genselect.generative_selector import GenerativeSelector
-
-__all__ = ["GenerativeSelector"]

@@ -1,0 +1,114 @@
+"""A gateway that behaves like Kaggle's, where Kaggle's own is not there.
+
+Polars Series of length 1, a fresh order each run, one call at a time from a worker thread, checks
+of what comes back as strict as the strictest edition's and stricter: the id that was asked, one
+row, an integer within the answer rule. A fault ends the run without a submission, as it does on
+Kaggle. `play` calls `predict` in this process; `LocalServer` and `play_at` are the scoring run's
+shape: the server in one process, the gateway in another.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Client, Connection, Listener
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import polars as pl
+
+from aimo_solver.errors import InputError
+from aimo_solver.kaggle.submission import check_submission_path, write_submission
+from aimo_solver.problems.problem import AnswerRule
+from aimo_solver.problems.problem_set import ProblemSet
+
+CONNECT_SECONDS = 15 * 60.0
+"""How long Kaggle's gateway waits for a server to be up."""
+_RETRY_SECONDS = 0.1
+
+Predict = Callable[..., Any]
+
+
+class GatewayFault(InputError):
+    """A reply that would have cost the submission."""
+
+
+def play(
+    predict: Predict, problems: ProblemSet, rule: AnswerRule, submission: Path, rng: Random | None = None
+) -> dict[str, int]:
+    """Asks every problem and writes the submission. Raises GatewayFault at the first bad reply."""
+    check_submission_path(submission)
+    order = list(problems.problems)
+    (rng or Random()).shuffle(order)
+    answers: dict[str, int] = {}
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="gateway") as caller:
+        for problem in order:
+            columns = (pl.Series("id", [problem.id]), pl.Series("problem", [problem.text]))
+            try:
+                reply = caller.submit(predict, *columns).result()
+            except Exception as error:
+                raise GatewayFault(f"{problem.id}: predict must not raise, got {error!r}") from error
+            answers[problem.id] = checked_answer(problem.id, reply, rule)
+    write_submission(submission, answers)
+    return answers
+
+
+def checked_answer(id: str, reply: object, rule: AnswerRule) -> int:
+    """The reply's answer. Raises GatewayFault for what an edition refuses, now or at its end."""
+    if not isinstance(reply, pl.DataFrame) and hasattr(reply, "to_dict") and hasattr(reply, "columns"):
+        reply = pl.DataFrame({name: list(reply[name]) for name in reply.columns})  # type: ignore[index]
+    if not isinstance(reply, pl.DataFrame):
+        raise GatewayFault(f"{id}: predict must give a frame of one row, got {reply!r}")
+    if set(reply.columns) != {"id", "answer"} or len(reply) != 1:
+        raise GatewayFault(f"{id}: the frame must have one row of id and answer, got {reply.to_dicts()!r}")
+    row = reply.row(0, named=True)
+    if row["id"] != id:
+        raise GatewayFault(f"{id}: the frame must have the id that was asked, got {row['id']!r}")
+    answer = row["answer"]
+    if not isinstance(answer, int) or isinstance(answer, bool) or rule.apply(answer) != answer:
+        raise GatewayFault(f"{id}: the answer must be an integer that {rule.name} accepts, got {answer!r}")
+    return answer
+
+
+class LocalServer:
+    """Offers `predict` at a socket to one gateway in another process."""
+
+    def __init__(self, predict: Predict, address: Path) -> None:
+        self._predict = predict
+        self._listener = Listener(str(address), family="AF_UNIX")
+
+    def serve(self) -> None:
+        """Answers until the gateway hangs up."""
+        with self._listener, self._listener.accept() as gateway:
+            while True:
+                try:
+                    columns = gateway.recv()
+                except EOFError:
+                    return
+                gateway.send(self._predict(*columns))
+
+
+def play_at(
+    address: Path, problems: ProblemSet, rule: AnswerRule, submission: Path, rng: Random | None = None
+) -> dict[str, int]:
+    """`play` with a LocalServer of another process. Raises GatewayFault when there is none in time."""
+    with _connected(address) as server:
+
+        def predict(*columns: pl.Series) -> object:
+            server.send(columns)
+            return server.recv()
+
+        return play(predict, problems, rule, submission, rng)
+
+
+def _connected(address: Path) -> Connection:
+    give_up_at = time.monotonic() + CONNECT_SECONDS
+    while True:
+        try:
+            return Client(str(address), family="AF_UNIX")
+        except (FileNotFoundError, ConnectionRefusedError):
+            if time.monotonic() > give_up_at:
+                raise GatewayFault(f"{address}: no server is up after {CONNECT_SECONDS:.0f} s") from None
+            time.sleep(_RETRY_SECONDS)

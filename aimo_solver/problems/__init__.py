@@ -1,0 +1,1 @@
+"""Problems, answers, problem sets."""

@@ -1,0 +1,109 @@
+"""Fetch: a set's rows from the Hugging Face hub, made into a problem file in the cache.
+
+Guarantees: a file in the cache is whole, and is there only when it is what its manifest says; what
+cannot be had is one sentence. Files that were downloaded before are not asked for again
+(huggingface_hub's own cache).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from aimo_solver.errors import InputError
+from aimo_solver.problems.problem import Problem
+from aimo_solver.problems.problem_set import ProblemSet, load_problem_set, problem_row
+from aimo_solver.problems.sets.check import Verdict, check_set
+from aimo_solver.problems.sets.manifest import Manifest, load_manifest
+from aimo_solver.problems.sets.rows import correct, to_problems
+from aimo_solver.utils.files import make_folder, write_text
+from aimo_solver.utils.paths import DEMO_SET
+
+CACHE_VARIABLE: Final = "AIMO_CACHE"
+
+
+def cached_path(name: str) -> Path:
+    """Where the set lies once it has been fetched: under $AIMO_CACHE, or ~/.cache/aimo."""
+    root = os.environ.get(CACHE_VARIABLE)
+    return (Path(root) if root else Path.home() / ".cache" / "aimo") / "sets" / f"{name}.jsonl"
+
+
+def fetch_set(manifest: Manifest) -> Verdict:
+    """Downloads, reads, corrects and checks the set, and puts it into the cache. Raises InputError."""
+    return _keep(manifest, to_problems(manifest, _downloaded_rows(manifest)), "the hub")
+
+
+def adopt_set(manifest: Manifest, path: Path) -> Verdict:
+    """Puts a local copy of the set into the cache. Raises InputError."""
+    return _keep(manifest, local_problems(manifest, path), str(path))
+
+
+def local_problems(manifest: Manifest, path: Path) -> list[Problem]:
+    """A local copy's problems, corrected. Raises InputError."""
+    return correct(load_problem_set(path).problems, manifest.corrections)
+
+
+DEMO = "demo"
+"""The set that is always here."""
+
+
+def find_problem_set(name_or_file: str) -> ProblemSet:
+    """A problem file, `demo`, or a set by name that was fetched before. Raises InputError."""
+    if name_or_file == DEMO:
+        return load_problem_set(DEMO_SET)
+    path = Path(name_or_file)
+    if path.exists() or path.suffix:
+        return load_problem_set(path)
+    manifest = load_manifest(name_or_file)
+    path = cached_path(manifest.name)
+    if not path.exists():
+        raise InputError(f"{manifest.name}: is not here yet; aimo sets fetch {manifest.name}, or --from a local copy")
+    return load_problem_set(path)
+
+
+def _keep(manifest: Manifest, problems: Sequence[Problem], origin: str) -> Verdict:
+    verdict = check_set(manifest, problems)
+    if not verdict.same:
+        raise InputError(f"{manifest.name}, from {origin}: {verdict.text}; nothing was kept")
+    path = cached_path(manifest.name)
+    make_folder(path.parent)
+    write_text(path, "".join(json.dumps(problem_row(p), ensure_ascii=False) + "\n" for p in problems))
+    return verdict
+
+
+def _downloaded_rows(manifest: Manifest) -> Iterator[Mapping[str, Any]]:
+    hub = manifest.hub
+    if hub is None:
+        raise InputError(f"{manifest.name}: its manifest names no source; give a local copy with --from")
+    # It takes half a second to import, and only this needs it.
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    where = f"{hub.dataset} at {hub.revision}"
+    try:
+        folder = Path(
+            snapshot_download(hub.dataset, repo_type="dataset", revision=hub.revision, allow_patterns=[hub.files])
+        )
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        first_line = str(error).strip().split("\n")[0]
+        raise InputError(
+            f"{manifest.name}: {where} cannot be had ({first_line}); try again with a network, or --from a local copy"
+        ) from None
+    files = sorted(path for path in folder.rglob("*") if path.suffix in _READERS and path.match(Path(hub.files).name))
+    if not files:
+        raise InputError(f"{manifest.name}: {where} has no file like {hub.files}; has it changed?")
+    for path in files:
+        yield from _READERS[path.suffix](path).iter_rows(named=True)
+
+
+_READERS: Final = {
+    ".parquet": pl.read_parquet,
+    ".jsonl": pl.read_ndjson,
+    ".json": pl.read_json,
+    ".csv": pl.read_csv,
+}

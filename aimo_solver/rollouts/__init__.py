@@ -1,0 +1,1 @@
+"""Rollouts: attempts at a problem, live or recorded."""

@@ -1,0 +1,75 @@
+"""Writing: a generation under way, as its pieces come in, and how one is asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from aimo_solver.config.settings import RolloutSettings
+from aimo_solver.engine.base import Completion, FinishReason, Sampling, TokenLogprob
+
+
+class Writing:
+    """A turn while it is generated."""
+
+    def __init__(self, started_at: float, opening: str = "", *, flush: bool = False) -> None:
+        """`opening` was written for the model, which goes on behind it."""
+        self.started_at, self.opening, self.flush = started_at, opening, flush
+        self.token_ids: list[int] = []
+        self.entropies: list[float] = []
+        self.confidences: list[float] = []
+        self.finish_reason: FinishReason | None = None
+        self.stop: str | None = None
+        """The string that ended it."""
+        self.unsure = False
+        """Given up for its confidence."""
+        self.code_started_at: float | None = None
+
+    def add(self, piece: Completion) -> None:
+        self.token_ids += piece.token_ids
+        if piece.logprobs is not None:
+            self.entropies += entropies(piece.logprobs)
+            self.confidences += confidences(piece.logprobs)
+        if piece.finish_reason is not None:
+            self.finish_reason, self.stop = piece.finish_reason, piece.stop
+
+    @property
+    def ended_itself(self) -> bool:
+        """Whether the model ended its turn; its last token says so then."""
+        return self.finish_reason is FinishReason.STOP and self.stop is None
+
+    def cut_before(self, marker: str | None, decode: Callable[[Sequence[int]], str]) -> None:
+        """Takes the marker back, or the end of the turn where there is none, with the tokens it is in."""
+        if marker is None:
+            del self.token_ids[-1:]
+        else:
+            text = decode(self.token_ids)
+            start = text.rfind(marker) if marker in text else len(text)
+            while self.token_ids and len(decode(self.token_ids)) > start:
+                del self.token_ids[-1:]
+        for values in (self.entropies, self.confidences):
+            del values[len(self.token_ids) :]
+
+
+def entropies(logprobs: Sequence[TokenLogprob]) -> list[float]:
+    """Per token, the entropy in nats of its logged alternatives (a lower bound on the true one)."""
+    return [-sum(math.exp(value) * value for value in token.top.values()) for token in logprobs]
+
+
+def confidences(logprobs: Sequence[TokenLogprob]) -> list[float]:
+    """Per token, minus the mean log-probability of its logged alternatives: high where the model is sure."""
+    return [-sum(token.top.values()) / max(1, len(token.top)) for token in logprobs]
+
+
+def drawn_by(settings: RolloutSettings, max_tokens: int, seed: int, stop: tuple[str, ...]) -> Sampling:
+    """One generation drawn as the settings say."""
+    return Sampling(
+        max_tokens=max_tokens,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        top_k=settings.top_k,
+        min_p=settings.min_p,
+        seed=seed,
+        stop=stop,
+        logprobs=settings.logprobs or None,
+    )

@@ -1,0 +1,112 @@
+"""Path: the steps from a problem's prompt to a node of its tree.
+
+Guarantees: immutable; generated tokens are kept as they were drawn and never re-tokenised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from aimo_solver.rollouts.trajectory import Turn
+from aimo_solver.sandbox.execution import ExecutionStatus
+
+
+class StepEnd(StrEnum):
+    """Why a step ended."""
+
+    GOES_ON = "goes_on"
+    """At the separator, or where a longer one is cut."""
+    CALL = "call"
+    """Its code wants to run."""
+    TURN = "turn"
+    """The model ended its turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: what the model wrote, and the run of the code it asked for."""
+
+    token_ids: tuple[int, ...]
+    text: str
+    """The decode of its token ids."""
+    end: StepEnd
+    seconds: float = 0.0
+    """Time generating."""
+    code: str | None = None
+    """The code that was run; it may have begun in an earlier step."""
+    output: str | None = None
+    """What the model is shown of the run; None when nothing was run."""
+    shown: str = ""
+    """The output as the dialect writes it."""
+    shown_token_ids: tuple[int, ...] = ()
+    status: ExecutionStatus | None = None
+    code_seconds: float = 0.0
+    entropies: tuple[float, ...] | None = None
+    confidences: tuple[float, ...] | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether its code did: by how the run ended, whatever it printed."""
+        return self.status not in (None, ExecutionStatus.OK)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether another step can follow."""
+        ran = self.status is ExecutionStatus.OK
+        return ran if self.end is StepEnd.CALL else self.end is StepEnd.GOES_ON
+
+    def turn(self) -> Turn:
+        """As a trajectory has it."""
+        return Turn(
+            text=self.text,
+            tokens=len(self.token_ids),
+            seconds=self.seconds,
+            code=self.code,
+            output=self.output,
+            status=self.status,
+            code_seconds=self.code_seconds,
+            entropies=self.entropies,
+            confidences=self.confidences,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """Steps, one after another."""
+
+    steps: tuple[Step, ...] = ()
+
+    def __add__(self, step: Step) -> Path:
+        return Path((*self.steps, step))
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """Of everything behind the prompt, outputs included."""
+        return tuple(token_id for step in self.steps for token_id in (*step.token_ids, *step.shown_token_ids))
+
+    @property
+    def text(self) -> str:
+        """Everything behind the prompt, outputs included."""
+        return "".join(step.text + step.shown for step in self.steps)
+
+    @property
+    def written(self) -> str:
+        """What the model wrote, outputs left out."""
+        return "".join(step.text for step in self.steps)
+
+    @property
+    def turn(self) -> str:
+        """What the model wrote since the last output: a blank line may have cut its code into steps."""
+        place = max((place for place, step in enumerate(self.steps, 1) if step.output is not None), default=0)
+        return "".join(step.text for step in self.steps[place:])
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The code that has run, in order: it makes the session's variables."""
+        return tuple(step.code for step in self.steps if step.code is not None)
+
+    @property
+    def tokens(self) -> int:
+        """Generated."""
+        return sum(len(step.token_ids) for step in self.steps)

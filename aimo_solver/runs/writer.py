@@ -1,0 +1,216 @@
+"""Run folders: everything a run leaves on disk.
+
+`settings.toml`, `problems.jsonl` (the problems, as they were given), `trajectories.jsonl` (one line
+a rollout, as it ends), `trees.jsonl` (a search's steps, where its settings keep them), `answers.csv`
+(one line a problem), `log.txt`, and at the end `summary.json`. docs/replay.md has every field.
+Guarantees: written as things happen, so that a killed run leaves whole lines up to the kill, at most
+the last one cut; `continued` goes on with such a folder. Reading them back is logged_run.py's.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+import tomli_w
+
+from aimo_solver.errors import InputError
+from aimo_solver.runs.reader import VERSION, LoggedRun
+from aimo_solver.solver.observer import Observer
+from aimo_solver.problems.problem import Problem
+from aimo_solver.problems.problem_set import problem_row
+from aimo_solver.voting.selection import Selection
+from aimo_solver.solver.solution import Solution
+from aimo_solver.utils.files import write_text
+from aimo_solver.rollouts.trajectory import RolloutKey, Trajectory
+from aimo_solver.voting import Vote
+
+ANSWER_FIELDS: Final[tuple[str, ...]] = tuple(
+    "run id answer gold correct answered rollouts votes seconds tokens code_calls stop started_seconds "
+    "granted_seconds granted_rollouts selection selected judged judgings judging_tokens judging_seconds".split()
+)
+
+STEPS_FILE: Final = "trees.jsonl"
+
+
+class RunFolder:
+    """Writes one run folder. Close it, or use it as a context manager."""
+
+    def __init__(
+        self,
+        path: Path,
+        settings: Mapping[str, Any],
+        problems: Sequence[Problem] = (),
+    ) -> None:
+        """Makes the folder. Problems that are not known yet are added with their solutions."""
+        try:
+            path.mkdir(parents=True, exist_ok=False)
+            (path / "settings.toml").write_text(tomli_w.dumps(without_none(settings)), encoding="utf-8")
+        except FileExistsError:
+            raise InputError(f"{path}: the run folder exists; name another one") from None
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+        self._open(path, frozenset())
+        self._rows.writeheader()
+        for problem in problems:
+            self._add_problem(problem)
+
+    @classmethod
+    def continued(cls, path: Path, logged: LoggedRun) -> RunFolder:
+        """Goes on with a folder. First it is brought to `logged`: a line that was cut is gone."""
+        lines = [_json_line(trajectory_row(trajectory)) for trajectory in logged.trajectories]
+        write_text(path / "trajectories.jsonl", "".join(lines))
+        with io.StringIO(newline="") as answers:
+            rows: csv.DictWriter[str] = csv.DictWriter(answers, ANSWER_FIELDS)
+            rows.writeheader()
+            rows.writerows(map(answer_row, logged.solutions))
+            write_text(path / "answers.csv", answers.getvalue())
+        _cut_to_whole_lines(path / STEPS_FILE)
+        folder = cls.__new__(cls)
+        folder._open(path, {trajectory.key for trajectory in logged.trajectories})
+        folder._known = {problem.id for problem in logged.problems}
+        return folder
+
+    def _open(self, path: Path, recorded: Collection[RolloutKey]) -> None:
+        self.path = path
+        self._recorded = set(recorded)
+        self._known: set[str] = set()
+        try:
+            self._problems: TextIO = (path / "problems.jsonl").open("a", encoding="utf-8")
+            self._trajectories: TextIO = (path / "trajectories.jsonl").open("a", encoding="utf-8")
+            self._answers: TextIO = (path / "answers.csv").open("a", encoding="utf-8", newline="")
+            self._log: TextIO = (path / "log.txt").open("a", encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+        self._rows: csv.DictWriter[str] = csv.DictWriter(self._answers, ANSWER_FIELDS)
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in (self._problems, self._trajectories, self._answers, self._log):
+            file.close()
+
+    def log(self, line: str) -> None:
+        """Adds a line to log.txt."""
+        print(line, file=self._log, flush=True)
+
+    def record(self, trajectory: Trajectory) -> None:
+        """Writes a rollout that has ended, once."""
+        if trajectory.key not in self._recorded:
+            self._recorded.add(trajectory.key)
+            self._trajectories.write(_json_line(trajectory_row(trajectory)))
+            self._trajectories.flush()
+
+    def add_steps(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Writes what a search found, to train a scorer on."""
+        with (self.path / STEPS_FILE).open("a", encoding="utf-8") as file:
+            file.writelines(map(_json_line, rows))
+
+    def add(self, solution: Solution) -> None:
+        """Writes a solved problem's answer, and those of its rollouts that are not there yet."""
+        self._add_problem(solution.problem)
+        for trajectory in solution.trajectories:
+            self.record(trajectory)
+        self._rows.writerow(answer_row(solution))
+        self._answers.flush()
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """Writes summary.json, whole or not at all."""
+        write_text(self.path / "summary.json", json.dumps(summary, indent=2) + "\n")
+
+    def _add_problem(self, problem: Problem) -> None:
+        if problem.id not in self._known:
+            self._known.add(problem.id)
+            self._problems.write(_json_line(problem_row(problem)))
+            self._problems.flush()
+
+
+class Recorder(Observer):
+    """Has a run folder hold every rollout the moment it has ended."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+
+    def rollout_finished(self, trajectory: Trajectory, vote: Vote) -> None:
+        self._folder.record(trajectory)
+
+
+def new_run_path(folder: Path, name: str) -> Path:
+    """`folder/<time>-<name>`, with a number behind it where that exists."""
+    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
+    path, number = folder / stem, 2
+    while path.exists():
+        path, number = folder / f"{stem}-{number}", number + 1
+    return path
+
+
+def trajectory_row(trajectory: Trajectory) -> dict[str, Any]:
+    """One line of trajectories.jsonl. Floats are rounded to four decimals."""
+    row = _rounded(without_none(asdict(trajectory)))
+    return {"version": VERSION, **row, "answer": trajectory.answer, "tokens": trajectory.tokens}
+
+
+def answer_row(solution: Solution) -> dict[str, Any]:
+    """One line of answers.csv; `votes` and `judged` read "42:11 17:3"."""
+    return {
+        "run": solution.run,
+        "id": solution.problem.id,
+        "answer": solution.answer,
+        "gold": solution.problem.gold,
+        "correct": None if solution.correct is None else int(solution.correct),
+        "answered": solution.vote.answered,
+        "rollouts": len(solution.trajectories),
+        "votes": " ".join(f"{answer}:{weight:g}" for answer, weight in solution.vote.tally),
+        "seconds": round(solution.seconds, 3),
+        "tokens": solution.tokens,
+        "code_calls": sum(trajectory.code_calls for trajectory in solution.trajectories),
+        "stop": solution.stop,
+        "started_seconds": round(solution.started_seconds, 3),
+        "granted_seconds": round(solution.grant.seconds, 3),
+        "granted_rollouts": solution.grant.rollouts,
+        **({} if solution.selection is None else _selection_fields(solution.selection)),
+    }
+
+
+def _selection_fields(selection: Selection) -> dict[str, Any]:
+    return {
+        "selection": str(selection.reason),
+        "selected": selection.answer,
+        "judged": " ".join(f"{answer}:{count}" for answer, count in selection.tally),
+        "judgings": selection.judgings,
+        "judging_tokens": selection.tokens,
+        "judging_seconds": round(selection.seconds, 3),
+    }
+
+
+def _cut_to_whole_lines(path: Path) -> None:
+    if path.exists():
+        lines = path.read_bytes()
+        path.write_bytes(lines[: lines.rfind(b"\n") + 1])
+
+
+def _json_line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def without_none(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, (list, tuple)):
+        return [without_none(item) for item in value]
+    return value
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return round(value, 4) if isinstance(value, float) else value

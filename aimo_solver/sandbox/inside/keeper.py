@@ -1,0 +1,211 @@
+"""The keeper: the process of a session that runs its cells, over a private socket, in turn.
+
+Both directions carry frames: four bytes of length, then the bytes. In: KEEP or TRY, then a cell's code. Out: once
+`ready`; per cell `running N` before it runs, then a status word, a newline and the error text. The
+cell's own output goes to descriptors 1 and 2, so nothing it prints can be taken for a status.
+
+From a session's second cell on, N is a snapshot: a fork, made just before the cell, that does
+nothing while its keeper lives. When the cell takes the keeper down the snapshot is the keeper,
+with the variables as they were, and says `restored`. N is 0 where there is none. A cell that is only
+tried (TRY) leaves its snapshot alive: the host ends the keeper behind it.
+
+A cell that goes looking for the socket or the snapshot can spoil its own session and nothing else:
+what the host knows better (time, death) it never takes from here.
+
+What it is kept from is in layers.py.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import select
+import signal
+import sys
+import time
+from contextlib import suppress
+
+from aimo_solver.sandbox.inside import layers
+from aimo_solver.sandbox.inside.cell import run_cell
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from threading import Thread
+
+MARK_VARIABLE = "AIMO_SANDBOX"
+"""In the environment of what cells start; processes.py finds them by it."""
+PRIVATE_DESCRIPTORS_FROM = 300
+"""Above what a program meets that closes or writes to descriptors by number."""
+
+KEEP, TRY = b"k", b"t"
+"""What becomes of a cell's variables."""
+
+_POLL_SECONDS = 0.01
+
+
+def prepare(leader: int, locks: Sequence[str], *, scratch: str, mark: str, memory_bytes: int) -> None:
+    """Everything that can be done before the session is asked for. `locks`: the layers to apply."""
+    layers.tie_to(leader)
+    os.chdir(scratch)
+    layers.apply(locks, scratch, memory_bytes)
+    os.environ.update(HOME=scratch, TMPDIR=scratch, **{MARK_VARIABLE: mark})
+    random.seed(0)  # Python's own is seeded anew in every fork.
+    sys.modules["__main__"] = type(sys)("__main__")
+    sys.argv = [""]
+
+
+def serve(channel: int, output: int, leader: int) -> None:
+    """Serves cells until the other end of `channel` closes. Never returns."""
+    channel, output, null = _keep_private(channel), _keep_private(output), _copy(0)
+    namespace = sys.modules["__main__"].__dict__
+    me, cells = os.getpid(), 0
+    _send(channel, b"ready")
+    while (frame := _receive(channel)) is not None:
+        kept, code = frame[:1] == KEEP, frame[1:].decode("utf-8", "surrogatepass")
+        _reap()
+        snapshot = _fork() if cells else None
+        if snapshot == 0:
+            _outlive(me, leader)
+            me = os.getpid()
+            _send(channel, b"restored")
+            continue
+        cells += 1
+        _renew_streams(output, null)
+        _send(channel, b"running %d" % (snapshot or 0))
+        status, error = _run_until_interrupted(code, namespace)
+        if os.getpid() != me:  # The cell called os.fork(), and this is its child.
+            os._exit(0 if status == "ok" else 1)
+        if snapshot and kept:
+            _drop(snapshot)
+        _send(channel, f"{status}\n{error}".encode("utf-8", "replace"))
+    os._exit(0)
+
+
+def _fork() -> int | None:
+    """As os.fork, random numbers included; None where earlier cells have used up what it takes."""
+    numbers = random.getstate()
+    try:
+        pid = os.fork()
+    except OSError:
+        return None
+    if pid == 0:
+        random.setstate(numbers)
+    return pid
+
+
+def _outlive(keeper: int, leader: int) -> None:
+    """Waits until the keeper is dead and this process is the leader's own."""
+    with suppress(OSError):  # It is dead already, or this kernel has no pidfd.
+        watched = os.pidfd_open(keeper)
+        if os.getppid() == keeper:  # Else the id may be another process's by now.
+            select.select([watched], [], [])
+        os.close(watched)
+    while os.getppid() == keeper:
+        time.sleep(_POLL_SECONDS)
+    layers.tie_to(leader)
+
+
+def _drop(snapshot: int) -> None:
+    with suppress(OSError):  # The cell may have killed or reaped it.
+        os.kill(snapshot, signal.SIGKILL)
+        os.waitpid(snapshot, 0)
+
+
+def _copy(descriptor: int) -> int:
+    """A copy that programs started by the cell do not inherit."""
+    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, PRIVATE_DESCRIPTORS_FROM)
+
+
+def _keep_private(descriptor: int) -> int:
+    copy = _copy(descriptor)
+    os.close(descriptor)
+    return copy
+
+
+def _renew_streams(output: int, null: int) -> None:
+    """Undoes what an earlier cell did to its streams: closed, redirected or replaced them.
+
+    Lines leave at once, so that a crash does not swallow what was printed before it.
+    """
+    os.dup2(null, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    sys.stdin = sys.__stdin__ = open(0, closefd=False)  # noqa: SIM115
+    sys.stdout = sys.__stdout__ = open(1, "w", 1, "utf-8", "replace", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.__stderr__ = open(2, "w", 1, "utf-8", "backslashreplace", closefd=False)  # noqa: SIM115
+
+
+def _run_until_interrupted(code: str, namespace: dict[str, object]) -> tuple[str, str]:
+    """Runs the cell, its threads and its exit; `interrupted` when SIGINT, or its like, ended it."""
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            outcome = run_cell(code, namespace)
+            _flush()
+            for thread in _unfinished_threads():
+                thread.join()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)  # The cell's alarm must not ring in the next.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if _unfinished_threads():
+            os._exit(1)  # Nothing can stop them but the end of the process.
+        _flush()
+        return "interrupted", "KeyboardInterrupt"
+    return outcome.status, outcome.error
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except Exception:  # noqa: BLE001, S110 - the cell may have put any object there, or closed it
+        pass
+
+
+def _unfinished_threads() -> list[Thread]:
+    """Threads that a script would wait for at its end. A pool's idle workers are not among them."""
+    threading = sys.modules.get("threading")
+    if threading is None:
+        return []
+    pools = sys.modules.get("concurrent.futures.thread")
+    workers = getattr(pools, "_threads_queues", ())
+    return [
+        thread
+        for thread in threading.enumerate()
+        if thread is not threading.main_thread() and not thread.daemon and thread not in workers
+    ]
+
+
+def _reap() -> None:
+    """Collects the earlier cells' processes, which the host ended when their cell did."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def _send(channel: int, frame: bytes) -> None:
+    rest = len(frame).to_bytes(4, "big") + frame
+    while rest:
+        rest = rest[os.write(channel, rest) :]
+
+
+def _receive(channel: int) -> bytes | None:
+    header = _read(channel, 4)
+    return None if header is None else _read(channel, int.from_bytes(header, "big"))
+
+
+def _read(channel: int, count: int) -> bytes | None:
+    """`count` bytes, or None when the other end has closed."""
+    parts = bytearray()
+    while len(parts) < count:
+        part = os.read(channel, min(count - len(parts), 2**20))
+        if not part:
+            return None
+        parts += part
+    return bytes(parts)

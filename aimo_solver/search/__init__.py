@@ -1,6 +1,0 @@
-"""Step-wise search: a rollout that is a tree of steps instead of one text."""
-
-from aimo_solver.search.search_rollouts import SearchRollouts
-from aimo_solver.search.training_rows import training_rows
-
-__all__ = ["SearchRollouts", "training_rows"]

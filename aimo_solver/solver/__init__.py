@@ -1,0 +1,1 @@
+"""One problem: rollouts, a vote, an answer."""

@@ -1,0 +1,262 @@
+"""Solver: one problem, a group of rollouts, a vote, and a selector's look at it where there is one.
+
+Guarantees: an integer within the answer rule, by the grant's deadline plus GRACE_SECONDS at the
+latest, whatever engine, sandbox or model do (engine restarts put that deadline off, as far as the
+ledger has time); `provisional` holds the best answer so far at every moment; with early stop off,
+the same seeds give the same trajectories.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from aimo_solver.policies.ledger import Ledger
+from aimo_solver.policies.policy import Action, Grant, Policy, Progress
+from aimo_solver.problems.problem import AnswerRule, Problem
+from aimo_solver.rollouts.base import LiveRollout, RolloutSource, RolloutTask
+from aimo_solver.rollouts.seeds import rollout_seed, selection_seed
+from aimo_solver.rollouts.trajectory import Trajectory
+from aimo_solver.solver.observer import Observer
+from aimo_solver.solver.solution import Solution
+from aimo_solver.utils.deadline import Deadline
+from aimo_solver.voting import VOTE_RULES, TieBreak, Vote, VoteRule
+from aimo_solver.voting.selection import Selection, Selector
+
+GRACE_SECONDS = 3.0
+"""How long cancelled rollouts may take to clean up before they are left behind."""
+
+MOST_RESERVE_SHARE = 0.5
+"""A selector keeps at most this share of a problem's time from the rollouts."""
+
+LEAST_REVIEW_SECONDS = 0.01
+"""A policy that asks to be asked again at once must not keep the loop from everything else."""
+
+
+class Solver:
+    """Answers problems one at a time with the parts it was given."""
+
+    def __init__(
+        self,
+        rollouts: RolloutSource,
+        policy: Policy,
+        rule: AnswerRule,
+        base_seed: int = 0,
+        tie_break: TieBreak = TieBreak.FIRST_ROLLOUT,
+        vote_rule: VoteRule = VOTE_RULES["plurality"],
+        observer: Observer | None = None,
+        most_seconds: float = math.inf,
+        selector: Selector | None = None,
+    ) -> None:
+        """No problem takes more than `most_seconds`, whatever the policy grants: a contest's limit on one call."""
+        self._selector = selector
+        self._rollouts, self._policy, self.rule, self._most_seconds = rollouts, policy, rule, most_seconds
+        self._base_seed, self._tie_break, self._vote_rule = base_seed, tie_break, vote_rule
+        self._observer = observer or Observer()
+        self.provisional: int = rule.fallback
+        """The answer to give should everything stop now."""
+        self._deadline: Deadline | None = None
+        """Of the problem in hand."""
+
+    @property
+    def answer_by(self) -> float | None:
+        """Loop time by which the problem in hand is answered, as things stand; None while there is none."""
+        deadline = self._deadline
+        return None if deadline is None else deadline.at + 2 * GRACE_SECONDS  # Once to stop, once to clean up.
+
+    async def solve(self, problem: Problem, ledger: Ledger, run: int = 0) -> Solution:
+        """Answers one problem inside what the policy grants it."""
+        started_at = asyncio.get_running_loop().time()
+        self.provisional = self.rule.fallback
+        grant = self._policy.grant(ledger, started_at)
+        grant = replace(grant, seconds=min(grant.seconds, self._most_seconds))
+        self._observer.problem_started(problem, run, grant)
+        self._deadline = deadline = self._put_off_by_restarts(started_at, grant, ledger)
+        group = _Group(started_at, deadline.earlier(self._reserved_seconds(grant)), grant.tokens)
+        group.waiting = self._tasks(problem, run, grant, group)
+        try:
+            stop = await self._run(group, grant, ledger)
+            vote = self._vote(group)
+            selection = await self._select(problem, run, group, vote, deadline)
+        finally:
+            if self._deadline is deadline:  # Not that of a problem asked meanwhile.
+                self._deadline = None
+        answer = vote.answer if selection is None or selection.answer is None else selection.answer
+        solution = Solution(
+            problem=problem,
+            run=run,
+            answer=self.rule.fallback if answer is None else answer,
+            vote=vote,
+            trajectories=tuple(sorted(group.trajectories, key=lambda trajectory: trajectory.rollout)),
+            grant=grant,
+            seconds=asyncio.get_running_loop().time() - started_at,
+            stop=stop,
+            started_seconds=started_at - ledger.started_at,
+            selection=selection,
+        )
+        self._observer.problem_finished(solution)
+        return solution
+
+    def _put_off_by_restarts(self, started_at: float, grant: Grant, ledger: Ledger) -> Deadline:
+        """A restart is the whole run's loss, not one problem's: it may take half of what is left for the others."""
+        at = started_at + grant.seconds
+        most_seconds = min(ledger.left_seconds(at) / 2, self._most_seconds - grant.seconds)
+        return Deadline(at, lambda: self._rollouts.lost_seconds, most_seconds)
+
+    def _tasks(self, problem: Problem, run: int, grant: Grant, group: _Group) -> list[RolloutTask]:
+        return [
+            RolloutTask(
+                problem=problem,
+                run=run,
+                index=index,
+                seed=rollout_seed(self._base_seed, run, problem.id, index),
+                problem_started_at=group.started_at,
+                deadline=group.deadline,
+                spend=group.spend,
+            )
+            for index in range(grant.rollouts)
+        ]
+
+    def _reserved_seconds(self, grant: Grant) -> float:
+        asked = 0.0 if self._selector is None else self._selector.reserve_seconds
+        return min(asked, MOST_RESERVE_SHARE * grant.seconds)
+
+    async def _run(self, group: _Group, grant: Grant, ledger: Ledger) -> str:
+        """Runs rollouts until all have ended or the policy stops, and ends the rest; says why."""
+        try:
+            return await self._wait(group, grant, ledger)
+        finally:
+            await self._cancel(group)
+
+    async def _wait(self, group: _Group, grant: Grant, ledger: Ledger) -> str:
+        loop = asyncio.get_running_loop()
+        while True:
+            while group.waiting and len(group.running) < grant.concurrent and group.tokens_left > 0:
+                group.start(self._rollouts.open(group.waiting.pop(0)))
+            # Not at 0: whoever planned for exactly what was granted may end in peace.
+            if group.tokens_left < 0 or (group.waiting and not group.running):
+                return "the tokens granted are used up"
+            if not group.running:
+                return "all rollouts have ended"
+            decision = self._policy.review(group.progress(loop.time()), ledger)
+            if decision.action is Action.STOP:
+                return decision.reason
+            now, last_moment = loop.time(), group.deadline.at + GRACE_SECONDS
+            if now >= last_moment:
+                return "the time granted is over"
+            wake_at = min(decision.review_at or last_moment, last_moment)
+            await group.any_end(max(wake_at, now + LEAST_REVIEW_SECONDS))
+            for trajectory in group.collect():
+                self._count(group, trajectory)
+
+    def _count(self, group: _Group, trajectory: Trajectory) -> None:
+        group.trajectories.append(trajectory)
+        vote = self._vote(group)
+        if vote.answer is not None:
+            self.provisional = vote.answer
+        self._observer.rollout_finished(trajectory, vote)
+
+    async def _cancel(self, group: _Group) -> None:
+        """Ends what still runs. A rollout that finished just now keeps its trajectory but casts no vote."""
+        running, group.running = group.running, {}
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=GRACE_SECONDS)
+        for rollout in running.values():
+            trajectory = rollout.cancelled()
+            group.trajectories.append(trajectory)
+            self._observer.rollout_finished(trajectory, self._vote(group))
+
+    async def _select(
+        self, problem: Problem, run: int, group: _Group, vote: Vote, deadline: Deadline
+    ) -> Selection | None:
+        """What the selector makes of the vote; None without one, or where it does not end when it should."""
+        if self._selector is None:
+            return None
+        seed = selection_seed(self._base_seed, run, problem.id)
+        selecting = asyncio.create_task(self._selector.select(problem, group.trajectories, vote, deadline, seed))
+        try:
+            with suppress(TimeoutError):
+                async with deadline.limit(before_seconds=-GRACE_SECONDS):
+                    await asyncio.wait({selecting})
+        finally:
+            selecting.cancel()
+            await asyncio.wait({selecting}, timeout=GRACE_SECONDS)
+        return selecting.result() if selecting.done() and not selecting.cancelled() else None
+
+    def _vote(self, group: _Group) -> Vote:
+        return self._vote_rule.cast(group.trajectories, self._tie_break)
+
+
+@dataclass(slots=True)
+class _Group:
+    """The rollouts of one problem, by state."""
+
+    started_at: float
+    deadline: Deadline
+    most_tokens: int | None
+    waiting: list[RolloutTask] = field(default_factory=list)
+    running: dict[asyncio.Task[Trajectory], LiveRollout] = field(default_factory=dict)
+    trajectories: list[Trajectory] = field(default_factory=list)
+    """Ended, in the order they finished."""
+    tokens: int = 0
+    """Generated so far, by all of them."""
+    _ended: list[asyncio.Task[Trajectory]] = field(default_factory=list)
+    """Not collected yet."""
+    _woken: asyncio.Future[None] | None = None
+
+    @property
+    def tokens_left(self) -> float:
+        return math.inf if self.most_tokens is None else self.most_tokens - self.tokens
+
+    def spend(self, tokens: int) -> None:
+        self.tokens += tokens
+        if self.tokens_left < 0:
+            self._wake()
+
+    def start(self, rollout: LiveRollout) -> None:
+        task = asyncio.create_task(rollout.run())
+        self.running[task] = rollout
+        task.add_done_callback(self._note_end)
+
+    def progress(self, now: float) -> Progress:
+        """For the policy, in which time lost to restarts has not passed."""
+        return Progress(
+            now=now,
+            started_at=self.started_at + self.deadline.moved_seconds,
+            deadline=self.deadline.at,
+            answers=tuple([trajectory.answer for trajectory in self.trajectories]),
+            running=len(self.running),
+            waiting=len(self.waiting),
+        )
+
+    async def any_end(self, wake_at: float) -> None:
+        """Waits for a rollout to end, or until then. One timer, whatever the number of rollouts."""
+        if self._ended or self.tokens_left < 0:
+            return
+        loop = asyncio.get_running_loop()
+        self._woken = loop.create_future()
+        timer = loop.call_at(wake_at, self._wake)
+        try:
+            await self._woken
+        finally:
+            timer.cancel()
+
+    def collect(self) -> list[Trajectory]:
+        """What has ended since the last call; of those that ended together the lowest index first."""
+        ended, self._ended = self._ended, []
+        ended.sort(key=lambda task: self.running[task].task.index)
+        for task in ended:
+            del self.running[task]
+        return [task.result() for task in ended]
+
+    def _note_end(self, task: asyncio.Task[Trajectory]) -> None:
+        self._ended.append(task)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(None)

@@ -1,0 +1,22 @@
+"""Where the files that travel with the package lie: beside it in a checkout, inside it in a wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+_PACKAGE: Final = Path(__file__).resolve().parents[1]
+PROJECT: Final = _PACKAGE.parent
+"""The checkout, where there is one."""
+
+
+def bundled(name: str) -> Path:
+    """The path of a bundled file or folder such as `validation_sets/demo.jsonl`; it may not exist."""
+    inside = _PACKAGE / "_bundled" / name
+    return inside if inside.exists() else PROJECT / name
+
+
+DEMO_SET: Final = bundled("validation_sets/demo.jsonl")
+DEMO_MODEL: Final = bundled("demo_model/tir")
+DEMO_PPM: Final = bundled("demo_model/ppm")
+"""Scores the demo model's steps."""

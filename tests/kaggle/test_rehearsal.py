@@ -1,0 +1,99 @@
+"""Rehearsals with kernels that need no engine: what Kaggle would see, and what would have cost the submission."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aimo_solver.errors import InputError
+from aimo_solver.kaggle.contests import EDITIONS, Edition, find_edition
+from aimo_solver.kaggle.rehearsal import Stage, rehearse
+from aimo_solver.problems.problem import Problem
+from aimo_solver.problems.problem_set import ProblemSet
+
+PROBLEMS = ProblemSet(
+    "three", (Problem("a", "1 + 1?"), Problem("b", 'A "quoted",\nbroken $\\pi$ line'), Problem("c", "π?"))
+)
+KERNEL = """
+import os, sys
+from pathlib import Path
+from aimo_solver.kaggle.inputs import find_checkpoint, find_competition, find_test_file
+from aimo_solver.kaggle.gateways import aimo1, inference_server
+from aimo_solver.kaggle.gateways.predict import make_predict
+
+ARGUMENTS: list[str] = []
+inputs = Path(os.environ["AIMO_INPUTS"])
+edition, folder = find_competition(inputs)
+print("here", sorted(os.listdir(".")), find_checkpoint(inputs).name, ARGUMENTS)
+
+def answer(id, text):
+    {answer}
+
+if edition.server is None:
+    aimo1.serve(folder, answer)
+else:
+    scored = inference_server.is_scoring_run()
+    inference_server.serve(edition, folder, make_predict(answer), find_test_file(folder), scored=scored)
+{end}
+"""
+
+
+def stage(
+    tmp_path: Path,
+    edition: Edition,
+    *,
+    answer: str = "return len(text)",
+    end: str = "",
+    scored: bool = True,
+    limit: float = 60.0,
+) -> Stage:
+    model = tmp_path / "model"
+    model.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (model / name).touch()
+    kernel = tmp_path / "some-kernel.py"
+    kernel.write_text(KERNEL.format(answer=answer, end=end))
+    return Stage(edition, PROBLEMS, model, kernel, None, ("--preset", "mine"), scored, limit)
+
+
+@pytest.mark.parametrize("scored", [True, False], ids=["scored", "saved"])
+@pytest.mark.parametrize("edition", EDITIONS, ids=lambda edition: edition.name)
+def test_a_whole_session_of_every_edition(tmp_path: Path, edition: Edition, scored: bool) -> None:
+    lines = list[str]()
+    done = rehearse(stage(tmp_path, edition, scored=scored), tmp_path / "session", lines.append)
+    assert done.answers == {problem.id: len(problem.text) for problem in PROBLEMS.problems}
+    assert list(done.seconds) == ["lay out inputs", "make the environment", "run kernel.py", "check the submission"]
+    assert "here ['kernel.py'] 1 ['--preset', 'mine']" in lines
+
+
+def test_no_network_reaches_the_kernel(tmp_path: Path) -> None:
+    look = "import socket; print('interfaces', [name for _, name in socket.if_nameindex()])"
+    lines = list[str]()
+    done = rehearse(stage(tmp_path, find_edition(3), end=look), tmp_path / "session", lines.append)
+    if done.network.startswith("on"):
+        pytest.skip(done.network)
+    assert "interfaces ['lo']" in lines
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"end": "sys.exit(3)"}, "kernel.py ended with exit code 3"),
+        ({"answer": "return 100000"}, "the gateway refused: .*an integer that aimo3 accepts, got 100000"),
+        ({"answer": "raise KeyError(id)"}, "ended with exit code 1|the gateway refused"),
+        ({"end": "import time; time.sleep(60)", "limit": 4.0}, "the limit of 4 s was over"),
+        ({"end": "os.remove('submission.parquet')", "scored": False}, "kernel.py left no submission"),
+    ],
+)
+def test_what_would_have_cost_the_submission_is_a_failure(
+    tmp_path: Path, changes: dict[str, object], fault: str
+) -> None:
+    with pytest.raises(InputError, match=fault):
+        rehearse(stage(tmp_path, find_edition(3), **changes), tmp_path / "session", lambda line: None)  # type: ignore[arg-type]
+
+
+def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path) -> None:
+    chosen = stage(tmp_path, find_edition(3))
+    with pytest.raises(InputError, match="must be empty, as a Kaggle session's folder is"):
+        rehearse(chosen, tmp_path, lambda line: None)

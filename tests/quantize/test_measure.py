@@ -1,0 +1,126 @@
+"""Measured checkpoints: the rows, their tables, and what is refused. The engine's part is in test_speculation.py."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from aimo_solver.cli import main as cli
+from aimo_solver.dialects.numina import NUMINA
+from aimo_solver.engine.checkpoint import check_checkpoint
+from aimo_solver.errors import InputError
+from aimo_solver.reports.metrics import pass_at_1_difference
+from aimo_solver.runs.summary import Estimate
+from quantize.cli import speculation_settings
+from quantize.measure import Probe, base_texts
+from quantize.measured import Measured
+from quantize.tables import measured_markdown, measured_tables, plot_measured
+from tests.helpers.examples import rollouts, solution
+from tests.helpers.fakes import TOKENIZER
+
+ROW = Measured(
+    label="tir",
+    model="demo_model/tir",
+    disk_bytes=2_240_336,
+    weight_bytes=None,
+    load_seconds=19.2,
+    tokens_per_second=725.0,
+    streams_tokens_per_second=4894.0,
+    rollouts=16,
+    runs=5,
+    pass_at_1=Estimate(0.45, 0.37, 0.53),
+    pass_at_1_difference=None,
+    majority=Estimate(0.52, 0.43, 0.61),
+    majority_difference=None,
+    words="",
+    divergence=None,
+    greedy_same=None,
+    tokens_per_rollout=67.0,
+    code_calls_per_rollout=1.1,
+    acceptance=None,
+)
+OTHER = replace(
+    ROW,
+    label="w4a16",
+    pass_at_1_difference=Estimate(-0.025, -0.1, 0.07),
+    majority_difference=Estimate(0.01, -0.02, 0.03),
+    divergence=0.0123,
+    greedy_same=0.6,
+    acceptance=0.45,
+)
+
+
+def test_the_tables_fit_eighty_columns() -> None:
+    console = Console(width=80, record=True)
+    for table in measured_tables([ROW, OTHER]):
+        console.print(table)
+    told = console.export_text()
+    for figure in (
+        "2.2",
+        "725",
+        "4894",
+        "45%",
+        "0.0123",
+        "60%",
+        "45.0 [37, 53]",
+        "-2.5 [-10.0,+7.0]",
+        "+1.0 [-2.0,+3.0]",
+    ):
+        assert figure in told
+    assert "…" not in told
+
+
+def test_a_models_page_gets_the_same_figures() -> None:
+    lines = measured_markdown([ROW, OTHER]).splitlines()
+    assert lines[2].startswith("| tir | 2.2 | 725 | 45.0 [37, 53] | 52.0 [43, 61] |  |")
+    assert "+1.0 [-2.0,+3.0]" in lines[3] and len({line.count("|") for line in lines}) == 1
+
+
+def test_the_picture_is_the_same_each_time(tmp_path: Path) -> None:
+    for name in ("a.svg", "b.svg"):
+        plot_measured([ROW, OTHER], tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert "w4a16" in (tmp_path / "a.svg").read_text()
+
+
+def test_the_difference_is_taken_problem_by_problem() -> None:
+    first = [solution(rollouts(42, 42, 7, 7)), solution(rollouts(1, 1), problem_id="p2")]
+    second = [solution(rollouts(42, 42, 42, 7)), solution(rollouts(42), problem_id="only here")]
+    found = pass_at_1_difference(first, second)
+    assert found is not None and found.mean == pytest.approx(0.25)
+    assert pass_at_1_difference(first, []) is None
+
+
+def test_the_base_is_read_on_its_own_first_run() -> None:
+    solutions = [solution(rollouts(None, 42)), solution(rollouts(42), problem_id="p2", run=1)]
+    (text,) = base_texts(solutions, NUMINA, TOKENIZER)
+    assert TOKENIZER.decode(text.token_ids).endswith("text")
+
+
+def test_a_probe_survives_json() -> None:
+    probe = Probe(1.0, None, 2.0, [[{"7": -0.5}]], [[1, 2]], 0, 0)
+    assert Probe(**json.loads(json.dumps({name: getattr(probe, name) for name in Probe.__slots__}))) == probe
+
+
+def test_speculation_is_named_by_method_or_folder() -> None:
+    assert speculation_settings("ngram:4")["num_speculative_tokens"] == 4
+    for text in ("ngram", "ngram:0", ":3", "ngram:x"):
+        with pytest.raises(InputError, match="speculative must be ngram:TOKENS or FOLDER:TOKENS"):
+            speculation_settings(text)
+    with pytest.raises(Exception, match="there is no folder"):
+        speculation_settings("nowhere:3")
+
+
+def test_vllm_loses_the_temperature_of_speculation_on_a_cpu(tmp_path: Path) -> None:
+    """_expand_kernel_impl of its CPU build rounds temperatures to integers, into a copy."""
+    demo = Path(__file__).parents[2] / "demo_model" / "tir"
+    check_checkpoint(demo)
+    arguments = ["quantize", "measure", str(demo), "--out", str(tmp_path / "out"), "--speculative", "ngram:4"]
+    ran = CliRunner().invoke(cli.app, arguments)
+    assert ran.exit_code == 1 and "temperature must be 0 with speculation on a CPU" in ran.output
+    assert not (tmp_path / "out").exists()

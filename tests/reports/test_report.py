@@ -1,0 +1,233 @@
+"""The HTML report: opens in a browser without errors or network, and lets no text become markup."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from aimo_solver.cli import main as cli
+from aimo_solver.errors import InputError
+from aimo_solver.problems.problem import Problem
+from aimo_solver.reports.html_report import render_report, write_report
+from aimo_solver.reports.inspect_export import inspect_samples
+from aimo_solver.reports.statement import statement_html
+from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
+from aimo_solver.runs.reader import read_run
+from aimo_solver.runs.writer import RunFolder
+from aimo_solver.sandbox.execution import ExecutionStatus
+from aimo_solver.solver.solution import Solution
+from tests.helpers.browser import CHROMIUM, Browser, open_browser
+from tests.helpers.examples import rollouts, solution, trajectory
+
+ATTACK = "</script><script>window.attacked=1</script><img src=x onerror='window.attacked=1'>"
+LARGEST_BYTES = 30e6
+PROBLEMS = {
+    "p<1>": Problem(
+        "p<1>", rf"Find $\frac{{1}}{{2}}+x^2$. {ATTACK} $\text{{{ATTACK}}}$", 42, ATTACK, 4, f"set {ATTACK}"
+    ),
+    "p2": Problem("p2", "What is $6 \\times 7$?", 42, "MATH test, algebra/2.json (Algebra)", 5, "math"),
+    "p3": Problem("p3", "Nobody answers this.", 42, "AIME I 2022, Problem 3", None, "aime"),
+}
+
+
+CODE = f"print('{ATTACK}')"
+CALL = Turn(f"{ATTACK}\n```python\n{CODE}\n```\n", 9, 1.0, CODE, ATTACK, ExecutionStatus.ERROR, 0.5)
+FLUSH = Turn(ATTACK, 5, 1.0, flush=True)
+ATTEMPTS = {
+    "p<1>": [trajectory(42, 0, turns=(CALL, FLUSH), problem_id="p<1>")],
+    "p2": [trajectory(answer, n, problem_id="p2") for n, answer in enumerate((42, 42, 7))],
+    "p3": [trajectory(None, 0, stop_reason=StopReason.CANCELLED, problem_id="p3")],
+}
+
+
+def solved(problem: Problem, attempts: Sequence[Trajectory], run: int, started_seconds: float) -> Solution:
+    made = solution([replace(attempt, run=run) for attempt in attempts], problem_id=problem.id, run=run)
+    return replace(made, problem=problem, stop=ATTACK, started_seconds=started_seconds)
+
+
+def write_run(path: Path, runs: int = 2) -> Path:
+    """Three problems: attacked, contested, without an answer."""
+    settings = {"seed": 3, "model": ATTACK, "preset": {"dialect": "numina"}}
+    with RunFolder(path, settings, tuple(PROBLEMS.values())) as folder:
+        for run in range(runs):
+            for number, problem in enumerate(PROBLEMS.values()):
+                folder.add(solved(problem, ATTEMPTS[problem.id], run, 3.0 * number))
+        folder.finish({})
+    return path
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("report")
+    write_report([read_run(write_run(place / "run"))], place / "report.html")
+    return place / "report.html"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no chromium here")
+    with open_browser() as opened:
+        yield opened
+
+
+def test_it_opens_without_errors_and_asks_the_network_for_nothing(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    browser.wait_for("document.body.dataset.drawn")
+    assert browser.errors == []
+    assert [url for url in browser.requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert browser.evaluate("document.querySelectorAll('.chart .main-svg').length") >= 4
+    assert browser.evaluate("document.querySelector('.tiles dd').textContent") == "4 / 6"
+
+
+def test_a_model_that_prints_script_runs_nothing(browser: Browser, report: Path) -> None:
+    for number in range(len(PROBLEMS)):
+        browser.open(report, f"#p={number}")
+        browser.wait_for("!document.getElementById('problem').hidden")
+        browser.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        browser.wait_for("document.querySelectorAll('details.rollout:not([open])').length === 0")
+        time.sleep(0.1)  # The attack would be another task of the page.
+        assert browser.evaluate("window.attacked") is None
+        assert browser.evaluate("document.querySelectorAll('img').length") == 0
+        assert browser.errors == []
+    browser.open(report, "#p=0")
+    browser.wait_for("document.getElementById('problem').innerText.includes('rollout 0')")
+    text = browser.evaluate("document.body.innerText")
+    assert text.count("<img src=x onerror") >= 4  # It is shown as what it is.
+    assert browser.evaluate("document.querySelectorAll('.statement math').length") >= 1
+
+
+def test_search_and_filter_find_problems(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    shown = "[...document.querySelectorAll('#index tbody th')].map((cell) => cell.textContent).join()"
+
+    def set_value(id: str, value: str) -> None:
+        browser.evaluate(f"document.getElementById('{id}').value = {value!r}")
+        browser.evaluate(f"document.getElementById('{id}').dispatchEvent(new Event('input'))")
+
+    assert browser.evaluate(shown) == "p<1>,p2,p3"
+    set_value("search", "algebra")
+    assert browser.evaluate(shown) == "p2"
+    set_value("search", "")
+    for value, found in (("contested", "p2"), ("silent", "p3"), ("wrong", "p3"), ("right", "p<1>,p2"), ("mixed", "")):
+        set_value("filter", value)
+        assert browser.evaluate(shown) == found, value
+    assert browser.evaluate("document.getElementById('found').textContent") == "0 of 3"
+
+
+def test_keys_lead_through_it(browser: Browser, report: Path) -> None:
+    browser.open(report)
+    browser.wait_for("document.body.dataset.drawn")  # On a busy machine a key may come before the page listens.
+    browser.press("/")
+    browser.wait_for("document.activeElement.id === 'search'")
+    browser.press("Enter")
+    heading = "(document.querySelector('#problem h2') || {}).textContent"
+    browser.wait_for(f"{heading} === 'p<1>'")
+    browser.press("j")
+    browser.wait_for(f"{heading} === 'p2'")
+    browser.press("k")
+    browser.wait_for(f"{heading} === 'p<1>'")
+    browser.press("Escape")
+    browser.wait_for("!document.getElementById('overview').hidden")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_it_fits_a_phone_in_light_and_dark(browser: Browser, report: Path, dark: bool) -> None:
+    for fragment in ("", "#p=0"):
+        browser.open(report, fragment, width=390, height=800, dark=dark)
+        browser.wait_for("document.body.dataset.drawn")
+        assert browser.evaluate("document.documentElement.scrollWidth") <= 390
+    light = browser.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert light is not dark
+
+
+def test_thousands_of_problems_weigh_little(browser: Browser, tmp_path: Path) -> None:
+    text = "Let $x$ be an integer with $x^2 = 16$. " * 10
+    turns = (Turn("Some words about it, again and again, with numbers 12345. " * 20, 300, 1.0),)
+    with RunFolder(tmp_path / "run", {}) as folder:
+        for number in range(1700):
+            id = f"p{number}"
+            attempts = [trajectory(n, n, turns=turns, problem_id=id) for n in range(4)]
+            folder.add(solved(Problem(id, text, 1), attempts, 0, 2.0 * number))
+    report = tmp_path / "report.html"
+    write_report([read_run(tmp_path / "run")], report)
+    assert report.stat().st_size < LARGEST_BYTES
+    browser.open(report)
+    assert browser.evaluate("document.getElementById('found').textContent") == "1700 of 1700"
+    assert not browser.evaluate("document.getElementById('more').hidden")
+
+
+# Without a browser
+
+
+def test_formulas_become_mathml_and_the_rest_is_text() -> None:
+    html = statement_html(r"Cost \$5 <b>, $\frac12$, \[x\] and \(y\); $$z$$" + "\n\nnew")
+    assert html.startswith("Cost $5 &lt;b&gt;, <math") and html.count("<math") == 4 and "<br><br>new" in html
+
+
+@pytest.mark.parametrize(
+    "text", [r"$\frac{$", "$", "$$", r"\[", r"$\begin{matrix}$", r"$\unknown{x}$", "[asy]<script>[/asy]"]
+)
+def test_what_is_no_formula_is_shown_as_it_was_written(text: str) -> None:
+    assert "<script" not in statement_html(text)
+
+
+@pytest.mark.parametrize("hidden", ["<script>x</script>", "<img src=x onerror=y>", "</math><script>"])
+def test_no_markup_comes_through_a_formula(hidden: str) -> None:
+    for text in (f"${hidden}$", rf"$\text{{{hidden}}}$", rf"\[\mbox{{{hidden}}}\]"):
+        assert "<script" not in statement_html(text).lower() and "<img" not in statement_html(text).lower()
+
+
+def test_a_report_dies_of_an_empty_code_block(tmp_path: Path) -> None:
+    empty = Turn("```python\n\n```\n", 3, 1.0, "\n", "", ExecutionStatus.OK)
+    with RunFolder(tmp_path / "run", {}) as folder:
+        folder.add(solution([trajectory(42, 0, turns=(empty,))]))
+    assert "p1" in render_report([read_run(tmp_path / "run")])
+
+
+def test_several_folders_make_one_report(tmp_path: Path) -> None:
+    runs = [read_run(write_run(tmp_path / name, runs=1)) for name in ("one", "two")]
+    page = render_report(runs)
+    assert page.count('class="run"') == 2 and page.count('type="text/plain" id="p') == 3 + 1  # And Plotly.
+
+
+def test_a_run_without_answers_is_told(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "run", {}, tuple(PROBLEMS.values())):
+        pass
+    with pytest.raises(InputError, match="no problem has been answered yet; there is nothing to report"):
+        write_report([read_run(tmp_path / "run")], tmp_path / "report.html")
+
+
+def test_the_commands_write_and_compare(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_run(tmp_path / name)
+    told = CliRunner().invoke(cli.app, ["report", str(tmp_path / "one"), str(tmp_path / "none")])
+    assert told.exit_code == 1 and "left out" in told.output and (tmp_path / "one/report.html").exists()
+    told = CliRunner().invoke(cli.app, ["compare", str(tmp_path / "one"), str(tmp_path / "two")])
+    assert told.exit_code == 0 and "No difference" in told.output
+
+
+def test_a_rollout_is_an_epoch_of_inspects_sample(tmp_path: Path) -> None:
+    samples = list(inspect_samples(read_run(write_run(tmp_path / "run"))))
+    assert [(s["id"], s["epoch"]) for s in samples if s["id"] == "p2"] == [("p2", n) for n in range(1, 7)]
+    (first, *_) = (s for s in samples if s["id"] == "p<1>")
+    assert [m["role"] for m in first["messages"]] == ["user", "assistant", "user", "assistant"]
+    assert (first["scores"]["answer"]["value"], first["target"]) == ("C", "42")
+
+
+@pytest.mark.parametrize("command", ["report", "compare", "export"])
+def test_help_has_an_example(command: str) -> None:
+    told = CliRunner().invoke(cli.app, [command, "--help"])
+    assert told.exit_code == 0 and "Example: aimo" in told.output
+
+
+def test_polars_opens_the_rollouts_as_documented(tmp_path: Path) -> None:
+    frame = pl.read_ndjson(write_run(tmp_path / "run") / "trajectories.jsonl")
+    assert {"version", "problem_id", "run", "rollout", "seed", "answer", "stop_reason", "turns"} <= set(frame.columns)
+    assert rollouts(1)[0].key == (0, "p1", 0)

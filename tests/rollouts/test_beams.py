@@ -1,0 +1,39 @@
+"""Beams: which steps go on, in one beam search and in diverse subtrees."""
+
+from __future__ import annotations
+
+from tests.helpers.fakes import boxed, code
+from tests.helpers.search_stage import Told, grow, scores
+from tests.rollouts.test_search import BEAM, DVTS
+
+BRANCHES = {
+    "": ["a\n\n", "b\n\n", "c\n\n", "d\n\n"],
+    "a\n\n": [boxed(1), boxed(2)],
+    "c\n\n": [boxed(3), boxed(4)],
+    "b\n\n": [boxed(5), boxed(6)],
+    "d\n\n": [boxed(7), boxed(8)],
+}
+LIKED = {"a": 0.9, "c": 0.8, "b": 0.1, "d": 0.2}
+
+
+def grown(told: Told) -> set[str]:
+    return {node.path.text.strip() for node in told.root.children if node.children}
+
+
+def test_dvts_goes_on_with_the_best_step_of_each_subtree() -> None:
+    assert grown(grow(BRANCHES, DVTS, scorer=scores(LIKED))) == {"a", "d"}  # The subtrees are a, c and b, d.
+
+
+def test_beams_go_on_with_the_best_steps_of_the_level() -> None:
+    assert grown(grow(BRANCHES, BEAM, scorer=scores(LIKED))) == {"a", "c"}
+
+
+def test_dvts_answers_with_the_best_scored_end() -> None:
+    told = grow(BRANCHES, DVTS, scorer=scores(LIKED | {boxed(8): 0.95, boxed(1): 0.5}))
+    assert (told.trajectory.answer, told.trajectory.score) == (8, 0.95)
+
+
+def test_a_beam_never_goes_on_behind_code_that_failed() -> None:
+    steps = {"": [code("1 / 0"), code("2 / 0"), "a\n\n", "b\n\n"], "a\n\n": [boxed(1)], "b\n\n": [boxed(2)]}
+    told = grow(steps, DVTS, scorer=scores({"```": 1.0}))
+    assert grown(told) == {"a", "b"}

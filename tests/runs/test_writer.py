@@ -1,0 +1,152 @@
+"""Run folders: whole lines as things happen, readable by others."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tomllib
+from pathlib import Path
+
+import polars as pl
+import pytest
+from tests.helpers.examples import rollouts, solution, trajectory
+
+from aimo_solver.errors import InputError
+from aimo_solver.sandbox.execution import ExecutionStatus
+from aimo_solver.runs.writer import (
+    ANSWER_FIELDS,
+    VERSION,
+    RunFolder,
+    answer_row,
+    new_run_path,
+    trajectory_row,
+)
+from aimo_solver.config.settings import CodeMode
+from aimo_solver.rollouts.trajectory import Turn
+
+CALL = Turn("```python\nprint(42)\n```\n```output\n", 12, 1.23456, "print(42)", "42\n", ExecutionStatus.OK, 0.5)
+LAST = Turn("Die Lösung: $\\boxed{42}$\u2028", 9, 0.5, entropies=(0.123456, 0.0))
+
+
+@pytest.fixture
+def folder(tmp_path: Path):
+    with RunFolder(tmp_path / "runs" / "first", {"seed": 3}) as folder:
+        yield folder
+
+
+def lines(folder: RunFolder, name: str = "trajectories.jsonl") -> list[str]:
+    """What a reader sees while the run goes on."""
+    text = (folder.path / name).read_text(encoding="utf-8")
+    assert text == "" or text.endswith("\n")
+    return text.split("\n")[:-1]
+
+
+def test_lines_are_whole_after_each_problem(folder: RunFolder) -> None:
+    for solved in (1, 2):
+        id = f"p{solved}"
+        ended = [trajectory(42, 0, turns=(CALL, LAST), problem_id=id), trajectory(None, 1, turns=(), problem_id=id)]
+        folder.add(solution(ended, problem_id=id))
+        rows = [json.loads(line) for line in lines(folder)]
+        assert [row["rollout"] for row in rows] == [0, 1] * solved
+        assert len(lines(folder, "answers.csv")) == 1 + solved
+
+
+def test_the_log_is_written_at_once(folder: RunFolder) -> None:
+    folder.log("engine died")
+    assert lines(folder, "log.txt") == ["engine died"]
+
+
+def test_the_steps_of_several_trees_stand_in_one_file(folder: RunFolder) -> None:
+    folder.add_steps([{"prefix": "a"}, {"prefix": "b"}])
+    folder.add_steps([{"prefix": "c"}])
+    assert [json.loads(line)["prefix"] for line in lines(folder, "trees.jsonl")] == ["a", "b", "c"]
+
+
+def test_a_trajectory_row_holds_version_answer_and_tokens() -> None:
+    row = trajectory_row(trajectory(42, 3, turns=(CALL, LAST)))
+    assert (row["version"], row["rollout"], row["answer"], row["tokens"]) == (VERSION, 3, 42, 21)
+    assert row["stop_reason"] == "answered"
+
+
+def test_what_a_turn_lacks_is_left_out() -> None:
+    call, last = trajectory_row(trajectory(42, turns=(CALL, LAST)))["turns"]
+    assert (call["code"], call["status"]) == ("print(42)", "ok")
+    assert "code" not in last and "entropies" not in call
+
+
+def test_no_answer_is_null_not_a_number() -> None:
+    assert trajectory_row(trajectory(None))["answer"] is None
+
+
+def test_floats_are_rounded() -> None:
+    call, last = trajectory_row(trajectory(42, turns=(CALL, LAST)))["turns"]
+    assert (call["seconds"], last["entropies"]) == (1.2346, [0.1235, 0.0])
+
+
+def test_polars_reads_the_trajectories(folder: RunFolder) -> None:
+    folder.add(solution([trajectory(None, 0, turns=()), trajectory(42, 1, turns=(CALL, LAST))]))
+    frame = pl.read_ndjson(folder.path / "trajectories.jsonl")
+    assert frame["answer"].to_list() == [None, 42]
+    assert frame["turns"].to_list()[1][0]["code"] == "print(42)"
+    assert frame["turns"].to_list()[1][1]["text"] == LAST.text
+
+
+def test_an_answer_row_tells_the_vote(folder: RunFolder) -> None:
+    folder.add(solution(rollouts(7, 42, 42, None)))
+    (row,) = csv.DictReader(lines(folder, "answers.csv"))
+    assert tuple(row) == ANSWER_FIELDS
+    assert (row["answer"], row["gold"], row["correct"]) == ("42", "42", "1")
+    assert (row["answered"], row["rollouts"], row["votes"]) == ("3", "4", "42:2 7:1")
+
+
+def test_without_a_gold_answer_the_row_does_not_judge() -> None:
+    row = answer_row(solution(rollouts(42), gold=None))
+    assert (row["gold"], row["correct"]) == (None, None)
+
+
+def test_a_fallback_answer_shows_that_nobody_voted() -> None:
+    row = answer_row(solution(rollouts(None, None)))
+    assert (row["answer"], row["answered"], row["votes"]) == (0, 0, "")
+
+
+def test_settings_are_kept_and_none_is_left_out(tmp_path: Path) -> None:
+    settings = {"rollout": {"code": CodeMode.DISABLED, "timeout_seconds": None}, "seeds": (1, 2)}
+    with RunFolder(tmp_path / "run", settings) as folder:
+        kept = tomllib.loads((folder.path / "settings.toml").read_text())
+    assert kept == {"rollout": {"code": "disabled"}, "seeds": [1, 2]}
+
+
+def test_the_summary_is_whole_or_not_there(folder: RunFolder) -> None:
+    assert not (folder.path / "summary.json").exists()
+    folder.finish({"correct": 3, "pass_at_1": None})
+    assert json.loads((folder.path / "summary.json").read_text()) == {"correct": 3, "pass_at_1": None}
+    assert not list(folder.path.glob("*.partial"))
+
+
+def test_an_unwritten_summary_leaves_no_half(folder: RunFolder) -> None:
+    with pytest.raises(TypeError):
+        folder.finish({"folder": folder.path})
+    assert not (folder.path / "summary.json").exists()
+
+
+def test_a_run_never_overwrites_another(folder: RunFolder) -> None:
+    folder.log("first")
+    with pytest.raises(InputError, match="the run folder exists; name another one"):
+        RunFolder(folder.path, {})
+    assert lines(folder, "log.txt") == ["first"]
+
+
+def test_a_runs_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "runs").touch()
+    with pytest.raises(InputError, match="cannot be written"):
+        RunFolder(tmp_path / "runs" / "first", {})
+
+
+def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.strftime", lambda pattern: "20260101-000000")
+    names = []
+    for _ in range(3):
+        path = new_run_path(tmp_path, "demo")
+        path.mkdir()
+        names.append(path.name)
+    assert names == [f"20260101-000000-demo{ending}" for ending in ("", "-2", "-3")]

@@ -1,0 +1,95 @@
+"""Every hostile program in the sandbox: as a first cell and inside a session; prints a table.
+
+Where Landlock or seccomp is off, programs that only they can stop may also succeed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aimo_solver.sandbox.base import ExecutionResult, ExecutionStatus
+from aimo_solver.sandbox.inside.layers import ON, probe
+from aimo_solver.sandbox.process_sandbox import ProcessSandbox
+from tests.helpers.hostile_programs import ATTACKS, PROGRAMS, TIME
+
+LOCKED = all(probe(tempfile.gettempdir())[name] == ON for name in ("landlock", "seccomp"))
+LEAST_PROGRAMS = 70
+TIMEOUT_SECONDS = 60.0
+"""For programs that end by themselves: a hang guard."""
+SHORT_SECONDS = 0.3
+
+rows: list[str] = []
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[ProcessSandbox]:
+    before = footprint()
+    sandbox = ProcessSandbox(memory_bytes=512 * 2**20, preload=())
+    yield sandbox
+    asyncio.run(sandbox.close())
+    assert footprint() == before
+    print("\n" + "\n".join(rows))
+
+
+def footprint() -> tuple[int, list[str], list[str], list[str]]:
+    """Descriptors, scratch folders, children, shared memory."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    scratch = [name for name in os.listdir(tempfile.gettempdir()) if name.startswith("aimo-sandbox-")]
+    return len(os.listdir("/proc/self/fd")), sorted(scratch), children, sorted(os.listdir("/dev/shm"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_temporary_folder() -> Iterator[None]:
+    """Not pytest's, which another user cannot enter."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        os.chmod(folder, 0o711)
+        patch.setattr(tempfile, "tempdir", folder)
+        yield
+
+
+async def tell(sandbox: ProcessSandbox, *cells: tuple[str, float]) -> list[ExecutionResult]:
+    session = await sandbox.open_session()
+    try:
+        async with asyncio.timeout(300):
+            return [await session.execute(code, seconds) for code, seconds in cells]
+    finally:
+        await session.close()
+
+
+def test_the_suite_is_as_large_as_it_says() -> None:
+    assert len(PROGRAMS) >= LEAST_PROGRAMS
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_hostile_program_costs_one_cell(sandbox: ProcessSandbox, name: str) -> None:
+    if name in ATTACKS and not LOCKED:
+        pytest.skip("what stops it is off on this machine")
+    program = PROGRAMS[name]
+    seconds = SHORT_SECONDS if name in TIME else TIMEOUT_SECONDS
+    if name in ("fork_bomb", "real_time_signal", "recursion_in_c"):
+        seconds = 1.0
+    alone, _ = asyncio.run(tell(sandbox, (program.code, seconds), ("1", TIMEOUT_SECONDS)))
+    check(name, alone)
+    _, inside, after, last = asyncio.run(
+        tell(sandbox, ("kept = 5", TIMEOUT_SECONDS), (program.code, seconds), *[("kept", TIMEOUT_SECONDS)] * 2)
+    )
+    check(name, inside)
+    if program.loses_state and after.status is ExecutionStatus.STATE_LOST:
+        assert last.status is ExecutionStatus.ERROR  # It runs, in an empty namespace.
+    else:
+        assert (after.status, after.stdout) == (ExecutionStatus.OK, "5\n")
+    rows.append(f"{name:30} {alone.status:14} {inside.status:14} {inside.seconds:6.2f} s  {after.status}")
+
+
+def check(name: str, result: ExecutionResult) -> None:
+    program = PROGRAMS[name]
+    assert result.status in program.ends, (result.status, result.error, result.stdout[:500])
+    assert program.says in result.error + result.stdout
+    assert len(result.error) <= 2100
+    assert "aimo_solver" not in result.error

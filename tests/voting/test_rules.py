@@ -1,0 +1,129 @@
+"""Vote rules by name: what each weighs, on trajectories alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aimo_solver.errors import InputError
+from aimo_solver.reports.revote import recast, revote
+from aimo_solver.rollouts.trajectory import Trajectory, Turn
+from aimo_solver.sandbox.execution import ExecutionStatus
+from aimo_solver.voting import VOTE_RULES, TieBreak, find_vote_rule, plurality
+from tests.helpers.examples import rollouts, solution, trajectory
+
+FLOATS = st.floats(-5, 20)
+
+
+def said(
+    answer: int | None, rollout: int, *, values: tuple[float, ...] = (1.0,), output: str | None = None
+) -> Trajectory:
+    """A rollout whose tokens had those entropies and confidences, and whose program printed that."""
+    status = None if output is None else ExecutionStatus.OK
+    turn = Turn("text", 5, 1.0, output=output, status=status, entropies=values, confidences=values)
+    return trajectory(answer, rollout, turns=(turn,))
+
+
+def winner(name: str, *voters: Trajectory) -> int | None:
+    return find_vote_rule(name).cast(voters).answer
+
+
+def test_entropy_prefers_the_sure() -> None:
+    assert winner("entropy", said(7, 0, values=(2.0,)), said(7, 1, values=(2.0,)), said(42, 2, values=(0.6,))) == 42
+
+
+def test_public_aimo3_kernel_one_outlier_entropy_does_not_win() -> None:
+    voters = [said(42, place) for place in range(5)]
+    assert winner("entropy", *voters, said(7, 5, values=(1e-9,))) == 42
+
+
+def test_deepconf_leaves_the_unsure_out() -> None:
+    sure, unsure = [said(42, 0, values=(5.0,))], [said(7, place, values=(1.0 + place / 100,)) for place in range(1, 10)]
+    assert winner("deepconf-low", *sure, *unsure) == 42
+    assert winner("deepconf-high", *sure, *unsure) == 7
+
+
+def test_deepconf_looks_at_the_least_sure_part_and_tail_at_the_end() -> None:
+    dips, steady = said(7, 0, values=(9.0,) * 5000 + (0.0,) * 5000 + (9.0,) * 5000), said(42, 1, values=(6.0,) * 15000)
+    assert winner("deepconf-high", dips, steady) == 42
+    assert winner("deepconf-tail", dips, steady) == 7
+
+
+def test_code_that_printed_the_answer_counts_double() -> None:
+    talkers = [said(7, 0), said(7, 1, output="9")]
+    assert winner("code", *talkers, said(42, 2, output="6 times 7 is 42")) == 7  # 2 to 2: the lower index.
+    assert winner("code", said(7, 0), said(42, 1, output="42")) == 42
+
+
+def test_imagination_doubts_small_and_round_answers() -> None:
+    assert winner("imagination", said(3, 0), said(421, 1)) == 421
+    assert winner("imagination", said(300, 0), said(421, 1)) == 421
+
+
+def test_length_goes_either_way() -> None:
+    voters = (trajectory(7, 0, tokens=10), trajectory(42, 1, tokens=90))
+    assert (winner("short", *voters), winner("long", *voters)) == (7, 42)
+
+
+def test_scores_run_from_minus_one_to_one() -> None:
+    voters = [replace(said(7, place), score=-0.8) for place in range(3)]
+    assert winner("score", *voters, replace(said(42, 3), score=0.9)) == 42
+
+
+def test_rstar_only_the_better_half_votes() -> None:
+    worse = [replace(said(7, place), score=-0.8) for place in range(3)]
+    better = [replace(said(42, place), score=0.5) for place in range(3, 6)]
+    assert winner("top-scored", *worse, *better) == 42
+
+
+@given(
+    st.lists(st.tuples(st.one_of(st.none(), st.integers(-3, 300)), st.lists(FLOATS, max_size=4)), max_size=10),
+    st.sampled_from(sorted(VOTE_RULES)),
+    st.sampled_from(TieBreak),
+)
+def test_every_rule_votes_for_somebody_who_was_there(
+    cast: list[tuple[int | None, list[float]]], name: str, tie_break: TieBreak
+) -> None:
+    voters = [said(answer, place, values=tuple(values)) for place, (answer, values) in enumerate(cast)]
+    vote = find_vote_rule(name).cast(voters, tie_break)
+    answers = {answer for answer, _ in cast if answer is not None}
+    assert vote.answer in (answers or {None})
+    assert vote.answered == sum(answer is not None for answer, _ in cast)
+    if len(answers) == 1:
+        assert vote.answer in answers
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(-3, 3)), max_size=10), st.sampled_from(TieBreak))
+def test_the_rule_plurality_is_the_plurality(answers: list[int | None], tie_break: TieBreak) -> None:
+    voters = rollouts(*answers)
+    assert find_vote_rule("plurality").cast(voters, tie_break) == plurality(voters, tie_break=tie_break)
+
+
+def test_an_unknown_rule_lists_those_there_are() -> None:
+    with pytest.raises(InputError, match="vote must be one of plurality, entropy, deepconf-high"):
+        find_vote_rule("borda")
+
+
+# Votes over a run that is over
+
+
+def test_a_run_is_voted_on_again() -> None:
+    solutions = [solution([said(7, 0), said(42, 1, output="42")]), solution([said(42, 0)], problem_id="p2")]
+    found = revote(solutions, find_vote_rule("code"))
+    assert (found.correct, found.judged) == (2, 2)
+    assert found.difference is not None and found.difference.mean == pytest.approx(0.5)
+    assert [s.answer for s in recast(solutions, find_vote_rule("plurality"))] == [7, 42]
+
+
+def test_where_nobody_answered_the_fallback_stays() -> None:
+    (again,) = recast([solution([said(None, 0)])], find_vote_rule("code"))
+    assert again.answer == 0 and again.vote.answer is None
+
+
+@pytest.mark.parametrize(("name", "need"), [("entropy", "log-probabilities"), ("score", "a scorer's values")])
+def test_a_rule_whose_needs_were_not_logged_is_refused(name: str, need: str) -> None:
+    with pytest.raises(InputError, match=f"vote {name} needs {need}"):
+        revote([solution(rollouts(42))], find_vote_rule(name))
