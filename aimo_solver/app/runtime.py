@@ -26,9 +26,9 @@ from aimo_solver.engine.vllm.settings import ScorerSettings, VllmSettings
 from aimo_solver.errors import EngineError, EngineLoadError, InputError, SandboxError
 from aimo_solver.rollouts.base import RolloutSource
 from aimo_solver.rollouts.engine_rollouts import EngineRollouts
+from aimo_solver.rollouts.recorded import RecordedRollouts
 from aimo_solver.rollouts.search.search_rollouts import SearchRollouts, TreeFinished, forget_tree
 from aimo_solver.rollouts.trajectory import Trajectory
-from aimo_solver.runs.replay import KeptRollouts
 from aimo_solver.sandbox.base import Sandbox
 from aimo_solver.sandbox.process_sandbox import ProcessSandbox
 from aimo_solver.solver.observer import Observer
@@ -63,7 +63,7 @@ class Workshop:
         options, preset = self.options, self.options.preset
         rollouts = self._rollouts(observer, tree_finished)
         return Solver(
-            KeptRollouts(rollouts, kept) if kept else rollouts,
+            RecordedRollouts(rollouts, kept) if kept else rollouts,
             chosen_policy(preset.policy),
             options.rule,
             options.seed,

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from aimo_solver.engine.base import Completion
 from aimo_solver.problems.problem import Problem
-from aimo_solver.rollouts.trajectory import Trajectory
+from aimo_solver.rollouts.trajectory import Trajectory, Turn
 from aimo_solver.utils.deadline import Deadline
 
 
@@ -64,3 +65,13 @@ class RolloutSource(Protocol):
     def open(self, task: RolloutTask) -> LiveRollout:
         """A rollout that has not begun; called inside the running event loop, in the order they are to begin."""
         ...
+
+
+class RolloutObserver:
+    """Sees rollouts as they are generated, and does nothing; override what you want to see. Must not block."""
+
+    def generated(self, rollout: int, piece: Completion) -> None:
+        """Rollout number `rollout` has generated a piece of text."""
+
+    def turn_finished(self, rollout: int, turn: Turn) -> None:
+        """A turn has ended, and its code, if any, has run."""

@@ -11,11 +11,10 @@ from aimo_solver.dialects.dialect import Dialect
 from aimo_solver.dialects.prompt import encode_prompt
 from aimo_solver.engine.base import Engine
 from aimo_solver.problems.problem import AnswerRule
-from aimo_solver.rollouts.base import RolloutTask
+from aimo_solver.rollouts.base import RolloutObserver, RolloutTask
 from aimo_solver.rollouts.confidence import ConfidenceGate
 from aimo_solver.rollouts.rollout import Rollout
 from aimo_solver.sandbox.base import Sandbox
-from aimo_solver.solver.observer import Observer
 from aimo_solver.utils.log import Log, unbreakable
 
 
@@ -29,12 +28,12 @@ class EngineRollouts:
         dialect: Dialect,
         settings: RolloutSettings,
         rule: AnswerRule,
-        observer: Observer | None = None,
+        observer: RolloutObserver | None = None,
         log: Log = lambda line: None,
     ) -> None:
         """`log` is told of what ended a rollout and should not have."""
         self._engine, self._dialect, self._settings = engine, dialect, settings
-        self._parts = engine, sandbox, dialect, settings, rule, observer or Observer(), unbreakable(log)
+        self._parts = engine, sandbox, dialect, settings, rule, observer or RolloutObserver(), unbreakable(log)
         self._prompt: tuple[str, tuple[int, ...]] = "", ()
         """The last problem's text and its token ids: all its rollouts begin with them."""
         self._gate: tuple[tuple[int, str] | None, ConfidenceGate | None] = None, None

@@ -19,14 +19,13 @@ from aimo_solver.dialects.prompt import opened_thought
 from aimo_solver.engine.base import Engine, FinishReason
 from aimo_solver.errors import EngineError, SandboxError
 from aimo_solver.problems.problem import AnswerRule
-from aimo_solver.rollouts.base import RolloutTask
+from aimo_solver.rollouts.base import RolloutObserver, RolloutTask
 from aimo_solver.rollouts.confidence import ConfidenceGate, RunningGroup
 from aimo_solver.rollouts.generation import Writing, drawn_by
 from aimo_solver.rollouts.seeds import turn_seed
 from aimo_solver.rollouts.trajectory import ENDED_BY_ITSELF, StopReason, Trajectory, Turn
 from aimo_solver.sandbox.base import Sandbox, Session
 from aimo_solver.sandbox.execution import ExecutionStatus
-from aimo_solver.solver.observer import Observer
 from aimo_solver.utils.log import Log
 
 CLOSE_SECONDS = 2.0
@@ -50,7 +49,7 @@ class Rollout:
         dialect: Dialect,
         settings: RolloutSettings,
         rule: AnswerRule,
-        observer: Observer,
+        observer: RolloutObserver,
         log: Log,
     ) -> None:
         self.task = task

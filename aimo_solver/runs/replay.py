@@ -1,7 +1,7 @@
 """Replay: a problem set through the solver, in order, into a run folder.
 
 Guarantees: a run that was killed goes on where it was: what was answered is not asked again, and a
-rollout that had ended is not drawn again (`KeptRollouts`). With several problems at once the
+rollout that had ended is not drawn again (`RecordedRollouts`). With several problems at once the
 figures of time are no contest's: the clock is shared.
 """
 
@@ -15,11 +15,9 @@ from dataclasses import dataclass, replace
 from aimo_solver.policies.ledger import Ledger, Spend
 from aimo_solver.problems.problem import Problem
 from aimo_solver.problems.problem_set import ProblemSet
-from aimo_solver.rollouts.base import LiveRollout, RolloutSource, RolloutTask
 from aimo_solver.runs.writer import RunFolder
 from aimo_solver.solver.solution import Solution
 from aimo_solver.solver.solver import Solver
-from aimo_solver.rollouts.trajectory import RolloutKey, Trajectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,38 +115,3 @@ def _share(spend: Spend, lanes: int) -> Spend:
 
 def _not_in(problems: Sequence[Problem], ids: Collection[str]) -> list[Problem]:
     return [problem for problem in problems if problem.id not in ids]
-
-
-class KeptRollouts:
-    """A source that hands out the rollouts that had ended before, and asks another for the rest."""
-
-    def __init__(self, source: RolloutSource, kept: Sequence[Trajectory]) -> None:
-        self._source = source
-        self._kept: dict[RolloutKey, Trajectory] = {trajectory.key: trajectory for trajectory in kept}
-
-    @property
-    def lost_seconds(self) -> float:
-        return self._source.lost_seconds
-
-    def open(self, task: RolloutTask) -> LiveRollout:
-        kept = self._kept.get((task.run, task.problem.id, task.index))
-        return self._source.open(task) if kept is None else _KeptRollout(task, kept)
-
-
-@dataclass(frozen=True, slots=True)
-class _KeptRollout:
-    """A rollout that is over before it begins."""
-
-    task: RolloutTask
-    trajectory: Trajectory
-
-    @property
-    def tokens(self) -> int:
-        return self.trajectory.tokens
-
-    async def run(self) -> Trajectory:
-        self.task.spend(self.trajectory.tokens)
-        return self.trajectory
-
-    def cancelled(self) -> Trajectory:
-        return self.trajectory

@@ -18,7 +18,7 @@ from aimo_solver.dialects.prompt import encode_prompt
 from aimo_solver.engine.base import Completion, Engine, Scorer
 from aimo_solver.errors import EngineError, SandboxError
 from aimo_solver.problems.problem import AnswerRule
-from aimo_solver.rollouts.base import RolloutTask
+from aimo_solver.rollouts.base import RolloutObserver, RolloutTask
 from aimo_solver.rollouts.generation import Writing
 from aimo_solver.rollouts.rollout import flush_seconds
 from aimo_solver.rollouts.search.beams import beam_search, dvts
@@ -31,7 +31,6 @@ from aimo_solver.rollouts.search.tree import Tree
 from aimo_solver.rollouts.seeds import turn_seed
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
 from aimo_solver.sandbox.base import Sandbox
-from aimo_solver.solver.observer import Observer
 from aimo_solver.utils.log import Log, unbreakable
 
 TreeFinished = Callable[[RolloutTask, Node], None]
@@ -56,7 +55,7 @@ class _Parts:
     search: SearchSettings
     rule: AnswerRule
     scorer: Scorer | None
-    observer: Observer
+    observer: RolloutObserver
     log: Log
     tree_finished: TreeFinished
 
@@ -73,7 +72,7 @@ class SearchRollouts:
         search: SearchSettings,
         rule: AnswerRule,
         scorer: Scorer | None = None,
-        observer: Observer | None = None,
+        observer: RolloutObserver | None = None,
         log: Log = lambda line: None,
         tree_finished: TreeFinished = forget_tree,
     ) -> None:
@@ -86,7 +85,7 @@ class SearchRollouts:
             search,
             rule,
             scorer,
-            observer or Observer(),
+            observer or RolloutObserver(),
             unbreakable(log),
             tree_finished,
         )
