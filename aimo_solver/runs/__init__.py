@@ -1,0 +1,1 @@
+"""Runs: passes over problem sets, and the folders they leave."""
