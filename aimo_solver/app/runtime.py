@@ -17,7 +17,7 @@ from aimo_solver.app.doctor import Finding, Patient, diagnose
 from aimo_solver.app.options import RunOptions, chosen_policy, require_one_engine, scorer_path
 from aimo_solver.config.settings import GenSelectSettings, Preset
 from aimo_solver.dialects import find_dialect
-from aimo_solver.engine.base import Engine, ManagedEngine, Scorer, Tokenizer
+from aimo_solver.engine.base import Engine, ManagedEngine, MeasurableEngine, Scorer, Tokenizer
 from aimo_solver.engine.checkpoint import check_checkpoint
 from aimo_solver.engine.supervised import SupervisedEngine
 from aimo_solver.engine.vllm.engine import VllmEngine
@@ -101,6 +101,13 @@ class Workshop:
         _require_fits(options.preset, self.engine.tokenizer)
         return replace(self, options=options, log=log, scorer=None if wanted is None else self.scorer)
 
+    @property
+    def measurable_engine(self) -> MeasurableEngine:
+        """The engine that runs now. Only for a runtime that was opened with `measured=True`."""
+        engine = self.engine.engine
+        assert isinstance(engine, VllmEngine) and engine.settings.reports_weights, "open the runtime with measured=True"
+        return engine
+
 
 @asynccontextmanager
 async def open_workshop(
@@ -134,7 +141,7 @@ async def open_workshop(
         cpu_kvcache_gib=hardware.cpu_kvcache_gib,
         load_seconds=hardware.load_seconds,
         speculative=hardware.speculative,
-        tells_weights=measured,
+        reports_weights=measured,
         log_file=engine_log,
     )
     make_engine: Callable[[], ManagedEngine] = lambda: VllmEngine(settings)  # noqa: E731

@@ -114,6 +114,33 @@ class ManagedEngine(Engine, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """Tokens that speculation proposed, and how many of them the model accepted."""
+
+    proposed: int
+    accepted: int
+
+
+class MeasurableEngine(Engine, Protocol):
+    """An engine that reports what a checkpoint costs and how it predicts text, besides completing it."""
+
+    async def weight_bytes(self) -> int | None:
+        """Returns the GPU memory taken by the weights, in bytes; None on a CPU."""
+        ...
+
+    def drafts(self) -> Drafts:
+        """Returns what speculation has proposed since the engine's start; zeros without speculation."""
+        ...
+
+    async def next_tokens(self, token_ids: Sequence[int], alternatives: int) -> list[dict[int, float]]:
+        """Returns, for each position but the first, the likeliest tokens there: token id -> log-probability (nats).
+
+        The token that stands there is always included, whatever its rank.
+        """
+        ...
+
+
 class Scorer(Protocol):
     """A reward model: says how promising a text is, such as a process preference model (PPM) of steps."""
 

@@ -10,10 +10,9 @@ from the same seed on another machine, another vLLM, or with speculative decodin
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aimo_solver.engine.base import Completion, FinishReason, Sampling
+from aimo_solver.engine.base import Completion, Drafts, FinishReason, Sampling
 from aimo_solver.engine.tokenizer import HfTokenizer
 from aimo_solver.engine.vllm.outputs import OutputReader
 from aimo_solver.engine.vllm.process import VllmProcess
@@ -23,17 +22,9 @@ from aimo_solver.errors import EngineError
 if TYPE_CHECKING:
     from vllm.sampling_params import SamplingParams
 
-__all__ = ["Drafts", "VllmEngine", "VllmSettings"]
+__all__ = ["VllmEngine", "VllmSettings"]
 
-_TELLS_WEIGHTS = "aimo_solver.engine.vllm.weight_reporter.WeightTeller"
-
-
-@dataclass(frozen=True, slots=True)
-class Drafts:
-    """Tokens that speculation proposed, and those the model would have written too."""
-
-    proposed: int
-    accepted: int
+_WEIGHT_REPORTER = "aimo_solver.engine.vllm.weight_reporter.WeightReporter"
 
 
 class VllmEngine:
@@ -47,7 +38,7 @@ class VllmEngine:
             stream_interval=settings.stream_interval,
             seed=settings.seed,
             speculative_config=settings.speculative,
-            worker_extension_cls=_TELLS_WEIGHTS if settings.tells_weights else "",
+            worker_extension_cls=_WEIGHT_REPORTER if settings.reports_weights else "",
             # Speculation is counted there and nowhere else.
             disable_log_stats=settings.speculative is None,
         )
@@ -84,7 +75,7 @@ class VllmEngine:
         return not busy and self.unfinished_requests == 0
 
     async def weight_bytes(self) -> int | None:
-        """Of the weights as they lie in the cards' memory; None on a CPU. Needs `tells_weights`."""
+        """Of the weights as they lie in the cards' memory; None on a CPU. Needs `reports_weights`."""
         parts = await self._process.llm.collective_rpc("weight_bytes")
         return None if None in parts else sum(parts)
 
@@ -147,7 +138,7 @@ class VllmEngine:
         outputs = llm.generate({"prompt_token_ids": list(prompt_token_ids)}, params, request_id)
         finished = False
         try:
-            with self._process.telling_death():
+            with self._process.raising_engine_error():
                 async for output in outputs:
                     finished = output.finished
                     # Flat log-probabilities, which read() does not know, come only where vLLM is told to.
