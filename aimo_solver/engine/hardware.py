@@ -19,7 +19,7 @@ from aimo_solver.config.settings import Hardware, load_hardware
 from aimo_solver.errors import InputError
 
 AUTO: Final = "auto"
-LEAST_CAPABILITY: Final = (7, 5)
+MIN_CAPABILITY: Final = (7, 5)
 """Of a card that current vLLM builds run on."""
 _BFLOAT16_CAPABILITY: Final = (8, 0)
 _FP8_CACHE_CAPABILITY: Final = (8, 9)
@@ -38,7 +38,7 @@ class Card:
     driver: str
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         major, minor = self.capability
         return f"{self.name} ({self.memory_bytes / 2**30:.0f} GiB, compute capability {major}.{minor})"
 
@@ -53,7 +53,7 @@ KAGGLE_CARDS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Scheme:
+class NumberFormat:
     """A checkpoint's number format, by its own config."""
 
     method: str
@@ -66,7 +66,7 @@ class Scheme:
     """compressed-tensors': "16-bit", "dynamic" or "static" (scaled by calibration's figures); empty: not said."""
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         if self.method == "none":
             return "not quantised"
         return self.method + (f", {self.bits}-bit {'floats' if self.floating else 'integers'}" if self.bits else "")
@@ -121,17 +121,17 @@ def check_hardware(name_or_file: str, checkpoint: Path) -> Hardware:
     hardware = None if name_or_file == AUTO else load_hardware(name_or_file)
     cards = () if hardware is not None and hardware.cpu_kvcache_gib else find_cards()
     hardware = hardware or find_hardware(AUTO, cards)
-    found = faults(cards, hardware, read_scheme(checkpoint))
+    found = faults(cards, hardware, read_number_format(checkpoint))
     if found:
         raise InputError("; and ".join(found))
     return hardware
 
 
-def checkpoint_scheme(config: dict[str, Any]) -> Scheme:
+def parse_number_format(config: dict[str, Any]) -> NumberFormat:
     """Of a checkpoint's config.json: AutoGPTQ's, compressed-tensors', FP8's and the like."""
     quantisation = config.get("quantization_config")
     if not isinstance(quantisation, dict):
-        return Scheme("none", None, False)
+        return NumberFormat("none", None, False)
     method = str(quantisation.get("quant_method", "unknown")).lower()
     bits, kind = quantisation.get("bits"), str(quantisation.get("fmt", ""))
     activations = str(quantisation.get("activation_scheme", ""))
@@ -146,7 +146,7 @@ def checkpoint_scheme(config: dict[str, Any]) -> Scheme:
     elif method in ("mxfp4", "nvfp4"):
         bits = bits or 4
     floating = kind.startswith(("float", "e4m3", "e5m2")) or method in ("fp8", "fbgemm_fp8", "mxfp4", "nvfp4")
-    return Scheme(method, int(bits) if isinstance(bits, int | float) else None, floating, activations)
+    return NumberFormat(method, int(bits) if isinstance(bits, int | float) else None, floating, activations)
 
 
 def _activations(settings: Any) -> str:
@@ -155,19 +155,21 @@ def _activations(settings: Any) -> str:
     return "dynamic" if settings.get("dynamic") else "static"
 
 
-def read_scheme(checkpoint: Path) -> Scheme:
+def read_number_format(checkpoint: Path) -> NumberFormat:
     """Of a checkpoint's folder that was checked before."""
-    return checkpoint_scheme(json.loads((checkpoint / "config.json").read_text(encoding="utf-8")))
+    return parse_number_format(json.loads((checkpoint / "config.json").read_text(encoding="utf-8")))
 
 
-def faults(cards: Sequence[Card], hardware: Hardware, scheme: Scheme) -> list[str]:
+def faults(cards: Sequence[Card], hardware: Hardware, number_format: NumberFormat) -> list[str]:
     """What cannot run here, a sentence with its cure each; empty if nothing is known against it."""
     if not cards:
-        return _cpu_faults(hardware, scheme)
+        return _cpu_faults(hardware, number_format)
     found: list[str] = []
     weakest = min(cards, key=lambda card: card.capability)
-    if weakest.capability < LEAST_CAPABILITY:
-        found.append(f"{weakest.told} is below compute capability 7.5, which vLLM needs; choose a T4, L4 or H100")
+    if weakest.capability < MIN_CAPABILITY:
+        found.append(
+            f"{weakest.description} is below compute capability 7.5, which vLLM needs; choose a T4, L4 or H100"
+        )
         return found
     if hardware.tensor_parallel > len(cards):
         found.append(
@@ -175,22 +177,28 @@ def faults(cards: Sequence[Card], hardware: Hardware, scheme: Scheme) -> list[st
             "choose other hardware settings"
         )
     if hardware.dtype == "bfloat16" and weakest.capability < _BFLOAT16_CAPABILITY:
-        found.append(f'{weakest.told} has no bfloat16; set dtype = "float16"')
+        found.append(f'{weakest.description} has no bfloat16; set dtype = "float16"')
     if hardware.kv_cache_dtype.startswith("fp8") and weakest.capability < _FP8_CACHE_CAPABILITY:
-        found.append(f'{weakest.told} cannot hold an fp8 KV cache; set kv_cache_dtype = "auto"')
-    if scheme.bits == 4 and scheme.floating and weakest.capability < _BFLOAT16_CAPABILITY:
-        found.append(f"{weakest.told} cannot run {scheme.told}; take a GPTQ or AWQ checkpoint of the model")
+        found.append(f'{weakest.description} cannot hold an fp8 KV cache; set kv_cache_dtype = "auto"')
+    if number_format.bits == 4 and number_format.floating and weakest.capability < _BFLOAT16_CAPABILITY:
+        found.append(
+            f"{weakest.description} cannot run {number_format.description}; take a GPTQ or AWQ checkpoint of the model"
+        )
     return found
 
 
-def _cpu_faults(hardware: Hardware, scheme: Scheme) -> list[str]:
+def _cpu_faults(hardware: Hardware, number_format: NumberFormat) -> list[str]:
     found: list[str] = []
     if hardware.tensor_parallel > 1:
         found.append(f"tensor_parallel must be 1 without a GPU, got {hardware.tensor_parallel}; take hardware cpu")
     if hardware.kv_cache_dtype.startswith("fp8"):
         found.append('an fp8 KV cache needs a GPU; set kv_cache_dtype = "auto"')
-    if scheme.bits == 8 and not scheme.floating and (scheme.method == "gptq" or scheme.activations == "16-bit"):
-        found.append(f"no CPU kernel runs {scheme.told}; take a 4-bit GPTQ checkpoint, or a GPU")
-    if scheme.floating and scheme.activations == "static":
+    if (
+        number_format.bits == 8
+        and not number_format.floating
+        and (number_format.method == "gptq" or number_format.activations == "16-bit")
+    ):
+        found.append(f"no CPU kernel runs {number_format.description}; take a 4-bit GPTQ checkpoint, or a GPU")
+    if number_format.floating and number_format.activations == "static":
         found.append("no CPU kernel runs fp8 with static activations; take fp8-dynamic, or a GPU")
     return found

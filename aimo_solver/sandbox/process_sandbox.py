@@ -133,7 +133,7 @@ class ProcessSession:
         _require_positive("timeout_seconds", timeout_seconds)
         if len(code) > MAX_CODE_CHARS:
             error = f"the cell has {len(code):,} characters, more than {MAX_CODE_CHARS:,}; it was not run"
-            return ExecutionResult(ExecutionStatus.ERROR, "", error, 0.0)
+            return ExecutionResult(status=ExecutionStatus.ERROR, stdout="", error=error, seconds=0.0)
         loop = asyncio.get_running_loop()
         asked = loop.time()
         async with self._one_cell_at_a_time:
@@ -143,7 +143,7 @@ class ProcessSession:
                 await self._end_interpreter()
             if self._state_lost:
                 self._state_lost = False
-                return ExecutionResult(ExecutionStatus.STATE_LOST, "", STATE_LOST_TEXT, 0.0)
+                return ExecutionResult(status=ExecutionStatus.STATE_LOST, stdout="", error=STATE_LOST_TEXT, seconds=0.0)
             async with self._sandbox.slots:
                 return await self._run(code, timeout_seconds, keep, asked)
 

@@ -12,12 +12,12 @@ from aimo_solver.config.settings import Hardware, load_hardware
 from aimo_solver.engine import hardware
 from aimo_solver.engine.hardware import (
     Card,
-    Scheme,
-    checkpoint_scheme,
+    NumberFormat,
     choose_hardware,
     faults,
     find_cards,
     find_hardware,
+    parse_number_format,
 )
 from aimo_solver.errors import InputError
 
@@ -26,9 +26,9 @@ T4 = Card("Tesla T4", (7, 5), 15 * 2**30, 15 * 2**30, "535.1")
 A100 = Card("NVIDIA A100-SXM4-40GB", (8, 0), 40 * 2**30, 40 * 2**30, "535.1")
 L4 = Card("NVIDIA L4", (8, 9), 23 * 2**30, 23 * 2**30, "550.1")
 H100 = Card("NVIDIA H100 80GB HBM3", (9, 0), 80 * 2**30, 79 * 2**30, "570.1")
-PLAIN = Scheme("none", None, False)
-GPTQ8 = Scheme("gptq", 8, False)
-MXFP4 = Scheme("mxfp4", 4, True)
+PLAIN = NumberFormat("none", None, False)
+GPTQ8 = NumberFormat("gptq", 8, False)
+MXFP4 = NumberFormat("mxfp4", 4, True)
 
 
 @pytest.fixture
@@ -79,14 +79,15 @@ def test_settings_are_chosen_by_the_cards(cards: tuple[Card, ...], name: str) ->
 
 
 @pytest.mark.parametrize(
-    ("cards", "scheme"), [((T4, T4), GPTQ8), ((L4,) * 4, PLAIN), ((H100,), MXFP4), ((), Scheme("gptq", 4, False))]
+    ("cards", "number_format"),
+    [((T4, T4), GPTQ8), ((L4,) * 4, PLAIN), ((H100,), MXFP4), ((), NumberFormat("gptq", 4, False))],
 )
-def test_what_the_shipped_settings_are_for_runs(cards: tuple[Card, ...], scheme: Scheme) -> None:
-    assert faults(cards, find_hardware("auto", cards), scheme) == []
+def test_what_the_shipped_settings_are_for_runs(cards: tuple[Card, ...], number_format: NumberFormat) -> None:
+    assert faults(cards, find_hardware("auto", cards), number_format) == []
 
 
 @pytest.mark.parametrize(
-    ("cards", "settings", "scheme", "fault"),
+    ("cards", "settings", "number_format", "fault"),
     [
         ((P100,), Hardware(), PLAIN, "below compute capability 7.5, which vLLM needs"),
         ((T4, T4), Hardware(dtype="bfloat16"), PLAIN, 'has no bfloat16; set dtype = "float16"'),
@@ -98,18 +99,18 @@ def test_what_the_shipped_settings_are_for_runs(cards: tuple[Card, ...], scheme:
     ],
 )
 def test_what_cannot_run_is_one_sentence(
-    cards: tuple[Card, ...], settings: Hardware, scheme: Scheme, fault: str
+    cards: tuple[Card, ...], settings: Hardware, number_format: NumberFormat, fault: str
 ) -> None:
-    (sentence,) = faults(cards, settings, scheme)
+    (sentence,) = faults(cards, settings, number_format)
     assert fault in sentence
 
 
 @pytest.mark.parametrize(
-    ("config", "scheme"),
+    ("config", "number_format"),
     [
         ({}, PLAIN),
         ({"quantization_config": {"quant_method": "gptq", "bits": 8, "group_size": 128}}, GPTQ8),
-        ({"quantization_config": {"quant_method": "fp8", "fmt": "e4m3"}}, Scheme("fp8", 8, True)),
+        ({"quantization_config": {"quant_method": "fp8", "fmt": "e4m3"}}, NumberFormat("fp8", 8, True)),
         ({"quantization_config": {"quant_method": "mxfp4"}}, MXFP4),
         (
             {
@@ -118,7 +119,7 @@ def test_what_cannot_run_is_one_sentence(
                     "config_groups": {"group_0": {"weights": {"num_bits": 8, "type": "float"}}},
                 }
             },
-            Scheme("compressed-tensors", 8, True, "16-bit"),
+            NumberFormat("compressed-tensors", 8, True, "16-bit"),
         ),
         (
             {
@@ -132,13 +133,13 @@ def test_what_cannot_run_is_one_sentence(
                     },
                 }
             },
-            Scheme("compressed-tensors", 8, True, "static"),
+            NumberFormat("compressed-tensors", 8, True, "static"),
         ),
-        ({"quantization_config": {"quant_method": "new-thing"}}, Scheme("new-thing", None, False)),
+        ({"quantization_config": {"quant_method": "new-thing"}}, NumberFormat("new-thing", None, False)),
     ],
 )
-def test_a_checkpoints_scheme_is_read_from_its_config(config: dict[str, object], scheme: Scheme) -> None:
-    assert checkpoint_scheme(config) == scheme
+def test_a_checkpoints_scheme_is_read_from_its_config(config: dict[str, object], number_format: NumberFormat) -> None:
+    assert parse_number_format(config) == number_format
 
 
 def test_a_card_that_cannot_run_the_checkpoint_is_refused_before_loading(
@@ -158,19 +159,22 @@ def test_a_card_that_tells_no_memory_is_told(
 
 
 @pytest.mark.parametrize(
-    ("scheme", "fault"),
+    ("number_format", "fault"),
     [
-        (Scheme("compressed-tensors", 8, True, "static"), "no CPU kernel runs fp8 with static activations"),
-        (Scheme("compressed-tensors", 8, False, "16-bit"), "no CPU kernel runs compressed-tensors, 8-bit integers"),
+        (NumberFormat("compressed-tensors", 8, True, "static"), "no CPU kernel runs fp8 with static activations"),
+        (
+            NumberFormat("compressed-tensors", 8, False, "16-bit"),
+            "no CPU kernel runs compressed-tensors, 8-bit integers",
+        ),
         (GPTQ8, "no CPU kernel runs gptq, 8-bit integers"),
     ],
 )
-def test_formats_without_a_cpu_kernel_are_told_before_loading(scheme: Scheme, fault: str) -> None:
-    (sentence,) = faults((), load_hardware("cpu"), scheme)
+def test_formats_without_a_cpu_kernel_are_told_before_loading(number_format: NumberFormat, fault: str) -> None:
+    (sentence,) = faults((), load_hardware("cpu"), number_format)
     assert fault in sentence
 
 
 @pytest.mark.parametrize("activations", ["dynamic", ""])
 def test_w8a8_and_dynamic_fp8_run_on_a_cpu(activations: str) -> None:
     for floating in (False, True):
-        assert not faults((), load_hardware("cpu"), Scheme("compressed-tensors", 8, floating, activations))
+        assert not faults((), load_hardware("cpu"), NumberFormat("compressed-tensors", 8, floating, activations))

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.engine
 
 @contextmanager
 def engine(loop: asyncio.AbstractEventLoop, speculative: dict[str, Any] | None = None) -> Iterator[VllmEngine]:
-    settings = replace(vllm_settings(TIR), speculative=speculative, tells_weights=True)
+    settings = replace(vllm_settings(TIR), speculative=speculative, reports_weights=True)
     made = VllmEngine(settings)
     loop.run_until_complete(made.start())
     try:

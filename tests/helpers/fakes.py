@@ -21,7 +21,7 @@ from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.policies.policy import Policy
 from aimo_solver.problems.problem import ANY_INTEGER, AnswerRule, Problem
 from aimo_solver.rollouts.engine_rollouts import EngineRollouts
-from aimo_solver.sandbox.execution import ExecutionResult, ExecutionStatus
+from aimo_solver.sandbox.base import ExecutionResult, ExecutionStatus
 from aimo_solver.sandbox.inside.cell import run_cell
 from aimo_solver.solver.observer import Observer
 from aimo_solver.solver.solution import Solution
@@ -71,7 +71,12 @@ class InProcessSession:
         stdout = io.StringIO()
         with contextlib.redirect_stdout(stdout):
             outcome = run_cell(code, self._namespace if keep else _copied(self._namespace))
-        return ExecutionResult(ExecutionStatus(outcome.status), stdout.getvalue(), outcome.error, self._sandbox.seconds)
+        return ExecutionResult(
+            status=ExecutionStatus(outcome.status),
+            stdout=stdout.getvalue(),
+            error=outcome.error,
+            seconds=self._sandbox.seconds,
+        )
 
     async def close(self) -> None:
         if self._open:
@@ -90,7 +95,7 @@ ReplyToText = Callable[[str, Sampling], Reply]
 
 
 @dataclass
-class Stage:
+class SolverHarness:
     """A solver with fakes around it. Make and use it inside a running loop."""
 
     reply: ReplyToText

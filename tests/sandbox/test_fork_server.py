@@ -23,7 +23,7 @@ from tests.helpers.sandbox_contract import (
     in_session,
     run_cell_in,
 )
-from tests.helpers.sandbox_stage import clean_sandbox, footprint
+from tests.helpers.sandbox_footprint import clean_sandbox, footprint
 
 
 @pytest.fixture

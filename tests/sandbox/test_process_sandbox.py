@@ -29,7 +29,7 @@ from tests.helpers.sandbox_contract import (
     run_cell_in,
     run_cells,
 )
-from tests.helpers.sandbox_stage import clean_sandbox, footprint
+from tests.helpers.sandbox_footprint import clean_sandbox, footprint
 
 START_SLEEPERS = """
 import os, subprocess

@@ -98,7 +98,7 @@ class VllmProcess:
         return f"{self._processes.mark[:8]}-{next(self._request_numbers)}"
 
     @contextmanager
-    def telling_death(self) -> Iterator[None]:
+    def raising_engine_error(self) -> Iterator[None]:
         """Turns vLLM's death into EngineError; other errors pass through."""
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 

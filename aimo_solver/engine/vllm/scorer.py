@@ -87,6 +87,6 @@ class VllmScorer:
         # The bare number: what vLLM would put around it depends on the checkpoint's config.
         params = PoolingParams(task="classify", use_activation=False)
         outputs = llm.encode({"prompt_token_ids": tail}, params, self._process.new_request_id())
-        with self._process.telling_death():
+        with self._process.raising_engine_error():
             (output,) = [output async for output in outputs]
         return float(output.outputs.data.item())

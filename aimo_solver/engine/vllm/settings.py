@@ -51,7 +51,7 @@ class VllmSettings(ModelSettings):
     """For requests that bring no seed."""
     speculative: dict[str, Any] | None = None
     """vLLM's speculative_config, such as {"method": "ngram", "num_speculative_tokens": 4}."""
-    tells_weights: bool = False
+    reports_weights: bool = False
     """Whether `VllmEngine.weight_bytes` is to be asked: its workers then load a class of ours."""
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-class WeightTeller:
+class WeightReporter:
     """Tells how much memory a worker's share of the weights takes."""
 
     model_runner: Any
