@@ -24,8 +24,8 @@ from rich.console import Console
 from aimo_solver import __version__
 from aimo_solver.app.doctor import Patient
 from aimo_solver.app.options import DEFAULT_LIMIT_SECONDS, RunOptions, described_options, logged_options, run_options
-from aimo_solver.app.runtime import Workshop, examine, open_workshop
-from aimo_solver.app.serve import find_contest, serve_contest
+from aimo_solver.app.runtime import Runtime, examine, open_runtime
+from aimo_solver.app.serve import find_attached_contest, serve_contest
 from aimo_solver.engine.hardware import AUTO
 from aimo_solver.engine.supervised import EngineRestart
 from aimo_solver.errors import AimoError, InputError
@@ -64,7 +64,7 @@ class RunOutcome:
         return summarise(self.solutions).to_json() | {"engine_restarts": restarts, "folder": str(self.folder)}
 
 
-After = Callable[[Workshop, RunOutcome], Awaitable[None]]
+After = Callable[[Runtime, RunOutcome], Awaitable[None]]
 
 
 async def run_set(
@@ -78,11 +78,11 @@ async def run_set(
     submission: Path | None = None,
     started_at: float | None = None,
     after: After | None = None,
-    workshop: Workshop | None = None,
+    runtime: Runtime | None = None,
 ) -> RunOutcome:
     """Answers the set into a new run folder, and writes the submission where one is wanted.
 
-    `after` may use the engine once more, before it ends. A `workshop` that is open is used and left open.
+    `after` may use the engine once more, before it ends. A `runtime` that is open is used and left open.
     """
     begun = asyncio.get_running_loop().time() if started_at is None else started_at
     if submission is not None:
@@ -91,15 +91,15 @@ async def run_set(
     _tell_golds(problem_set, options.rule, console)
     described = {"version": __version__, "problem_set": problem_set.name, "runs": runs, "at_once": at_once}
     described |= described_options(options)
-    show = _Show(options, problem_set, runs, at_once, begun, console, after, workshop)
+    show = _Show(options, problem_set, runs, at_once, begun, console, after, runtime)
     answers: dict[str, int] = {problem.id: options.rule.fallback for problem in problem_set.problems}
     loaded = False
     with RunFolder(path, described, problem_set.problems) as folder:
         try:
-            async with _open(show, folder) as workshop:
+            async with _open(show, folder) as runtime:
                 loaded = True
                 return await _go_through(
-                    show, folder, workshop, None, lambda s: answers.update({s.problem.id: s.answer})
+                    show, folder, runtime, None, lambda s: answers.update({s.problem.id: s.answer})
                 )
         finally:
             if not loaded:
@@ -108,9 +108,7 @@ async def run_set(
                 write_submission(submission, answers)
 
 
-async def go_on(
-    path: Path, console: Console, after: After | None = None, workshop: Workshop | None = None
-) -> RunOutcome:
+async def go_on(path: Path, console: Console, after: After | None = None, runtime: Runtime | None = None) -> RunOutcome:
     """Goes on with the run of that folder, whatever ended it: what was finished is kept."""
     begun = asyncio.get_running_loop().time()
     logged = read_run(path).to_go_on()
@@ -119,15 +117,15 @@ async def go_on(
     problem_set = ProblemSet(str(logged.settings.get("problem_set", logged.name)), logged.problems)
     if not logged.problems or not all(problem.text for problem in logged.problems):
         raise InputError(f"{path}: has no statements, so there is nothing to go on with; start the replay anew")
-    show = _Show(options, problem_set, runs, at_once, begun, console, after, workshop)
+    show = _Show(options, problem_set, runs, at_once, begun, console, after, runtime)
     asked = runs * len(problem_set.problems)
     console.print(f"{path}: {len(logged.solutions)} of {asked} answers are there", highlight=False)
     if len(logged.solutions) >= asked and after is None:
         return RunOutcome(path, logged.solutions, ())
     with RunFolder.continued(path, logged) as folder:
         folder.log(f"going on behind {len(logged.solutions)} of {asked} answers")
-        async with _open(show, folder) as workshop:
-            return await _go_through(show, folder, workshop, logged)
+        async with _open(show, folder) as runtime:
+            return await _go_through(show, folder, runtime, logged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,31 +139,31 @@ class _Show:
     begun: float
     console: Console
     after: After | None
-    workshop: Workshop | None = None
+    runtime: Runtime | None = None
 
 
-def _open(show: _Show, folder: RunFolder) -> AbstractAsyncContextManager[Workshop]:
+def _open(show: _Show, folder: RunFolder) -> AbstractAsyncContextManager[Runtime]:
     def log(line: str) -> None:
         folder.log(line)
         show.console.print(line, style="dim", soft_wrap=True, markup=False, highlight=False)
 
-    if show.workshop is not None:
-        return nullcontext(show.workshop.refitted(show.options, log))
+    if show.runtime is not None:
+        return nullcontext(show.runtime.refitted(show.options, log))
     log(f"loading {show.options.model}")
     limits = show.options.limits
     ends_at = show.begun + limits.total_seconds - limits.reserve_seconds
     measured = show.after is not None
-    return open_workshop(show.options, log, ends_at, folder.path / "engine.log", measured=measured)
+    return open_runtime(show.options, log, ends_at, folder.path / "engine.log", measured=measured)
 
 
 async def _go_through(
     show: _Show,
     folder: RunFolder,
-    workshop: Workshop,
+    runtime: Runtime,
     logged: LoggedRun | None,
     finished: Callable[[Solution], None] | None = None,
 ) -> RunOutcome:
-    restarts_before = len(workshop.engine.restarts)  # Of another method's run.
+    restarts_before = len(runtime.engine.restarts)  # Of another method's run.
     past = Past() if logged is None else Past(logged.solutions, {r: logged.seconds_of(r) for r in range(show.runs)})
     kept = () if logged is None else logged.trajectories
     problems = len(show.problem_set.problems) * show.runs
@@ -173,7 +171,7 @@ async def _go_through(
         lanes = [Observers((Recorder(folder), screen.lane())) for _ in range(show.at_once)]
         try:
             solutions = await replay(
-                [workshop.make_solver(lane, kept, _tree_keeper(show.options, folder)) for lane in lanes],
+                [runtime.make_solver(lane, kept, _tree_keeper(show.options, folder)) for lane in lanes],
                 show.problem_set,
                 show.options.limits,
                 folder,
@@ -185,10 +183,10 @@ async def _go_through(
         except asyncio.CancelledError:
             show.console.print(f"go on with: aimo replay --resume {folder.path}", soft_wrap=True, highlight=False)
             raise
-    outcome = RunOutcome(folder.path, tuple(solutions), tuple(workshop.engine.restarts[restarts_before:]))
+    outcome = RunOutcome(folder.path, tuple(solutions), tuple(runtime.engine.restarts[restarts_before:]))
     folder.finish(outcome.to_json())
     if show.after is not None:
-        await show.after(workshop, outcome)
+        await show.after(runtime, outcome)
     return outcome
 
 
@@ -279,10 +277,10 @@ def main(started_at: float, arguments: Sequence[str] | None = None) -> None:
             console.print(f"{elapsed} {line}", soft_wrap=True, markup=False, highlight=False)
 
         def run() -> None:
-            contest = None if problems is not None else find_contest(inputs)
+            attached = None if problems is not None else find_attached_contest(inputs)
             checkpoint = model or find_checkpoint(inputs) or DEMO_MODEL
-            if contest is not None:
-                log(contest.told)
+            if attached is not None:
+                log(attached.told)
                 for finding in examine(Patient(checkpoint, hardware, inputs)):
                     log(f"{finding.state:<5} {finding.name:<10} {finding.text}")
             options = run_options(
@@ -294,8 +292,8 @@ def main(started_at: float, arguments: Sequence[str] | None = None) -> None:
                 limit_seconds=limit_seconds,
                 fallback=fallback,
             )
-            if contest is not None:
-                serve_contest(contest, options, runs_folder, started_at, log)
+            if attached is not None:
+                serve_contest(attached, options, runs_folder, started_at, log)
             else:
                 _answer_file(options, problems or DEMO_SET, runs_folder, submission, started_at, console)
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aimo_solver.app.options import RunOptions, described_options
-from aimo_solver.app.runtime import open_workshop
+from aimo_solver.app.runtime import open_runtime
 from aimo_solver.errors import InputError
-from aimo_solver.kaggle.contests import Edition
+from aimo_solver.kaggle.contests import Contest
 from aimo_solver.kaggle.gateways import aimo1, inference_server
 from aimo_solver.kaggle.gateways.answerer import Answerer, SolverAnswerer
 from aimo_solver.kaggle.gateways.predict import make_predict
@@ -38,10 +38,10 @@ CALL_RESERVE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
-    """What is served: an edition, its input folder, and the problems a version is saved against."""
+class AttachedContest:
+    """What is served: a contest, its input folder, and the problems a version is saved against."""
 
-    edition: Edition
+    contest: Contest
     folder: Path
     test_file: Path | None
     scored: bool
@@ -51,55 +51,57 @@ class Contest:
     def problems(self) -> int:
         """How many will be asked, as far as is known."""
         if self.scored or self.test_file is None:
-            return self.edition.problems
+            return self.contest.problems
         return len(load_problem_set(self.test_file).problems)
 
     @property
     def told(self) -> str:
         """What this run is, for its first line."""
         kind = "a scoring run" if self.scored else f"a check with {self.problems} problems of {self.test_file}"
-        return f"{self.edition.name} is attached at {self.folder}: {kind}, {self.limits.total_seconds / 60:.0f} minutes"
+        return f"{self.contest.name} is attached at {self.folder}: {kind}, {self.limits.total_seconds / 60:.0f} minutes"
 
     @property
     def limits(self) -> RunLimits:
         """The session's time."""
-        total_seconds = self.edition.limit_seconds if self.scored else CHECK_SECONDS
-        return RunLimits(total_seconds, RESERVE_SECONDS, self.edition.call_seconds - CALL_RESERVE_SECONDS)
+        total_seconds = self.contest.limit_seconds if self.scored else CHECK_SECONDS
+        return RunLimits(total_seconds, RESERVE_SECONDS, self.contest.call_seconds - CALL_RESERVE_SECONDS)
 
 
-def find_contest(inputs: Path) -> Contest | None:
+def find_attached_contest(inputs: Path) -> AttachedContest | None:
     """The contest attached to this session, if any. Raises InputError for two."""
     found = find_competition(inputs)
     if found is None:
         return None
-    edition, folder = found
-    return Contest(edition, folder, find_test_file(folder), inference_server.is_scoring_run())
+    contest, folder = found
+    return AttachedContest(contest, folder, find_test_file(folder), inference_server.is_scoring_run())
 
 
-def serve_contest(contest: Contest, options: RunOptions, runs_folder: Path, started_at: float, log: Log) -> Path:
+def serve_contest(
+    attached: AttachedContest, options: RunOptions, runs_folder: Path, started_at: float, log: Log
+) -> Path:
     """Answers all that is asked; the run folder. `started_at` is when the session began (monotonic clock).
 
     Raises InputError in a run that is not scored when a problem was not answered by the solver itself.
     """
-    rule = contest.edition.rule.with_fallback(options.rule.fallback)
-    options = replace(options, rule=rule, limits=contest.limits)
-    ledger = Ledger(started_at, contest.limits.total_seconds, contest.limits.reserve_seconds, contest.problems)
-    path = new_run_path(runs_folder, contest.edition.name)
+    rule = attached.contest.rule.with_fallback(options.rule.fallback)
+    options = replace(options, rule=rule, limits=attached.limits)
+    ledger = Ledger(started_at, attached.limits.total_seconds, attached.limits.reserve_seconds, attached.problems)
+    path = new_run_path(runs_folder, attached.contest.name)
 
     @asynccontextmanager
     async def open_answerer() -> AsyncIterator[Answerer]:
-        described = {"edition": contest.edition.name} | described_options(options)
+        described = {"contest": attached.contest.name} | described_options(options)
         with RunFolder(path, described) as run:
 
             def note(line: str) -> None:
                 run.log(line)
                 log(line)
 
-            parts = open_workshop(
+            parts = open_runtime(
                 options, note, ledger.ends_at, path / "engine.log", load_attempts=LOAD_ATTEMPTS, needs_scorer=False
             )
-            async with parts as workshop:
-                answerer = SolverAnswerer(workshop.make_solver(Recorder(run), ()), ledger, run, note)
+            async with parts as runtime:
+                answerer = SolverAnswerer(runtime.make_solver(Recorder(run), ()), ledger, run, note)
                 try:
                     yield answerer
                 finally:
@@ -108,20 +110,20 @@ def serve_contest(contest: Contest, options: RunOptions, runs_folder: Path, star
     predictor = Predictor(open_answerer, options.rule, ledger.ends_at, log)
     predictor.start()
     try:
-        _serve(contest, predictor)
+        _serve(attached, predictor)
     finally:
         predictor.close()
     if predictor.failed:
         told = f"{predictor.failed} of {predictor.asked} problems were not answered by the solver"
         log(f"{told}; the last because of {predictor.last_failure}")
-        if not contest.scored:  # Now it can still be mended, and a submission saved.
+        if not attached.scored:  # Now it can still be mended, and a submission saved.
             raise InputError(f"{told} ({predictor.last_failure}); see {path}")
     return path
 
 
-def _serve(contest: Contest, predictor: Predictor) -> None:
-    if contest.edition.server is None:
-        aimo1.serve(contest.folder, predictor.answer)
+def _serve(attached: AttachedContest, predictor: Predictor) -> None:
+    if attached.contest.server is None:
+        aimo1.serve(attached.folder, predictor.answer)
     else:
         predict = make_predict(predictor.answer)
-        inference_server.serve(contest.edition, contest.folder, predict, contest.test_file, scored=contest.scored)
+        inference_server.serve(attached.contest, attached.folder, predict, attached.test_file, scored=attached.scored)

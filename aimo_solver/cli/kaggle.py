@@ -19,14 +19,14 @@ from aimo_solver.app.runtime import examine
 from aimo_solver.engine.checkpoint import check_checkpoint
 from aimo_solver.engine.hardware import AUTO
 from aimo_solver.errors import InputError
-from aimo_solver.kaggle.contests import find_edition
+from aimo_solver.kaggle.contests import find_contest
 from aimo_solver.kaggle.inputs import INPUT_ROOT, INPUTS_VARIABLE
 from aimo_solver.kaggle.kernel_metadata import read_kernel_metadata
 from aimo_solver.kaggle.model_page import ModelPage, package_model
 from aimo_solver.kaggle.package import package_single_file, package_wheels
 from aimo_solver.kaggle.push import fetch, follow, submit, told
 from aimo_solver.kaggle.push import push as push_kernel
-from aimo_solver.kaggle.rehearsal import Stage, rehearse
+from aimo_solver.kaggle.rehearsal import RehearsalPlan, rehearse
 from aimo_solver.kaggle.wheels import Target
 from aimo_solver.problems.problem_set import load_problem_set
 from aimo_solver.utils.files import make_folder
@@ -174,21 +174,21 @@ def rehearse_kernel(
     def run() -> None:
         check_checkpoint(model)
         chosen = preset or ("demo" if model == DEMO_MODEL else "default")
-        stage = Stage(
-            find_edition(edition),
-            load_problem_set(problems),
-            model,
-            kernel,
-            wheels,
-            ("--preset", chosen),
-            not saved,
-            limit_seconds,
+        plan = RehearsalPlan(
+            contest=find_contest(str(edition)),
+            problems=load_problem_set(problems),
+            model=model,
+            kernel=kernel,
+            wheels=wheels,
+            arguments=("--preset", chosen),
+            scored=not saved,
+            limit_seconds=limit_seconds,
         )
         with tempfile.TemporaryDirectory(prefix="aimo-rehearsal-", ignore_cleanup_errors=True) as temporary:
-            done = rehearse(stage, Path(temporary, "session") if root is None else root, log)
-        golds = {problem.id: problem.gold for problem in stage.problems.problems if problem.gold is not None}
+            done = rehearse(plan, Path(temporary, "session") if root is None else root, log)
+        golds = {problem.id: problem.gold for problem in plan.problems.problems if problem.gold is not None}
         right = sum(done.answers[id] == gold for id, gold in golds.items())
-        table = Table("step", title=f"{stage.edition.name}: {len(done.answers)} answers, {right} of {len(golds)} right")
+        table = Table("step", title=f"{plan.contest.name}: {len(done.answers)} answers, {right} of {len(golds)} right")
         table.add_column("seconds", justify="right")
         for name, seconds in done.seconds.items():
             table.add_row(name, f"{seconds:.1f}")

@@ -1,6 +1,6 @@
-"""Editions of the contest: where each keeps its files, what it accepts, how long it lasts.
+"""The contests on Kaggle: their limits, what they accept as an answer, and how they ask.
 
-Source: the competitions' pages and their own `kaggle_evaluation` packages, which lie in the
+Source: the competitions' pages and their `kaggle_evaluation` packages, which are part of each
 competition's input folder and are not ours to ship.
 """
 
@@ -11,61 +11,69 @@ from dataclasses import dataclass
 from typing import Final
 
 from aimo_solver.errors import InputError
-from aimo_solver.problems.problem import AIMO1, AIMO2, AIMO3, AnswerRule
+from aimo_solver.problems.problem import AIMO1, AIMO2, AIMO3, AnswerRule, match_contest_name
 
-HOUR_SECONDS = 3600.0
+HOUR_SECONDS: Final = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Edition:
-    """One AI Mathematical Olympiad contest on Kaggle."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contest:
+    """The rules of one edition of the AI Mathematical Olympiad."""
 
-    number: int
+    rule: AnswerRule
     slug: str
     """The competition's name in addresses and input folders."""
-    rule: AnswerRule
-    limit_seconds: float
-    """Of a scoring run on a GPU, from the session's start."""
     problems: int
-    """Of a scoring run."""
+    """Problems in a scoring run."""
+    limit_seconds: float
+    """Time limit of a scoring run on a GPU, counted from the start of the session."""
     server: tuple[str, str] | None
-    """Module and class of its inference server; None for AIMO1, which iterates."""
+    """Module and class of the inference server; None means that problems come from an iterator."""
     call_seconds: float
-    """The most its gateway waits for one answer; the first call waits for loading, too, and has no limit."""
-    submission: str = "submission.parquet"
-    """The file its gateway leaves."""
+    """How long the gateway waits for an answer; the first call, which includes loading, has no limit."""
+    submission: str
+    """The file that the gateway writes."""
 
     @property
     def name(self) -> str:
         return self.rule.name
 
 
-EDITIONS: Final = (
-    Edition(1, "ai-mathematical-olympiad-prize", AIMO1, 9 * HOUR_SECONDS, 50, None, math.inf, "submission.csv"),
-    Edition(
-        2,
-        "ai-mathematical-olympiad-progress-prize-2",
-        AIMO2,
-        5 * HOUR_SECONDS,
-        50,
-        ("kaggle_evaluation.aimo_2_inference_server", "AIMO2InferenceServer"),
-        0.5 * HOUR_SECONDS,
+CONTESTS: Final = (
+    Contest(
+        rule=AIMO1,
+        slug="ai-mathematical-olympiad-prize",
+        problems=50,
+        limit_seconds=9 * HOUR_SECONDS,
+        server=None,
+        call_seconds=math.inf,
+        submission="submission.csv",
     ),
-    Edition(
-        3,
-        "ai-mathematical-olympiad-progress-prize-3",
-        AIMO3,
-        5 * HOUR_SECONDS,
-        50,
-        ("kaggle_evaluation.aimo_3_inference_server", "AIMO3InferenceServer"),
-        9 * HOUR_SECONDS,
+    Contest(
+        rule=AIMO2,
+        slug="ai-mathematical-olympiad-progress-prize-2",
+        problems=50,
+        limit_seconds=5 * HOUR_SECONDS,
+        server=("kaggle_evaluation.aimo_2_inference_server", "AIMO2InferenceServer"),
+        call_seconds=0.5 * HOUR_SECONDS,
+        submission="submission.parquet",
+    ),
+    Contest(
+        rule=AIMO3,
+        slug="ai-mathematical-olympiad-progress-prize-3",
+        problems=50,
+        limit_seconds=5 * HOUR_SECONDS,
+        server=("kaggle_evaluation.aimo_3_inference_server", "AIMO3InferenceServer"),
+        call_seconds=9 * HOUR_SECONDS,
+        submission="submission.parquet",
     ),
 )
 
 
-def find_edition(number: int) -> Edition:
-    """Raises InputError that lists what there is."""
-    for edition in EDITIONS:
-        if edition.number == number:
-            return edition
-    raise InputError(f"edition must be one of {', '.join(str(one.number) for one in EDITIONS)}, got {number!r}")
+def find_contest(name: str) -> Contest:
+    """The contest called `name`: its name in any usual spelling, or its slug. Raises InputError that lists them."""
+    names = {contest.name: contest for contest in CONTESTS} | {contest.slug: contest for contest in CONTESTS}
+    matched = match_contest_name(name, names)
+    if matched is None:
+        raise InputError(f"contest must be one of {', '.join(one.name for one in CONTESTS)}, got {name!r}")
+    return names[matched]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from aimo_solver.errors import InputError
-from aimo_solver.kaggle.contests import EDITIONS, Edition
+from aimo_solver.kaggle.contests import CONTESTS, Contest
 
 INPUT_ROOT: Final = Path("/kaggle/input")
 INPUTS_VARIABLE: Final = "AIMO_INPUTS"
@@ -24,12 +24,12 @@ _TEST_FILES = ("test.csv", "reference.csv")
 _WEIGHTS = (".safetensors", ".bin", ".gguf")
 
 
-def find_competition(root: Path = INPUT_ROOT) -> tuple[Edition, Path] | None:
-    """The edition attached and its folder; None where there is none. Raises InputError for two."""
-    found: list[tuple[Edition, Path]] = []
-    for edition in EDITIONS:
-        layouts = (root / "competitions" / edition.slug, root / edition.slug)
-        found += [(edition, folder) for folder in layouts if folder.is_dir()][:1]  # Both are the same files.
+def find_competition(root: Path = INPUT_ROOT) -> tuple[Contest, Path] | None:
+    """The contest attached and its folder; None where there is none. Raises InputError for two."""
+    found: list[tuple[Contest, Path]] = []
+    for contest in CONTESTS:
+        layouts = (root / "competitions" / contest.slug, root / contest.slug)
+        found += [(contest, folder) for folder in layouts if folder.is_dir()][:1]  # Both are the same files.
     if len(found) > 1:
         folders = " and ".join(str(folder) for _, folder in found)
         raise InputError(f"two competitions are attached ({folders}); detach all but one")

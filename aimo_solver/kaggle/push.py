@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from aimo_solver.errors import InputError
-from aimo_solver.kaggle.contests import EDITIONS
+from aimo_solver.kaggle.contests import CONTESTS
 from aimo_solver.kaggle.kernel_metadata import KernelMetadata, read_kernel_metadata
 from aimo_solver.utils.files import make_folder
 from aimo_solver.utils.log import Log
@@ -116,7 +116,7 @@ def follow(pushed: Pushed, log: Log, run: Run = run_kaggle, sleep: Callable[[flo
 
 def submit(pushed: Pushed, competition: str, message: str, run: Run = run_kaggle) -> None:
     """Submits a finished version to a competition."""
-    names = [edition.submission for edition in EDITIONS if edition.slug == competition]
+    names = [contest.submission for contest in CONTESTS if contest.slug == competition]
     arguments = ["competitions", "submit", competition, "-k", pushed.id, "-v", str(pushed.version)]
     printed = run([*arguments, "-f", names[0] if names else "submission.parquet", "-m", message])
     if "success" not in printed.lower():  # A refusal, too, exits with 0.

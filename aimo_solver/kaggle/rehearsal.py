@@ -26,7 +26,7 @@ import polars as pl
 
 from aimo_solver.errors import InputError
 from aimo_solver.kaggle import stubs
-from aimo_solver.kaggle.contests import Edition
+from aimo_solver.kaggle.contests import Contest
 from aimo_solver.kaggle.gateways.inference_server import RERUN_VARIABLE
 from aimo_solver.kaggle.gateways.local_gateway import play_at
 from aimo_solver.kaggle.inputs import INPUTS_VARIABLE
@@ -51,11 +51,11 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RehearsalPlan:
     """What is rehearsed."""
 
-    edition: Edition
+    contest: Contest
     problems: ProblemSet
     model: Path
     kernel: Path
@@ -68,7 +68,7 @@ class Stage:
 
 
 @dataclass(slots=True)
-class Rehearsal:
+class RehearsalResult:
     """How it went: seconds a step, in order, and the answers."""
 
     seconds: dict[str, float] = field(default_factory=dict)
@@ -96,50 +96,50 @@ class Rehearsal:
             self.seconds[name] = time.monotonic() - begun
 
 
-def rehearse(stage: Stage, root: Path, log: Log) -> Rehearsal:
+def rehearse(plan: RehearsalPlan, root: Path, log: Log) -> RehearsalResult:
     """Runs it in `root`, an empty folder. Raises InputError for everything that would have cost the submission."""
-    root, rehearsal = root.resolve(), Rehearsal()
+    root, rehearsal = root.resolve(), RehearsalResult()
     with rehearsal.step("lay out inputs"):
-        working = _lay_out(stage, root)
+        working = _lay_out(plan, root)
     with rehearsal.step("make the environment"):
-        python = _python(stage, root)
+        python = _python(plan, root)
     prefix, rehearsal.network = _without_network()
     log(f"network: {rehearsal.network}")
     with rehearsal.step("run kernel.py"):
-        _run(stage, [*prefix, str(python), "kernel.py"], working, root, rehearsal.milestones(log))
+        _run(plan, [*prefix, str(python), "kernel.py"], working, root, rehearsal.milestones(log))
     with rehearsal.step("check the submission"):
-        rehearsal.answers = _checked_submission(stage, working)
+        rehearsal.answers = _checked_submission(plan, working)
     return rehearsal
 
 
-def _lay_out(stage: Stage, root: Path) -> Path:
+def _lay_out(plan: RehearsalPlan, root: Path) -> Path:
     """Kaggle's folders; the working folder, with nothing but kernel.py in it."""
-    text = read_text(stage.kernel, "kernel.py")
-    if stage.wheels is not None and not (stage.wheels / LOCK).is_file():
-        raise InputError(f"{stage.wheels}: has no {LOCK}; make it with aimo package wheels")
+    text = read_text(plan.kernel, "kernel.py")
+    if plan.wheels is not None and not (plan.wheels / LOCK).is_file():
+        raise InputError(f"{plan.wheels}: has no {LOCK}; make it with aimo package wheels")
     if root.exists() and any(root.iterdir()):
         raise InputError(f"{root}: must be empty, as a Kaggle session's folder is; name another")
-    competition = root / "input/competitions" / stage.edition.slug
+    competition = root / "input/competitions" / plan.contest.slug
     competition.mkdir(parents=True)
     with (competition / "test.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("id", "problem"), *((one.id, one.text) for one in stage.problems.problems)])
-    if stage.edition.server is None:
+        csv.writer(file).writerows([("id", "problem"), *((one.id, one.text) for one in plan.problems.problems)])
+    if plan.contest.server is None:
         _copy(STUBS / "iterator.py", competition / "aimo/__init__.py")
     else:
-        package, module = stage.edition.server[0].split(".")
+        package, module = plan.contest.server[0].split(".")
         _copy(STUBS / "__init__.py", competition / package / "__init__.py")
         _copy(STUBS / "inference_server.py", competition / package / f"{module}.py")
     model = root / "input/models/rehearsal/model/transformers/default/1"
     model.parent.mkdir(parents=True)
-    model.symlink_to(stage.model.resolve(), target_is_directory=True)
-    if stage.wheels is not None:
+    model.symlink_to(plan.model.resolve(), target_is_directory=True)
+    if plan.wheels is not None:
         place = root / "input/datasets/rehearsal/aimo-wheels"
         place.parent.mkdir(parents=True)
-        place.symlink_to(stage.wheels.resolve(), target_is_directory=True)
+        place.symlink_to(plan.wheels.resolve(), target_is_directory=True)
     working = root / "working"
     working.mkdir()
-    if stage.arguments:
-        text = text.replace("ARGUMENTS: list[str] = []", f"ARGUMENTS: list[str] = {list(stage.arguments)!r}")
+    if plan.arguments:
+        text = text.replace("ARGUMENTS: list[str] = []", f"ARGUMENTS: list[str] = {list(plan.arguments)!r}")
     (working / "kernel.py").write_text(text, encoding="utf-8")
     return working
 
@@ -149,8 +149,8 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def _python(stage: Stage, root: Path) -> Path:
-    if stage.wheels is None:
+def _python(plan: RehearsalPlan, root: Path) -> Path:
+    if plan.wheels is None:
         return Path(sys.executable)
     done = subprocess.run(
         [sys.executable, "-m", "venv", str(root / "environment")], check=False, capture_output=True, text=True
@@ -169,25 +169,25 @@ def _without_network() -> tuple[list[str], str]:
     return [unshare, *options, sys.executable, "-c", _BRING_LOOPBACK_UP], "off: a namespace with the loopback only"
 
 
-def _run(stage: Stage, command: list[str], working: Path, root: Path, log: Log) -> None:
+def _run(plan: RehearsalPlan, command: list[str], working: Path, root: Path, log: Log) -> None:
     """The kernel beside its gateway, inside the limit."""
     socket = Path(tempfile.mkdtemp(prefix="aimo-gateway-"), "socket")  # A socket's path may not be long.
     process = subprocess.Popen(
         command,
         cwd=working,
-        env=_environment(stage, root, socket),
+        env=_environment(plan, root, socket),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
     )
-    timer = threading.Timer(stage.limit_seconds, _end, (process,))
+    timer = threading.Timer(plan.limit_seconds, _end, (process,))
     timer.start()
     begun = time.monotonic()
     faults: list[str] = []
     gateway = None
-    if stage.scored and stage.edition.server is not None:
-        gateway = threading.Thread(target=_play, args=(stage, socket, working, faults), daemon=True)
+    if plan.scored and plan.contest.server is not None:
+        gateway = threading.Thread(target=_play, args=(plan, socket, working, faults), daemon=True)
         gateway.start()
     try:
         assert process.stdout is not None
@@ -199,8 +199,8 @@ def _run(stage: Stage, command: list[str], working: Path, root: Path, log: Log) 
         timer.cancel()
         _end(process)
         shutil.rmtree(socket.parent, ignore_errors=True)
-    if time.monotonic() - begun >= stage.limit_seconds:
-        raise InputError(f"the limit of {stage.limit_seconds:g} s was over; raise it, or make the run shorter")
+    if time.monotonic() - begun >= plan.limit_seconds:
+        raise InputError(f"the limit of {plan.limit_seconds:g} s was over; raise it, or make the run shorter")
     if code:
         raise InputError(f"kernel.py ended with exit code {code}; its last lines are above")
     if gateway is not None:
@@ -218,21 +218,21 @@ def _end(process: subprocess.Popen[str]) -> None:
             process.wait(seconds)
 
 
-def _play(stage: Stage, socket: Path, working: Path, faults: list[str]) -> None:
+def _play(plan: RehearsalPlan, socket: Path, working: Path, faults: list[str]) -> None:
     """The gateway's side. It writes the submission, as Kaggle's does."""
     try:
-        play_at(socket, stage.problems, stage.edition.rule, working / "submission.parquet")
+        play_at(socket, plan.problems, plan.contest.rule, working / "submission.parquet")
     except (InputError, OSError, EOFError) as error:
         faults.append(str(error) or type(error).__name__)
 
 
-def _environment(stage: Stage, root: Path, socket: Path) -> Mapping[str, str]:
+def _environment(plan: RehearsalPlan, root: Path, socket: Path) -> Mapping[str, str]:
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     own = {INPUTS_VARIABLE: str(root / "input"), SOCKET_VARIABLE: str(socket), "PYTHONUNBUFFERED": "1"}
-    return passed_on | own | ({RERUN_VARIABLE: "1"} if stage.scored else {})
+    return passed_on | own | ({RERUN_VARIABLE: "1"} if plan.scored else {})
 
 
-def _checked_submission(stage: Stage, working: Path) -> dict[str, int]:
+def _checked_submission(plan: RehearsalPlan, working: Path) -> dict[str, int]:
     names = ("submission.parquet", "submission.csv")
     path = next((working / name for name in names if (working / name).is_file()), None)
     if path is None:
@@ -242,12 +242,12 @@ def _checked_submission(stage: Stage, working: Path) -> dict[str, int]:
     )
     answers = dict(frame.select("id", "answer").rows())
     solved = sum(len(file.read_text(encoding="utf-8").splitlines()) - 1 for file in working.glob("runs/*/answers.csv"))
-    if (working / "runs").is_dir() and solved < len(stage.problems.problems):
+    if (working / "runs").is_dir() and solved < len(plan.problems.problems):
         raise InputError(f"{working}/runs: the solver itself answered {solved} of {len(answers)}; its log.txt says why")
-    missing = [problem.id for problem in stage.problems.problems if problem.id not in answers]
-    outside = [id for id, answer in answers.items() if stage.edition.rule.apply(answer) != answer]
+    missing = [problem.id for problem in plan.problems.problems if problem.id not in answers]
+    outside = [id for id, answer in answers.items() if plan.contest.rule.apply(answer) != answer]
     if missing or outside or len(answers) != len(frame):
         raise InputError(
-            f"{path}: lacks {missing[:3]}, or holds answers that {stage.edition.name} refuses {outside[:3]}"
+            f"{path}: lacks {missing[:3]}, or holds answers that {plan.contest.name} refuses {outside[:3]}"
         )
     return answers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -36,10 +37,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class AnswerRule:
-    """Which integers an edition accepts.
+    """Which integers a contest accepts.
 
     A value below `minimum` is no answer and is never wrapped; one above `maximum` is reduced by
-    `modulus` where the edition's rules say so, and is no answer otherwise.
+    `modulus` where the contest's rules say so, and is no answer otherwise.
     """
 
     name: str
@@ -75,7 +76,21 @@ ANSWER_RULES: Final = {rule.name: rule for rule in (ANY_INTEGER, AIMO1, AIMO2, A
 
 
 def answer_rule(name: str) -> AnswerRule:
-    """The rule of that name. Raises InputError that lists the names there are."""
-    if name not in ANSWER_RULES:
-        raise InputError(f"answer rule must be one of {', '.join(ANSWER_RULES)}, got {name!r}")
-    return ANSWER_RULES[name]
+    """The answer rule of a contest, or `any-integer`, in any spelling that `match_contest_name` understands.
+
+    Raises InputError that lists the names.
+    """
+    matched = match_contest_name(name, ANSWER_RULES)
+    if matched is None:
+        raise InputError(f"contest must be one of {', '.join(ANSWER_RULES)}, got {name!r}")
+    return ANSWER_RULES[matched]
+
+
+def match_contest_name(name: str, names: Iterable[str]) -> str | None:
+    """The one of `names` that `name` spells, or None: `3`, `AIMO3` and `aimo-3` all mean `aimo3`."""
+    return next((one for one in names if _spelling(one) == _spelling(name)), None)
+
+
+def _spelling(name: str) -> str:
+    letters = re.sub(r"[\s_-]", "", name).lower()
+    return f"aimo{letters}" if letters.isdecimal() else letters

@@ -14,10 +14,10 @@ import pytest
 
 from aimo_solver.app import runtime as workshop
 from aimo_solver.app.options import RunOptions, run_options
-from aimo_solver.app.serve import LOAD_ATTEMPTS, Contest, serve_contest
+from aimo_solver.app.serve import LOAD_ATTEMPTS, AttachedContest, serve_contest
 from aimo_solver.engine.scripted import Reply, ScriptedEngine
 from aimo_solver.errors import EngineLoadError, InputError
-from aimo_solver.kaggle.contests import Edition, find_edition
+from aimo_solver.kaggle.contests import Contest, find_contest
 from tests.helpers.fakes import InProcessSandbox
 
 # What the real packages do, as far as a submission can tell.
@@ -89,30 +89,30 @@ def use_engine(monkeypatch: pytest.MonkeyPatch, **script: object) -> None:
     monkeypatch.setattr(workshop, "VllmEngine", make)
 
 
-def attach(folder: Path, edition: Edition) -> Contest:
+def attach(folder: Path, contest: Contest) -> AttachedContest:
     """A competition's input folder with three problems."""
     folder.mkdir()
     with (folder / "test.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("id", "problem"), ("a", "1 + 1?"), ("b", 'A "quoted",\nbroken line'), ("c", "π?")])
-    if edition.server is not None:
-        package, module = edition.server[0].split(".")
+    if contest.server is not None:
+        package, module = contest.server[0].split(".")
         (folder / package).mkdir()
         (folder / package / "__init__.py").touch()
-        (folder / package / f"{module}.py").write_text(SERVER.format(name=edition.server[1]))
+        (folder / package / f"{module}.py").write_text(SERVER.format(name=contest.server[1]))
     else:
         (folder / "aimo").mkdir()
         (folder / "aimo" / "__init__.py").write_text(ITERATOR)
         (folder.parent / "test.csv").write_bytes((folder / "test.csv").read_bytes())
-    return Contest(edition, folder, folder / "test.csv", scored=False)
+    return AttachedContest(contest, folder, folder / "test.csv", scored=False)
 
 
-@pytest.mark.parametrize("number", [2, 3])
+@pytest.mark.parametrize("name", ["aimo2", "aimo3"])
 def test_an_inference_server_gets_every_answer(
-    tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch, number: int
+    tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     use_engine(monkeypatch)
-    contest, log = attach(tmp_path / "competition", find_edition(number)), list[str]()
-    run = serve_contest(contest, options, tmp_path / "runs", time.monotonic(), log.append)
+    attached, log = attach(tmp_path / "competition", find_contest(name)), list[str]()
+    run = serve_contest(attached, options, tmp_path / "runs", time.monotonic(), log.append)
     assert pl.read_parquet("submission.parquet").rows() == [("a", 42), ("b", 42), ("c", 42)]
     assert (run / "answers.csv").read_text().count("\n") == 4
     assert json.loads((run / "summary.json").read_text())["problems"] == 3
@@ -121,8 +121,8 @@ def test_an_inference_server_gets_every_answer(
 
 def test_the_iterator_gets_every_answer(tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     use_engine(monkeypatch)
-    contest = attach(tmp_path / "competition", find_edition(1))
-    serve_contest(contest, options, tmp_path / "runs", time.monotonic(), lambda line: None)
+    attached = attach(tmp_path / "competition", find_contest("aimo1"))
+    serve_contest(attached, options, tmp_path / "runs", time.monotonic(), lambda line: None)
     assert (tmp_path / "submission.csv").read_text().split() == ["id,answer", "a,42", "b,42", "c,42"]
 
 
@@ -131,17 +131,17 @@ def test_an_engine_that_does_not_load_still_leaves_a_submission(
 ) -> None:
     use_engine(monkeypatch, load_error=EngineLoadError("no card"))
     monkeypatch.setattr(workshop, "LOAD_PAUSE_SECONDS", 0.0)
-    contest, log = attach(tmp_path / "competition", find_edition(3)), list[str]()
+    attached, log = attach(tmp_path / "competition", find_contest("aimo3")), list[str]()
     with pytest.raises(InputError, match=r"3 of 3 problems were not answered by the solver .*no card"):
-        serve_contest(contest, options, tmp_path / "runs", time.monotonic(), log.append)
+        serve_contest(attached, options, tmp_path / "runs", time.monotonic(), log.append)
     assert pl.read_parquet("submission.parquet").rows() == [("a", 0), ("b", 0), ("c", 0)]
     assert sum("loading failed (no card)" in line for line in log) == LOAD_ATTEMPTS - 1
 
 
 def test_a_version_being_saved_takes_minutes_not_hours(tmp_path: Path) -> None:
-    contest = attach(tmp_path / "competition", find_edition(3))
-    assert (contest.problems, contest.limits.total_seconds) == (3, 15 * 60.0)
-    scored = Contest(contest.edition, contest.folder, contest.test_file, scored=True)
+    attached = attach(tmp_path / "competition", find_contest("aimo3"))
+    assert (attached.problems, attached.limits.total_seconds) == (3, 15 * 60.0)
+    scored = AttachedContest(attached.contest, attached.folder, attached.test_file, scored=True)
     assert (scored.problems, scored.limits.total_seconds) == (50, 5 * 3600.0)
 
 
@@ -149,17 +149,17 @@ def test_a_test_file_with_answers_and_one_without_problems(
     tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_engine(monkeypatch)
-    contest = attach(tmp_path / "competition", find_edition(3))
+    attached = attach(tmp_path / "competition", find_contest("aimo3"))
     (tmp_path / "competition/test.csv").write_text("id,problem,answer\na,1 + 1?,2\n")
-    serve_contest(contest, options, tmp_path / "runs", time.monotonic(), lambda line: None)
+    serve_contest(attached, options, tmp_path / "runs", time.monotonic(), lambda line: None)
     assert pl.read_parquet("submission.parquet").rows() == [("a", 42)]
     (tmp_path / "competition/test.csv").write_text("id,problem\n")
     with pytest.raises(InputError, match=r"test\.csv: holds no problems"):
-        serve_contest(contest, options, tmp_path / "runs", time.monotonic(), lambda line: None)
+        serve_contest(attached, options, tmp_path / "runs", time.monotonic(), lambda line: None)
 
 
 def test_a_competition_without_its_package_is_named(tmp_path: Path, options: RunOptions) -> None:
     (tmp_path / "empty").mkdir()
-    contest = Contest(find_edition(3), tmp_path / "empty", None, scored=False)
+    attached = AttachedContest(find_contest("aimo3"), tmp_path / "empty", None, scored=False)
     with pytest.raises(InputError, match="empty: has no folder kaggle_evaluation; attach the competition"):
-        serve_contest(contest, options, tmp_path / "runs", time.monotonic(), lambda line: None)
+        serve_contest(attached, options, tmp_path / "runs", time.monotonic(), lambda line: None)

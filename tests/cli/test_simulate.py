@@ -81,7 +81,7 @@ def test_a_plot_shows_each_policy(pool: str, tmp_path: Path) -> None:
         (["--budget-seconds", "0"], "budget-seconds must be positive and at most 500,000, got 0.0"),
         (["--policy", "greedy"], "policy must be one of fixed, "),
         (["--hardware", "a100"], "speed table must be one of"),
-        (["--edition", "aimo9"], "answer rule must be one of"),
+        (["--edition", "aimo9"], "contest must be one of"),
     ],
 )
 def test_bad_input_is_one_sentence(pool: str, arguments: list[str], sentence: str) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from aimo_solver.errors import InputError
-from aimo_solver.kaggle.contests import EDITIONS, find_edition
+from aimo_solver.kaggle.contests import CONTESTS, find_contest
 from aimo_solver.kaggle.inputs import find_checkpoint, find_competition, find_test_file, find_wheel_folders
 
-AIMO3_SLUG = find_edition(3).slug
+AIMO3_SLUG = find_contest("aimo3").slug
 MODEL_FOLDERS = ("my-model", "models/me/my-model/transformers/fp8/3", "datasets/me/my-model/checkpoints/last")
 
 
@@ -22,11 +22,11 @@ def checkpoint(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("layout", ["", "competitions"])
-@pytest.mark.parametrize("edition", EDITIONS, ids=lambda edition: edition.name)
-def test_the_competition_is_found_under_both_layouts(tmp_path: Path, layout: str, edition: object) -> None:
-    folder = tmp_path / layout / edition.slug  # type: ignore[attr-defined]
+@pytest.mark.parametrize("contest", CONTESTS, ids=lambda contest: contest.name)
+def test_the_competition_is_found_under_both_layouts(tmp_path: Path, layout: str, contest: object) -> None:
+    folder = tmp_path / layout / contest.slug  # type: ignore[attr-defined]
     folder.mkdir(parents=True)
-    assert find_competition(tmp_path) == (edition, folder)
+    assert find_competition(tmp_path) == (contest, folder)
 
 
 def test_nothing_attached_is_no_competition(tmp_path: Path) -> None:
@@ -35,8 +35,8 @@ def test_nothing_attached_is_no_competition(tmp_path: Path) -> None:
 
 
 def test_two_competitions_are_refused(tmp_path: Path) -> None:
-    for edition in EDITIONS[:2]:
-        (tmp_path / edition.slug).mkdir()
+    for contest in CONTESTS[:2]:
+        (tmp_path / contest.slug).mkdir()
     with pytest.raises(InputError, match="two competitions are attached"):
         find_competition(tmp_path)
 
@@ -81,7 +81,7 @@ def test_wheels_are_found_in_every_dataset(tmp_path: Path) -> None:
 def test_one_competition_under_both_layouts_is_one(tmp_path: Path) -> None:
     for layout in ("", "competitions"):
         (tmp_path / layout / AIMO3_SLUG).mkdir(parents=True)
-    assert find_competition(tmp_path) == (find_edition(3), tmp_path / "competitions" / AIMO3_SLUG)
+    assert find_competition(tmp_path) == (find_contest("aimo3"), tmp_path / "competitions" / AIMO3_SLUG)
 
 
 def test_a_second_form_inside_a_checkpoint_is_not_another_checkpoint(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from aimo_solver.errors import InputError
-from aimo_solver.kaggle.contests import EDITIONS, Edition, find_edition
-from aimo_solver.kaggle.rehearsal import Stage, rehearse
+from aimo_solver.kaggle.contests import CONTESTS, Contest, find_contest
+from aimo_solver.kaggle.rehearsal import RehearsalPlan, rehearse
 from aimo_solver.problems.problem import Problem
 from aimo_solver.problems.problem_set import ProblemSet
 
@@ -24,44 +24,53 @@ from aimo_solver.kaggle.gateways.predict import make_predict
 
 ARGUMENTS: list[str] = []
 inputs = Path(os.environ["AIMO_INPUTS"])
-edition, folder = find_competition(inputs)
+contest, folder = find_competition(inputs)
 print("here", sorted(os.listdir(".")), find_checkpoint(inputs).name, ARGUMENTS)
 
 def answer(id, text):
     {answer}
 
-if edition.server is None:
+if contest.server is None:
     aimo1.serve(folder, answer)
 else:
     scored = inference_server.is_scoring_run()
-    inference_server.serve(edition, folder, make_predict(answer), find_test_file(folder), scored=scored)
+    inference_server.serve(contest, folder, make_predict(answer), find_test_file(folder), scored=scored)
 {end}
 """
 
 
-def stage(
+def plan(
     tmp_path: Path,
-    edition: Edition,
+    contest: Contest,
     *,
     answer: str = "return len(text)",
     end: str = "",
     scored: bool = True,
     limit: float = 60.0,
-) -> Stage:
+) -> RehearsalPlan:
     model = tmp_path / "model"
     model.mkdir()
     for name in ("config.json", "model.safetensors"):
         (model / name).touch()
     kernel = tmp_path / "some-kernel.py"
     kernel.write_text(KERNEL.format(answer=answer, end=end))
-    return Stage(edition, PROBLEMS, model, kernel, None, ("--preset", "mine"), scored, limit)
+    return RehearsalPlan(
+        contest=contest,
+        problems=PROBLEMS,
+        model=model,
+        kernel=kernel,
+        wheels=None,
+        arguments=("--preset", "mine"),
+        scored=scored,
+        limit_seconds=limit,
+    )
 
 
 @pytest.mark.parametrize("scored", [True, False], ids=["scored", "saved"])
-@pytest.mark.parametrize("edition", EDITIONS, ids=lambda edition: edition.name)
-def test_a_whole_session_of_every_edition(tmp_path: Path, edition: Edition, scored: bool) -> None:
+@pytest.mark.parametrize("contest", CONTESTS, ids=lambda contest: contest.name)
+def test_a_whole_session_of_every_contest(tmp_path: Path, contest: Contest, scored: bool) -> None:
     lines = list[str]()
-    done = rehearse(stage(tmp_path, edition, scored=scored), tmp_path / "session", lines.append)
+    done = rehearse(plan(tmp_path, contest, scored=scored), tmp_path / "session", lines.append)
     assert done.answers == {problem.id: len(problem.text) for problem in PROBLEMS.problems}
     assert list(done.seconds) == ["lay out inputs", "make the environment", "run kernel.py", "check the submission"]
     assert "here ['kernel.py'] 1 ['--preset', 'mine']" in lines
@@ -70,7 +79,7 @@ def test_a_whole_session_of_every_edition(tmp_path: Path, edition: Edition, scor
 def test_no_network_reaches_the_kernel(tmp_path: Path) -> None:
     look = "import socket; print('interfaces', [name for _, name in socket.if_nameindex()])"
     lines = list[str]()
-    done = rehearse(stage(tmp_path, find_edition(3), end=look), tmp_path / "session", lines.append)
+    done = rehearse(plan(tmp_path, find_contest("aimo3"), end=look), tmp_path / "session", lines.append)
     if done.network.startswith("on"):
         pytest.skip(done.network)
     assert "interfaces ['lo']" in lines
@@ -90,10 +99,10 @@ def test_what_would_have_cost_the_submission_is_a_failure(
     tmp_path: Path, changes: dict[str, object], fault: str
 ) -> None:
     with pytest.raises(InputError, match=fault):
-        rehearse(stage(tmp_path, find_edition(3), **changes), tmp_path / "session", lambda line: None)  # type: ignore[arg-type]
+        rehearse(plan(tmp_path, find_contest("aimo3"), **changes), tmp_path / "session", lambda line: None)  # type: ignore[arg-type]
 
 
 def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path) -> None:
-    chosen = stage(tmp_path, find_edition(3))
+    chosen = plan(tmp_path, find_contest("aimo3"))
     with pytest.raises(InputError, match="must be empty, as a Kaggle session's folder is"):
         rehearse(chosen, tmp_path, lambda line: None)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from aimo_solver.errors import InputError
-from aimo_solver.kaggle.contests import Edition
+from aimo_solver.kaggle.contests import Contest
 
 RERUN_VARIABLE = "KAGGLE_IS_COMPETITION_RERUN"
 PACKAGE = "kaggle_evaluation"
@@ -27,13 +27,13 @@ def is_scoring_run() -> bool:
 
 
 def serve(
-    edition: Edition, competition: Path, predict: Callable[..., Any], test_file: Path | None, *, scored: bool
+    contest: Contest, competition: Path, predict: Callable[..., Any], test_file: Path | None, *, scored: bool
 ) -> None:
     """Answers everything the contest asks, then returns. `competition` is its input folder.
 
     Raises InputError where its package is not there, or there is nothing to ask.
     """
-    server = _server_class(edition, competition)(predict)
+    server = _server_class(contest, competition)(predict)
     if scored:
         server.serve()
     elif test_file is None:
@@ -42,12 +42,12 @@ def serve(
         server.run_local_gateway((str(test_file),))
 
 
-def _server_class(edition: Edition, competition: Path) -> Callable[..., Any]:
-    if edition.server is None:
-        raise InputError(f"{edition.name} has no inference server; it is asked through its iterator")
-    module_name, class_name = edition.server
+def _server_class(contest: Contest, competition: Path) -> Callable[..., Any]:
+    if contest.server is None:
+        raise InputError(f"{contest.name} has no inference server; it is asked through its iterator")
+    module_name, class_name = contest.server
     if not (competition / PACKAGE).is_dir():
-        raise InputError(f"{competition}: has no folder {PACKAGE}; attach the competition {edition.slug}")
+        raise InputError(f"{competition}: has no folder {PACKAGE}; attach the competition {contest.slug}")
     if str(competition) not in sys.path:
         sys.path.insert(0, str(competition))
     try:

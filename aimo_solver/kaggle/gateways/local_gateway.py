@@ -56,7 +56,7 @@ def play(
 
 
 def checked_answer(id: str, reply: object, rule: AnswerRule) -> int:
-    """The reply's answer. Raises GatewayFault for what an edition refuses, now or at its end."""
+    """The reply's answer. Raises GatewayFault for what a contest refuses, now or at its end."""
     if not isinstance(reply, pl.DataFrame) and hasattr(reply, "to_dict") and hasattr(reply, "columns"):
         reply = pl.DataFrame({name: list(reply[name]) for name in reply.columns})  # type: ignore[index]
     if not isinstance(reply, pl.DataFrame):
