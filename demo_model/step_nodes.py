@@ -19,7 +19,7 @@ from aimo_solver.errors import InputError
 from aimo_solver.rollouts.search.training_rows import MOST_SOLUTIONS
 from aimo_solver.rollouts.trajectory import Trajectory
 from aimo_solver.utils.files import read_text
-from aimo_solver.utils.json_lines import json_rows
+from aimo_solver.utils.files import json_rows
 
 STEP_END = "\n\n"
 

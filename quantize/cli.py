@@ -20,7 +20,7 @@ from aimo_solver.engine.tokenizer import HfTokenizer
 from aimo_solver.errors import InputError
 from aimo_solver.problems.problem_set import join_sets
 from aimo_solver.problems.sets.fetch import find_problem_set
-from aimo_solver.reports.study_plot import check_plot_path
+from aimo_solver.utils.plots import check_plot_path
 from aimo_solver.runs.reader import read_run
 from aimo_solver.utils.files import write_text
 from aimo_solver.utils.paths import DEMO_SET

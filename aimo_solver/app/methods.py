@@ -20,7 +20,7 @@ from rich.console import Console
 from aimo_solver.app.kept_run import kept_run
 from aimo_solver.app.kernel import go_on, run_set
 from aimo_solver.app.options import RunOptions, require_one_engine, scorer_path
-from aimo_solver.app.runtime import Workshop, open_workshop
+from aimo_solver.app.runtime import Runtime, open_runtime
 from aimo_solver.config.settings import Preset
 from aimo_solver.errors import InputError
 from aimo_solver.problems.problem_set import ProblemSet
@@ -64,7 +64,7 @@ async def study_methods(
 async def study_budgets(options: RunOptions, budgets: Sequence[Budget], study: Study) -> Scaling:
     """s1's sweep: the same rollouts, forced to think for so long."""
     wanted = {
-        f"{budget.most_tokens}-tokens-{budget.waits}-waits": replace(options, preset=_forced(options.preset, budget))
+        f"{budget.max_tokens}-tokens-{budget.waits}-waits": replace(options, preset=_forced(options.preset, budget))
         for budget in budgets
     }
     runs = await _run_all(wanted, study)
@@ -90,22 +90,22 @@ def limited(preset: Preset, tokens: int) -> Preset:
 
 
 def _forced(preset: Preset, budget: Budget) -> Preset:
-    return replace(preset, rollout=replace(preset.rollout, max_tokens=budget.most_tokens, waits=budget.waits))
+    return replace(preset, rollout=replace(preset.rollout, max_tokens=budget.max_tokens, waits=budget.waits))
 
 
 async def _run_all(wanted: dict[str, RunOptions], study: Study) -> dict[str, LoggedRun]:
     require_one_engine(list(wanted.values()))
     make_folder(study.out)
     async with AsyncExitStack() as stack:
-        workshop: Workshop | None = None
+        runtime: Runtime | None = None
         runs: dict[str, LoggedRun] = {}
         for name, options in wanted.items():
             run = kept_run(study.out / name, options, study.problem_set, study.runs)
             if run is None or len(run.solutions) < study.runs * len(study.problem_set.problems):
-                if workshop is None:
-                    workshop = await stack.enter_async_context(_opened(_first_with_scorer(wanted), study))
+                if runtime is None:
+                    runtime = await stack.enter_async_context(_opened(_first_with_scorer(wanted), study))
                 study.console.rule(name)
-                run = await _run(study.out / name, options, study, workshop, run)
+                run = await _run(study.out / name, options, study, runtime, run)
             runs[name] = run
     return runs
 
@@ -121,14 +121,14 @@ def _opened(options: RunOptions, study: Study):  # type: ignore[no-untyped-def]
     log: Callable[[str], None] = lambda line: study.console.print(  # noqa: E731
         line, style="dim", soft_wrap=True, markup=False, highlight=False
     )
-    return open_workshop(options, log, ends_at, study.out / "engine.log")
+    return open_runtime(options, log, ends_at, study.out / "engine.log")
 
 
 async def _run(
-    place: Path, options: RunOptions, study: Study, workshop: Workshop, begun: LoggedRun | None
+    place: Path, options: RunOptions, study: Study, runtime: Runtime, begun: LoggedRun | None
 ) -> LoggedRun:
     if begun is not None:
-        outcome = await go_on(begun.path, study.console, workshop=workshop)
+        outcome = await go_on(begun.path, study.console, runtime=runtime)
     else:
         outcome = await run_set(
             options,
@@ -137,6 +137,6 @@ async def _run(
             study.console,
             runs=study.runs,
             at_once=study.at_once,
-            workshop=workshop,
+            runtime=runtime,
         )
     return read_run(outcome.folder)

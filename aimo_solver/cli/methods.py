@@ -21,7 +21,7 @@ from aimo_solver.engine.hardware import AUTO
 from aimo_solver.errors import InputError
 from aimo_solver.problems.problem_set import ProblemSet, join_sets
 from aimo_solver.problems.sets.fetch import find_problem_set
-from aimo_solver.reports.method_tables import MethodRow, method_rows, method_table, scaling_table
+from aimo_solver.reports.tables import MethodRow, method_rows, method_table, scaling_table
 from aimo_solver.reports.scaling import Budget
 from aimo_solver.runs.reader import LoggedRun
 from aimo_solver.utils.paths import DEMO_MODEL, DEMO_SET

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from aimo_solver.app.kernel import run_or_exit
 from aimo_solver.app.options import DEFAULT_LIMIT_SECONDS, RunOptions, run_options
-from aimo_solver.app.runtime import open_workshop
+from aimo_solver.app.runtime import open_runtime
 from aimo_solver.config.settings import load_preset
 from aimo_solver.dialects import find_dialect
 from aimo_solver.engine.hardware import AUTO
@@ -25,7 +25,8 @@ from aimo_solver.policies import POLICIES
 from aimo_solver.policies.speed_table import SpeedTable, Workload, load_speed_table
 from aimo_solver.policies.stop_table import write_stop_table
 from aimo_solver.problems.problem import AnswerRule, answer_rule
-from aimo_solver.reports.study_plot import check_plot_path, plot_study
+from aimo_solver.simulation.plot import plot_study
+from aimo_solver.utils.plots import check_plot_path
 from aimo_solver.runs.samples import count_cut, read_samples, read_streams
 from aimo_solver.simulation import engine_profile
 from aimo_solver.simulation.contest import ProblemOrder
@@ -240,7 +241,7 @@ async def _profile(
     def measured(count: int, speed: float) -> None:
         console.print(f"{count:>4} streams  {speed:,.1f} tokens/s each  {speed * count:,.0f} in all")
 
-    async with open_workshop(options, log, ends_at) as workshop:
-        prompt = find_dialect(options.preset.dialect).encode_prompt(PROFILE_PROBLEM, workshop.engine.tokenizer)
+    async with open_runtime(options, log, ends_at) as runtime:
+        prompt = find_dialect(options.preset.dialect).encode_prompt(PROFILE_PROBLEM, runtime.engine.tokenizer)
         source = f"measured by aimo profile-engine, {seconds:g} s a row"
-        return await engine_profile.profile_engine(workshop.engine, prompt, streams, seconds, name, source, measured)
+        return await engine_profile.profile_engine(runtime.engine, prompt, streams, seconds, name, source, measured)

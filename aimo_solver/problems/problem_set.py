@@ -17,7 +17,7 @@ from typing import Any
 from aimo_solver.errors import InputError
 from aimo_solver.problems.problem import AnswerRule, Problem
 from aimo_solver.utils.files import read_text
-from aimo_solver.utils.json_lines import json_rows
+from aimo_solver.utils.files import json_rows
 
 COLUMNS = "id, problem and perhaps answer, source, level"
 

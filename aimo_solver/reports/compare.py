@@ -1,35 +1,34 @@
-"""Compare: whether two runs differ, answer by answer.
+"""Compare: whether two runs differ, answer by answer, and in which settings.
 
-Pairs are a problem and a run that both have. Two tests, because each alone misleads: McNemar's takes
-the pairs for independent, which several runs of one problem are not; the paired bootstrap resamples
-problems with all their runs. A difference is called real when both say so at 5 %.
+A pair is a problem and a run that both have. There are two tests, because each alone misleads:
+McNemar's takes the pairs for independent, which several runs of one problem are not; the paired
+bootstrap resamples problems with all their runs. A difference is called real when both find it at 5 %.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import comb
-from typing import Any
-
-import numpy as np
+from typing import Any, Final
 
 from aimo_solver.errors import InputError
-from aimo_solver.runs.summary import Estimate, estimate_mean
 from aimo_solver.solver.solution import Solution
+from aimo_solver.utils.statistics import Estimate, estimate_mean, mcnemar
+from aimo_solver.utils.text import plural
 
-_DETECT = 1.96 + 0.84
-"""Standard errors that a difference must have for four studies in five to see it at 5 %."""
-_MOST_TOLD = 1000
-_MOST_PROBLEMS_TOLD = 1_000_000
-_NOTHING = 1e-9
+_DETECTABLE_ERRORS: Final = 1.96 + 0.84
+"""Standard errors that a difference must measure for four studies in five to find it at 5 %."""
+_MAX_RUNS_ADVISED: Final = 1000
+_MAX_PROBLEMS_ADVISED: Final = 1_000_000
+_ROUNDING: Final = 1e-9
 """A smaller difference is rounding."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The second against the first."""
+    """The second run against the first."""
 
     problems: int
     runs: int
@@ -50,8 +49,18 @@ class Comparison:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class SettingDifference:
+    """A setting that two runs do not share; None where a run does not have it."""
+
+    key: str
+    """Dotted, as in `preset.policy.name`."""
+    first: Any
+    second: Any
+
+
 def compare(first: Sequence[Solution], second: Sequence[Solution]) -> Comparison:
-    """Raises InputError when no problem with a gold answer is in both."""
+    """Compares the answers. Raises InputError when no problem with a gold answer is in both."""
     scores = [_scores(solutions) for solutions in (first, second)]
     keys = sorted(scores[0].keys() & scores[1].keys())
     if not keys:
@@ -60,7 +69,7 @@ def compare(first: Sequence[Solution], second: Sequence[Solution]) -> Comparison
     for key in keys:
         by_problem.setdefault(key[0], []).append(scores[1][key] - scores[0][key])
     gains = list(by_problem.values())
-    difference = estimate_mean(np.array([np.mean(mine) for mine in gains]))
+    difference = estimate_mean([statistics.fmean(mine) for mine in gains])
     only_first = sum(gain < 0 for mine in gains for gain in mine)
     only_second = sum(gain > 0 for mine in gains for gain in mine)
     p_value = mcnemar(only_first, only_second)
@@ -69,8 +78,8 @@ def compare(first: Sequence[Solution], second: Sequence[Solution]) -> Comparison
         problems=len(gains),
         runs=len({run for _, run in keys}),
         pairs=len(keys),
-        first=float(np.mean([scores[0][key] for key in keys])),
-        second=float(np.mean([scores[1][key] for key in keys])),
+        first=statistics.fmean(scores[0][key] for key in keys),
+        second=statistics.fmean(scores[1][key] for key in keys),
         difference=difference,
         only_first=only_first,
         only_second=only_second,
@@ -80,15 +89,33 @@ def compare(first: Sequence[Solution], second: Sequence[Solution]) -> Comparison
     )
 
 
+def differing_settings(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[SettingDifference]:
+    """Returns the settings in which two runs differ: the method's first, in the file's order; seeds and paths last."""
+    ours, others = dict(_flat(first)), dict(_flat(second))
+    found = [
+        SettingDifference(key, ours.get(key), others.get(key))
+        for key in dict.fromkeys((*ours, *others))
+        if ours.get(key) != others.get(key)
+    ]
+    return sorted(found, key=_is_circumstance)
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")  # pyright: ignore[reportUnknownArgumentType]  # TOML
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _is_circumstance(difference: SettingDifference) -> bool:
+    """Whether the setting is a seed or a path, which two runs of one method may differ in."""
+    values = (difference.first, difference.second)
+    return difference.key.split(".")[-1] == "seed" or any(isinstance(value, str) and "/" in value for value in values)
+
+
 def _scores(solutions: Sequence[Solution]) -> dict[tuple[str, int], int]:
     return {(s.problem.id, s.run): int(s.correct) for s in solutions if s.correct is not None}
-
-
-def mcnemar(only_first: int, only_second: int) -> float:
-    """Exact two-sided p-value: chance of so uneven a split of the pairs that differ, were it a fair coin."""
-    n, fewer = only_first + only_second, min(only_first, only_second)
-    tail = sum(comb(n, k) for k in range(fewer + 1))
-    return min(1.0, 2 * tail / 2**n) if n else 1.0
 
 
 def _words(gains: Sequence[Sequence[int]], difference: Estimate, *, real: bool) -> str:
@@ -100,33 +127,31 @@ def _words(gains: Sequence[Sequence[int]], difference: Estimate, *, real: bool) 
     error = math.sqrt((between + within / runs) / len(gains))
     if error == 0:
         return "No difference, in any problem."
-    if abs(difference.mean) < _NOTHING:
-        least = 100 * _DETECT * error
-        return f"No difference; one of {least:.1f} points would probably have been seen."
+    if abs(difference.mean) < _ROUNDING:
+        detectable = 100 * _DETECTABLE_ERRORS * error
+        return f"No difference; one of {detectable:.1f} points would probably have been seen."
     return f"The difference of {size} may well be luck. {_needed(difference.mean, within, between, len(gains), runs)}"
 
 
 def _variances(gains: Sequence[Sequence[int]]) -> tuple[float, float]:
-    """Of a gain: from run to run of a problem, and from problem to problem."""
-    means = np.array([np.mean(mine) for mine in gains])
+    """Returns the variance of a gain from run to run of a problem, and from problem to problem."""
+    means = [statistics.fmean(mine) for mine in gains]
     runs = min(map(len, gains))
-    total = float(means.var(ddof=1)) if len(means) > 1 else 0.0
-    if runs < 2:  # Nobody knows what one run's luck is; all of it is the hopeful answer.
+    total = statistics.variance(means) if len(means) > 1 else 0.0
+    if runs < 2:  # The two cannot be told apart; that all of it is luck is the hopeful answer.
         return total, 0.0
-    within = float(np.mean([np.var(mine, ddof=1) for mine in gains]))
+    within = statistics.fmean(statistics.variance(mine) for mine in gains)
     return within, max(0.0, total - within / runs)
 
 
 def _needed(difference: float, within: float, between: float, problems: int, runs: int) -> str:
-    allowed = (difference / _DETECT) ** 2 * problems - between
+    """Returns how much more data would show whether a difference of this size is real."""
+    allowed = (difference / _DETECTABLE_ERRORS) ** 2 * problems - between
     if allowed > 0:
         more = max(1, math.ceil(within / allowed) - runs)
-        if more <= _MOST_TOLD:
-            unit = "run" if more == 1 else "runs"
-            return f"If it is as large as it looks, about {more} more {unit} of each would tell."
-        return f"If it is as large as it looks, it would take more than {_MOST_TOLD} runs of each to tell."
-    wanted = math.ceil((between + within / runs) / (difference / _DETECT) ** 2)
-    told = f"about {wanted:,}" if wanted <= _MOST_PROBLEMS_TOLD else f"more than {_MOST_PROBLEMS_TOLD:,}"
-    return (
-        f"The problems differ more among themselves than runs do, so more runs would not tell; {told} problems would."
-    )
+        if more <= _MAX_RUNS_ADVISED:
+            return f"If it is as large as it looks, about {plural(more, 'more run')} of each would show it."
+        return f"If it is as large as it looks, it would take more than {_MAX_RUNS_ADVISED} runs of each to show it."
+    wanted = math.ceil((between + within / runs) / (difference / _DETECTABLE_ERRORS) ** 2)
+    number = f"about {wanted:,}" if wanted <= _MAX_PROBLEMS_ADVISED else f"more than {_MAX_PROBLEMS_ADVISED:,}"
+    return f"Problems differ more among themselves than runs do: {number} problems would show it, more runs would not."

@@ -26,9 +26,9 @@ from pygments.lexers.python import PythonLexer
 from aimo_solver.errors import InputError
 from aimo_solver.problems.problem import Problem
 from aimo_solver.reports import charts
-from aimo_solver.reports.cells import percent
-from aimo_solver.reports.metrics import curve, groups, runs_of
+from aimo_solver.reports.metrics import curve, groups, spread_over_runs
 from aimo_solver.reports.statement import statement_html
+from aimo_solver.reports.tables import percent
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
 from aimo_solver.runs.reader import LoggedRun
 from aimo_solver.runs.summary import summarise
@@ -78,7 +78,7 @@ def _by_problem(runs: Sequence[LoggedRun]) -> dict[str, list[tuple[LoggedRun, So
 
 
 def _run_facts(run: LoggedRun) -> dict[str, Any]:
-    summary, luck = summarise(run.solutions), runs_of(run.solutions)
+    summary, luck = summarise(run.solutions), spread_over_runs(run.solutions)
     trajectories = [trajectory for solution in run.solutions for trajectory in solution.trajectories]
     finished = [t for t in trajectories if t.stop_reason is not StopReason.CANCELLED]
     preset = run.settings.get("preset", {})

@@ -1,4 +1,4 @@
-"""Revote: the answers another vote rule would have given to the same rollouts, without generating again."""
+"""Revote: what another vote rule would have answered with the same rollouts, without generating again."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Any
 
 from aimo_solver.errors import InputError
 from aimo_solver.reports.compare import compare
-from aimo_solver.runs.summary import Estimate, summarise
+from aimo_solver.runs.summary import summarise
 from aimo_solver.solver.solution import Solution
+from aimo_solver.utils.statistics import Estimate
 from aimo_solver.voting import VOTE_RULES, TieBreak, VoteRule
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Revote:
-    """What one rule makes of a run."""
+    """The figures of one rule over a run."""
 
     name: str
-    told: str
+    description: str
     correct: int
     judged: int
     majority: Estimate | None
@@ -33,7 +34,7 @@ class Revote:
 def recast(
     solutions: Sequence[Solution], rule: VoteRule, tie_break: TieBreak = TieBreak.FIRST_ROLLOUT
 ) -> list[Solution]:
-    """The solutions with that rule's votes; where nobody answered, the answer stays the fallback it was.
+    """Returns the solutions with that rule's votes; where no rollout answered, the fallback stands.
 
     Raises InputError when the rollouts do not hold what the rule needs.
     """
@@ -46,7 +47,7 @@ def recast(
 
 
 def revote(solutions: Sequence[Solution], rule: VoteRule, tie_break: TieBreak = TieBreak.FIRST_ROLLOUT) -> Revote:
-    """The rule's figures beside plurality's. Raises InputError when the rollouts do not hold what it needs."""
+    """Returns the rule's figures, and its difference to plurality. Raises InputError as `recast` does."""
     plurality = VOTE_RULES["plurality"]
     mine = recast(solutions, rule, tie_break)
     summary = summarise(mine)
@@ -55,7 +56,7 @@ def revote(solutions: Sequence[Solution], rule: VoteRule, tie_break: TieBreak = 
         comparison = compare(recast(solutions, plurality, tie_break), mine)
     return Revote(
         name=rule.name,
-        told=rule.told,
+        description=rule.told,
         correct=summary.correct,
         judged=summary.with_gold,
         majority=summary.majority,

@@ -16,16 +16,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from aimo_solver.errors import InputError
-from aimo_solver.sandbox.execution import ExecutionStatus
-from aimo_solver.utils.json_lines import json_rows
 from aimo_solver.policies.policy import Grant
 from aimo_solver.problems.problem import Problem
 from aimo_solver.problems.problem_set import load_problem_set
-from aimo_solver.voting.selection import Selection, SelectionReason
-from aimo_solver.solver.solution import Solution
-from aimo_solver.utils.files import read_text
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
+from aimo_solver.sandbox.base import ExecutionStatus
+from aimo_solver.solver.solution import Solution
+from aimo_solver.utils.files import json_rows, read_text
 from aimo_solver.voting import Vote
+from aimo_solver.voting.selection import Selection, SelectionReason
 
 VERSION: Final = 1
 """Of the lines in trajectories.jsonl."""
@@ -52,7 +51,7 @@ class LoggedRun:
     def name(self) -> str:
         return self.path.resolve().name
 
-    def to_go_on(self) -> LoggedRun:
+    def to_resume(self) -> LoggedRun:
         """Without what a kill left of rollouts that had not come to their end."""
         answered = {(solution.run, solution.problem.id) for solution in self.solutions}
         whole = tuple(

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from aimo_solver.errors import InputError
-from aimo_solver.utils.json_lines import json_rows
-from aimo_solver.utils.files import read_text
 from aimo_solver.rollouts.trajectory import StopReason
+from aimo_solver.utils.files import json_rows, read_text
 
 SAMPLE_ENDS: Final = frozenset(
     {

@@ -7,49 +7,38 @@ problem's runs stay together), because problems differ far more than seeds do.
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from aimo_solver.solver.solution import Solution
 from aimo_solver.rollouts.trajectory import StopReason
-
-RESAMPLES = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean and its 95 % interval."""
-
-    mean: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+from aimo_solver.solver.solution import Solution
+from aimo_solver.utils.statistics import Estimate, estimate_mean
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What a run did. Accuracies are None where no gold answer is known."""
+    """A run's figures. Accuracies are None where no gold answer is known."""
 
     runs: int
     problems: int
     with_gold: int
+    """Answers to problems whose gold answer is known."""
     correct: int
     pass_at_1: Estimate | None
     majority: Estimate | None
     fallback_answers: int
+    """Answers without a vote."""
     contested: int
+    """Answers whose vote was split."""
     rollouts: int
     cancelled: int
     tokens: int
     code_calls: int
     code_seconds: float
-    """Rollouts' waiting for code, added up."""
+    """Time that rollouts waited for code, added up."""
     solve_seconds: float
     stop_reasons: dict[str, int]
 
@@ -58,7 +47,7 @@ class Summary:
 
 
 def summarise(solutions: Sequence[Solution]) -> Summary:
-    """The figures over every run of every problem."""
+    """Returns the figures over every run of every problem."""
     trajectories = [trajectory for solution in solutions for trajectory in solution.trajectories]
     judged = [solution for solution in solutions if solution.problem.gold is not None]
     return Summary(
@@ -87,18 +76,11 @@ def _share_right(solution: Solution) -> float | None:
     return sum(trajectory.answer == solution.problem.gold for trajectory in finished) / len(finished)
 
 
-def _estimate(solutions: Sequence[Solution], value: Any) -> Estimate | None:
+def _estimate(solutions: Sequence[Solution], value: Callable[[Solution], float | None]) -> Estimate | None:
     by_problem: dict[str, list[float]] = {}
     for solution in solutions:
         if (score := value(solution)) is not None:
             by_problem.setdefault(solution.problem.id, []).append(score)
     if not by_problem:
         return None
-    return estimate_mean(np.array([np.mean(scores) for scores in by_problem.values()]))
-
-
-def estimate_mean(means: np.ndarray) -> Estimate:
-    """Of one value a problem: their mean, and its interval over problems."""
-    picks = np.random.default_rng(0).integers(len(means), size=(RESAMPLES, len(means)))
-    low, high = np.quantile(means[picks].mean(axis=1), (0.025, 0.975))
-    return Estimate(float(means.mean()), float(low), float(high))
+    return estimate_mean([statistics.fmean(scores) for scores in by_problem.values()])

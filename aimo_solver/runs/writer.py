@@ -21,15 +21,15 @@ from typing import Any, Final, TextIO
 import tomli_w
 
 from aimo_solver.errors import InputError
-from aimo_solver.runs.reader import VERSION, LoggedRun
-from aimo_solver.solver.observer import Observer
 from aimo_solver.problems.problem import Problem
 from aimo_solver.problems.problem_set import problem_row
-from aimo_solver.voting.selection import Selection
+from aimo_solver.rollouts.trajectory import RolloutKey, Trajectory
+from aimo_solver.runs.reader import VERSION, LoggedRun
+from aimo_solver.solver.observer import Observer
 from aimo_solver.solver.solution import Solution
 from aimo_solver.utils.files import write_text
-from aimo_solver.rollouts.trajectory import RolloutKey, Trajectory
 from aimo_solver.voting import Vote
+from aimo_solver.voting.selection import Selection
 
 ANSWER_FIELDS: Final[tuple[str, ...]] = tuple(
     "run id answer gold correct answered rollouts votes seconds tokens code_calls stop started_seconds "

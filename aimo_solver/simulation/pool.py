@@ -14,8 +14,7 @@ from typing import Any, Final, TypeGuard
 
 from aimo_solver.errors import InputError
 from aimo_solver.problems.problem import AnswerRule
-from aimo_solver.utils.files import read_text
-from aimo_solver.utils.json_lines import json_rows
+from aimo_solver.utils.files import json_rows, read_text
 
 MOST: Final = 1e9
 """Tokens, characters or seconds of one sample."""

@@ -1,8 +1,11 @@
-"""Text files: read or refused in one sentence, written whole or not at all."""
+"""Text files and JSON lines: read, or refused in one sentence that names the cure; written whole or not at all."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from aimo_solver.errors import InputError
 
@@ -22,7 +25,7 @@ def read_text(path: Path, wanted: str) -> str:
 
 
 def make_folder(path: Path) -> None:
-    """With those above it. Raises InputError."""
+    """Makes the folder, and those above it. Raises InputError."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -37,3 +40,27 @@ def write_text(path: Path, text: str) -> None:
         partial.replace(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def whole_lines(text: str) -> str:
+    """Returns the text without a last line that a kill cut short."""
+    return text[: text.rfind("\n") + 1]
+
+
+def json_line(row: Mapping[str, Any]) -> str:
+    """Returns the row as one line of a JSON lines file."""
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def json_rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Each line's number and object, empty lines left out. Raises InputError."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:  # ValueError: not JSON, or a number of over 4300 digits.
+            raise InputError(f"{path}, line {number}: not JSON ({error}); expected one object a line") from None
+        if not isinstance(row, dict):
+            raise InputError(f"{path}, line {number}: must be a JSON object, got {type(row).__name__}")
+        yield number, row

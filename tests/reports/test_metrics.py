@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from aimo_solver.errors import InputError
 from aimo_solver.problems.problem import Problem
-from aimo_solver.reports.compare import compare, mcnemar
-from aimo_solver.reports.metrics import curve, groups, majority_curve, pass_curve, runs_of
+from aimo_solver.reports.compare import compare, differing_settings
+from aimo_solver.reports.metrics import curve, groups, majority_curve, pass_curve, spread_over_runs
 from aimo_solver.rollouts.trajectory import StopReason
 from aimo_solver.solver.solution import Solution
+from aimo_solver.utils.statistics import mcnemar
 from aimo_solver.voting import plurality
 from tests.helpers.examples import rollouts, solution, trajectory
 
@@ -65,8 +66,8 @@ def test_no_gold_no_curve() -> None:
 
 def test_runs_are_counted_when_whole() -> None:
     done = [solution(rollouts(a), run=run, problem_id=id) for run, a in ((0, 42), (1, 7)) for id in ("p1", "p2")]
-    assert runs_of(done[:3]).correct == (2,)
-    assert runs_of(done).mean == 1.0 and runs_of(done).deviation == pytest.approx(2**0.5)
+    assert spread_over_runs(done[:3]).correct == (2,)
+    assert spread_over_runs(done).mean == 1.0 and spread_over_runs(done).deviation == pytest.approx(2**0.5)
 
 
 def of(family: str, level: int, id: str) -> Solution:

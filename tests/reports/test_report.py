@@ -20,7 +20,7 @@ from aimo_solver.reports.statement import statement_html
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
 from aimo_solver.runs.reader import read_run
 from aimo_solver.runs.writer import RunFolder
-from aimo_solver.sandbox.execution import ExecutionStatus
+from aimo_solver.sandbox.base import ExecutionStatus
 from aimo_solver.solver.solution import Solution
 from tests.helpers.browser import CHROMIUM, Browser, open_browser
 from tests.helpers.examples import rollouts, solution, trajectory

@@ -14,7 +14,7 @@ from aimo_solver.cli import main as cli
 from aimo_solver.cli import methods as study_commands
 from aimo_solver.config.settings import GenSelectSettings, Preset
 from aimo_solver.errors import InputError
-from aimo_solver.reports.method_tables import method_rows
+from aimo_solver.reports.tables import method_rows
 from aimo_solver.reports.scaling import Budget, measure_scaling, thinking_tokens
 from aimo_solver.rollouts.trajectory import Turn
 from aimo_solver.solver.solution import Solution

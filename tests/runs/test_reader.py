@@ -6,16 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.helpers.examples import rollouts, solution, trajectory
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aimo_solver.errors import InputError
-from aimo_solver.sandbox.execution import ExecutionStatus
-from aimo_solver.runs.reader import read_run, trajectory_of
 from aimo_solver.problems.problem import Problem
-from aimo_solver.runs.writer import RunFolder, trajectory_row
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
+from aimo_solver.runs.reader import read_run, trajectory_of
+from aimo_solver.runs.writer import RunFolder, trajectory_row
+from aimo_solver.sandbox.base import ExecutionStatus
+from tests.helpers.examples import rollouts, solution, trajectory
 
 PROBLEM = Problem("p1", "What is 6 times 7?", 42, "a source", 3, "a set")
 CALL = Turn("```python\nprint(42)\n```\n", 12, 1.5, "print(42)", "42\n", ExecutionStatus.OK, 0.5)
@@ -130,7 +130,7 @@ def test_to_go_on_drops_what_a_kill_cut_short(tmp_path: Path) -> None:
         for at, end in enumerate(ends):
             answer = 5 if end is StopReason.ANSWERED else None
             folder.record(trajectory(answer, at, stop_reason=end, problem_id="p2"))
-    run = read_run(path).to_go_on()
+    run = read_run(path).to_resume()
     assert [t.key for t in run.trajectories if t.problem_id == "p2"] == [(0, "p2", 0)]
     assert len([t for t in run.trajectories if t.problem_id == "p1"]) == 3
 
@@ -140,7 +140,7 @@ def test_going_on_brings_the_folder_to_whole_lines_and_writes_nothing_twice(tmp_
     (path / "trajectories.jsonl").open("a").write('{"version": 1, "prob')
     (path / "answers.csv").open("a").write("0,p9")
     (path / "trees.jsonl").write_text('{"prefix": "a"}\n{"pre')
-    logged = read_run(path).to_go_on()
+    logged = read_run(path).to_resume()
     with RunFolder.continued(path, logged) as folder:
         folder.record(logged.trajectories[0])
         folder.add_steps([{"prefix": "b"}])

@@ -144,7 +144,7 @@ def test_going_on_draws_no_rollout_twice(place: Path, monkeypatch: pytest.Monkey
         with pytest.raises(asyncio.CancelledError):
             start(place, "killed")
     (path,) = (place / "killed").iterdir()
-    kept = len(read_run(path).to_go_on().trajectories)
+    kept = len(read_run(path).to_resume().trajectories)
     drawn: list[str] = []
 
     def count(text: str, sampling: Sampling) -> Reply:

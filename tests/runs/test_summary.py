@@ -8,7 +8,8 @@ from tests.helpers.examples import rollouts, solution, trajectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aimo_solver.runs.summary import Estimate, summarise
+from aimo_solver.runs.summary import summarise
+from aimo_solver.utils.statistics import Estimate
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory
 
 answers = st.lists(st.sampled_from([42, 7, None]), min_size=1, max_size=5)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from tests.helpers.examples import rollouts, solution, trajectory
 
+from aimo_solver.config.settings import CodeMode
 from aimo_solver.errors import InputError
-from aimo_solver.sandbox.execution import ExecutionStatus
+from aimo_solver.rollouts.trajectory import Turn
 from aimo_solver.runs.writer import (
     ANSWER_FIELDS,
     VERSION,
@@ -21,8 +21,8 @@ from aimo_solver.runs.writer import (
     new_run_path,
     trajectory_row,
 )
-from aimo_solver.config.settings import CodeMode
-from aimo_solver.rollouts.trajectory import Turn
+from aimo_solver.sandbox.base import ExecutionStatus
+from tests.helpers.examples import rollouts, solution, trajectory
 
 CALL = Turn("```python\nprint(42)\n```\n```output\n", 12, 1.23456, "print(42)", "42\n", ExecutionStatus.OK, 0.5)
 LAST = Turn("Die Lösung: $\\boxed{42}$\u2028", 9, 0.5, entropies=(0.123456, 0.0))
