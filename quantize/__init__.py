@@ -1,1 +1,1 @@
-"""Checkpoints made from others: merged, and quantised."""
+"""Makes checkpoints from others, by merging and quantising, and measures what they cost in votes."""

@@ -20,21 +20,20 @@ from aimo_solver.engine.tokenizer import HfTokenizer
 from aimo_solver.errors import InputError
 from aimo_solver.problems.problem_set import join_sets
 from aimo_solver.problems.sets.fetch import find_problem_set
-from aimo_solver.utils.plots import check_plot_path
 from aimo_solver.runs.reader import read_run
 from aimo_solver.utils.files import write_text
 from aimo_solver.utils.paths import DEMO_SET
-from quantize.calibration import Row, choose_rows
+from aimo_solver.utils.plots import check_plot_path
+from quantize.calibration import CalibrationRow, choose_rows
 from quantize.checkpoint import read_checkpoint
 from quantize.dequantise import weight_errors
-from quantize.environment import writer_python
-from quantize.measure import Candidate, measure
+from quantize.measure import Variant, measure
 from quantize.merge import Parent
 from quantize.merge import merge as merge_checkpoints
 from quantize.quantise import Calibration, Gptq, quantise, require_groups_fit, require_plain
 from quantize.schemes import SCHEMES, Scheme, choose_writer, find_scheme, require_runs_on
 from quantize.tables import measured_markdown, measured_tables, plot_measured
-from quantize.writers import WRITERS
+from quantize.writers import WRITERS, writer_python
 
 ANY_CARD: Final = "any"
 
@@ -93,14 +92,18 @@ def run_scheme(
     """
 
     def run() -> None:
-        wanted, checkpoint, gptq = find_scheme(scheme), read_checkpoint(model), Gptq(group_size, act_order, damping)
+        wanted, checkpoint, gptq = (
+            find_scheme(scheme),
+            read_checkpoint(model),
+            Gptq(group_size=group_size, act_order=act_order, damping=damping),
+        )
         require_plain(checkpoint)
         _require_card(wanted, card)
         if out.exists():
             raise InputError(f"{out}: exists; name another folder, or remove it")
         writer = choose_writer(wanted, backend, find_cards())
         require_groups_fit(checkpoint, wanted, gptq)
-        chosen: list[Row] = []
+        chosen: list[CalibrationRow] = []
         if wanted.calibrated:
             runs = [read_run(path) for path in calibrate_on or ()]
             judged = [problem.text for name in judged_by or () for problem in find_problem_set(name).problems]
@@ -108,11 +111,11 @@ def run_scheme(
         python = writer_python(writer, lambda line: typer.echo(line, err=True), torch_index)
         calibration = Calibration(chosen, find_dialect(dialect), HfTokenizer(model), seed)
         with Console(stderr=True).status(f"{wanted.name} by {writer.name}, {len(chosen)} rollouts"):
-            made = quantise(python, writer, checkpoint, wanted, out, calibration, gptq)
+            made = quantise(checkpoint, wanted, out, writer=writer, python=python, calibration=calibration, gptq=gptq)
         smaller = checkpoint.weight_bytes / made.weight_bytes
-        typer.echo(f"{out}: {wanted.told}; {made.weight_bytes / 1e6:.1f} MB, 1/{smaller:.2f} of {model}")
+        typer.echo(f"{out}: {wanted.description}; {made.weight_bytes / 1e6:.1f} MB, 1/{smaller:.2f} of {model}")
         if not wanted.loads_on_cpu:
-            least = ".".join(map(str, wanted.least_capability))
+            least = ".".join(map(str, wanted.min_capability))
             typer.echo(f"it needs a GPU of compute capability {least} or more", err=True)
 
     run_or_exit(run)
@@ -201,13 +204,13 @@ def measure_checkpoints(
             require_speculation_works(speculating)
             return speculating
 
-        candidates = [Candidate(model.resolve().name, options(model)) for model in models]
+        variants = [Variant(model.resolve().name, options(model)) for model in models]
         for text in speculative or ():
             settings = speculation_settings(text)
-            label = f"{candidates[0].label}+{Path(text).name.replace(':', '-')}"
-            candidates.append(Candidate(label, options(models[0], settings)))
+            label = f"{variants[0].label}+{Path(text).name.replace(':', '-')}"
+            variants.append(Variant(label, options(models[0], settings)))
         problem_set = join_sets([find_problem_set(name) for name in sets or [str(DEMO_SET)]])
-        rows = asyncio.run(measure(candidates, problem_set, out, console, runs=runs, at_once=at_once))
+        rows = asyncio.run(measure(variants, problem_set, out, console, runs=runs, at_once=at_once))
         write_text(out / "measured.json", json.dumps([row.to_json() for row in rows], indent=2) + "\n")
         write_text(out / "measured.md", measured_markdown(rows))
         if plot is not None:

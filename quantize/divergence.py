@@ -1,8 +1,8 @@
 """Divergence: how far one model's next-token distributions are from another's, on the same text.
 
-Engines tell the likeliest tokens only. Those that both tell of are kept, all others are one rest:
-merging outcomes can only lose divergence, so that the figure is a lower bound of the true one,
-and close to it where the told tokens hold nearly everything.
+Engines report only the likeliest tokens. Tokens that both report are kept, all others are merged into
+one outcome. Merging outcomes can only lower the divergence, so the figure is a lower bound, and a close
+one where the reported tokens hold nearly all the probability.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ import math
 from collections.abc import Mapping, Sequence
 
 NextTokens = Sequence[Mapping[int, float]]
-"""A position's likeliest next tokens: token id -> log-probability, nats."""
-_LEAST = 1e-9
-"""A rest below it is rounding."""
+"""The likeliest next tokens at each position: token id -> log-probability (nats)."""
+_MIN_PROBABILITY = 1e-9
+"""Anything smaller is a rounding error."""
 
 
 def mean_divergence(base: Sequence[NextTokens], other: Sequence[NextTokens]) -> float:
-    """Mean KL(base || other) a position, in nats. Texts in the same order, positions in the same order."""
+    """Returns the mean KL(base || other) per position, in nats; NaN without positions.
+
+    Both hold the same texts and positions in the same order.
+    """
     values = [
         divergence(of_base, of_other)
         for base_text, other_text in zip(base, other, strict=True)
@@ -27,10 +30,10 @@ def mean_divergence(base: Sequence[NextTokens], other: Sequence[NextTokens]) -> 
 
 
 def divergence(base: Mapping[int, float], other: Mapping[int, float]) -> float:
-    """A lower bound of KL(base || other), in nats."""
+    """Returns a lower bound of KL(base || other), in nats."""
     common = base.keys() & other.keys()
     p = [math.exp(base[token]) for token in common]
     q = [math.exp(other[token]) for token in common]
-    p_rest, q_rest = max(_LEAST, 1 - math.fsum(p)), max(_LEAST, 1 - math.fsum(q))
-    told = math.fsum(one * math.log(one / max(two, _LEAST)) for one, two in zip(p, q, strict=True) if one > 0)
-    return max(0.0, told + p_rest * math.log(p_rest / q_rest))
+    p_rest, q_rest = max(_MIN_PROBABILITY, 1 - math.fsum(p)), max(_MIN_PROBABILITY, 1 - math.fsum(q))
+    kept = math.fsum(one * math.log(one / max(two, _MIN_PROBABILITY)) for one, two in zip(p, q, strict=True) if one > 0)
+    return max(0.0, kept + p_rest * math.log(p_rest / q_rest))

@@ -1,12 +1,11 @@
-"""Measure: checkpoints on the same problems and seeds, and what the engine tells of each.
+"""Measures checkpoints on the same problems and seeds: votes, speed, memory and divergence from the first.
 
-Every checkpoint answers the set in a run folder of its own; behind its last answer the same engine
-is asked for its memory, its speed, and what it makes of texts the base wrote. Guarantees: the first
-checkpoint is the base and all are held against it, pair by pair; one that cannot be loaded here is told and
-left out; what was measured stays in the output folder, and measuring goes on there when it was
-interrupted.
+Every checkpoint answers the set in a run folder of its own. After its last answer the same engine is
+probed for its memory, its speed, and its predictions on texts that the first checkpoint, the base, wrote.
+Guarantees: all others are compared with the base, problem by problem; a checkpoint that cannot be loaded
+here is reported and left out; results stay in the output folder, so an interrupted measurement resumes.
 
-Not guaranteed: figures of time from a machine that does other things meanwhile.
+Not guaranteed: meaningful timings on a machine that is busy with other work.
 """
 
 from __future__ import annotations
@@ -18,17 +17,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from aimo_solver.simulation.engine_profile import profile_engine
 from rich.console import Console
 
-from aimo_solver.app.kept_run import kept_run
-from aimo_solver.app.kernel import After, RunOutcome, go_on, run_set
 from aimo_solver.app.options import RunOptions
-from aimo_solver.app.runtime import Workshop
+from aimo_solver.app.run import AfterRun, RunOutcome, begun_run, resume, run_set
+from aimo_solver.app.runtime import Runtime
 from aimo_solver.dialects import find_dialect
 from aimo_solver.dialects.dialect import Dialect
 from aimo_solver.dialects.prompt import encode_prompt
 from aimo_solver.engine.base import Engine, Sampling, Tokenizer
-from aimo_solver.engine.vllm.engine import VllmEngine
 from aimo_solver.errors import EngineLoadError, InputError
 from aimo_solver.problems.problem_set import ProblemSet
 from aimo_solver.reports.compare import compare
@@ -36,16 +34,15 @@ from aimo_solver.reports.metrics import pass_at_1_difference
 from aimo_solver.rollouts.trajectory import StopReason
 from aimo_solver.runs.reader import read_run
 from aimo_solver.runs.summary import summarise
-from aimo_solver.simulation.engine_profile import profile_engine
 from aimo_solver.solver.solution import Solution
 from aimo_solver.utils.files import make_folder, read_text, write_text
-from quantize.calibration import Row, row_ids
+from quantize.calibration import CalibrationRow, row_ids
 from quantize.checkpoint import read_checkpoint
 from quantize.divergence import mean_divergence
-from quantize.measured import Measured
+from quantize.tables import VariantFigures
 
 TEXTS: Final = 32
-"""Of the base's rollouts that the distributions are compared on, one a problem."""
+"""Rollouts of the base on which the distributions are compared, one per problem."""
 ALTERNATIVES: Final = 20
 GREEDY_PROMPTS: Final = 16
 GREEDY_TOKENS: Final = 128
@@ -54,142 +51,148 @@ SPEED_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A checkpoint as the engine is to run it."""
+class Variant:
+    """A checkpoint with the options it runs with, such as speculation."""
 
     label: str
     options: RunOptions
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What an engine told once its runs were over."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeResult:
+    """What was measured of an engine after its runs."""
 
     load_seconds: float
     weight_bytes: int | None
     streams_tokens_per_second: float
-    """Of SPEED_STREAMS streams together, no code between them."""
+    """Of SPEED_STREAMS streams together that run no code."""
     next_tokens: list[list[dict[str, float]]]
-    """By text and position. Token ids are texts, as JSON has them."""
+    """Per text and position: token id -> log-probability (nats). Ids are strings, as in JSON."""
     greedy: list[list[int]]
+    """Completions at temperature 0, as token ids."""
     proposed: int
+    """Tokens proposed by speculation during the runs."""
     accepted: int
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A rollout as the base wrote it, its prompt and the outputs it was shown included."""
+class ReferenceText:
+    """A rollout of the base, with its prompt and the outputs of its code."""
 
     token_ids: list[int]
     prompt_tokens: int
 
 
 async def measure(
-    candidates: Sequence[Candidate],
+    variants: Sequence[Variant],
     problem_set: ProblemSet,
     out: Path,
     console: Console,
     *,
     runs: int = 5,
     at_once: int = 1,
-) -> list[Measured]:
-    """A row for each; `out` holds a folder for each. Raises InputError."""
-    labels = [candidate.label for candidate in candidates]
+) -> list[VariantFigures]:
+    """Returns a row per variant that could be loaded, the base first. Raises InputError.
+
+    `out` gets a folder per variant. EngineLoadError is raised only for the base.
+    """
+    labels = [variant.label for variant in variants]
     for label in labels:
         if labels.count(label) > 1:
-            raise InputError(f"checkpoints must have folder names of their own, got {label!r} twice; rename one")
+            raise InputError(f"checkpoints must have different folder names, got {label!r} twice; rename one")
     make_folder(out)
-    rows: list[Measured] = []
-    base: _Answered | None = None
-    for candidate in candidates:
-        console.rule(candidate.label)
-        study = _Study(problem_set, runs, at_once, console, None if base is None else base.texts)
+    rows: list[VariantFigures] = []
+    base: _Measured | None = None
+    for variant in variants:
+        console.rule(variant.label)
+        measurement = _Measurement(problem_set, runs, at_once, console, None if base is None else base.texts)
         try:
-            answered = await study.through(candidate, out / candidate.label)
+            measured = await measurement.measure(variant, out / variant.label)
         except EngineLoadError as error:
             if base is None:
                 raise
             console.print(f"left out: {error}", soft_wrap=True, markup=False, highlight=False)
             continue
-        base = base or answered
-        rows.append(_row(candidate, answered, base))
+        base = base or measured
+        rows.append(_figures(variant, measured, base))
     return rows
 
 
 @dataclass(frozen=True, slots=True)
-class _Answered:
-    """What is known of a candidate once it has been through."""
+class _Measured:
+    """A variant's solutions and probe."""
 
     solutions: Sequence[Solution]
-    probe: Probe
-    texts: list[Text]
+    probe: ProbeResult
+    texts: list[ReferenceText]
 
 
 @dataclass(frozen=True, slots=True)
-class _Study:
-    """What every candidate goes through. `texts`: the base's, None for the base."""
+class _Measurement:
+    """What is done with every variant. `texts`: the base's; None for the base itself."""
 
     problem_set: ProblemSet
     runs: int
     at_once: int
     console: Console
-    texts: list[Text] | None
+    texts: list[ReferenceText] | None
 
-    async def through(self, candidate: Candidate, place: Path) -> _Answered:
-        """Runs and probe; those that an earlier process finished are read."""
-        kept, probe_file = kept_run(place, candidate.options, self.problem_set, self.runs), place / "probe.json"
+    async def measure(self, variant: Variant, place: Path) -> _Measured:
+        """Runs and probes the variant, or reads what an earlier process finished."""
+        kept, probe_file = begun_run(place, variant.options, self.problem_set, self.runs), place / "probe.json"
         folder = None if kept is None else kept.path
         if folder is None or not probe_file.exists():
-            folder = await self._answer(candidate, place, folder, probe_file)
-        return _Answered(read_run(folder).solutions, *_read_probe(probe_file))
+            folder = await self._answer(variant, place, folder, probe_file)
+        return _Measured(read_run(folder).solutions, *_read_probe(probe_file))
 
-    async def _answer(self, candidate: Candidate, place: Path, folder: Path | None, probe_file: Path) -> Path:
-        async def after(workshop: Workshop, outcome: RunOutcome) -> None:
-            preset = candidate.options.preset
+    async def _answer(self, variant: Variant, place: Path, folder: Path | None, probe_file: Path) -> Path:
+        async def after(runtime: Runtime, outcome: RunOutcome) -> None:
+            preset = variant.options.preset
             dialect, prefill = find_dialect(preset.dialect), preset.rollout.prefill
             texts = self.texts
             if texts is None:
-                texts = base_texts(outcome.solutions, dialect, workshop.engine.tokenizer, prefill)
+                texts = base_texts(outcome.solutions, dialect, runtime.engine.tokenizer, prefill)
             prompts = [problem.text for problem in self.problem_set.problems[:GREEDY_PROMPTS]]
-            encoded = [encode_prompt(dialect, prompt, workshop.engine.tokenizer, prefill) for prompt in prompts]
-            probe = await _probe(workshop, texts, encoded)
+            encoded = [encode_prompt(dialect, prompt, runtime.engine.tokenizer, prefill) for prompt in prompts]
+            probe = await _probe(runtime, texts, encoded)
             write_text(probe_file, json.dumps(asdict(probe) | {"texts": [asdict(text) for text in texts]}))
 
-        hooked: After = after
+        hooked: AfterRun = after
         if folder is not None:
-            return (await go_on(folder, self.console, hooked)).folder
-        options = candidate.options
+            return (await resume(folder, self.console, after=hooked)).folder
+        options = variant.options
         outcome = await run_set(
             options, self.problem_set, place, self.console, runs=self.runs, at_once=self.at_once, after=hooked
         )
         return outcome.folder
 
 
-def _read_probe(path: Path) -> tuple[Probe, list[Text]]:
+def _read_probe(path: Path) -> tuple[ProbeResult, list[ReferenceText]]:
     try:
-        values: dict[str, Any] = json.loads(read_text(path, "what the engine told"))
-        texts = [Text(**text) for text in values.pop("texts")]
-        return Probe(**values), texts
+        values: dict[str, Any] = json.loads(read_text(path, "a probe's result"))
+        texts = [ReferenceText(**text) for text in values.pop("texts")]
+        return ProbeResult(**values), texts
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: is no probe of this program ({error!r}); remove it") from None
+        raise InputError(f"{path}: not a valid probe result ({error!r}); delete it to probe again") from None
 
 
-def base_texts(solutions: Sequence[Solution], dialect: Dialect, tokenizer: Tokenizer, prefill: str = "") -> list[Text]:
-    """The first rollout that ended by itself of each of the first problems."""
-    texts: list[Text] = []
+def base_texts(
+    solutions: Sequence[Solution], dialect: Dialect, tokenizer: Tokenizer, prefill: str = ""
+) -> list[ReferenceText]:
+    """Returns, for each of the first problems, its first rollout that ended by itself."""
+    texts: list[ReferenceText] = []
     for solution in solutions:
         if solution.run == 0 and len(texts) < TEXTS:
             whole = [t for t in solution.trajectories if t.stop_reason is StopReason.ANSWERED]
             if whole:
-                ids = row_ids(Row(solution.problem, whole[0], prefill), dialect, tokenizer)
-                texts.append(Text(ids, whole[0].prompt_tokens))
+                ids = row_ids(CalibrationRow(solution.problem, whole[0], prefill), dialect, tokenizer)
+                texts.append(ReferenceText(ids, whole[0].prompt_tokens))
     return texts
 
 
-async def _probe(workshop: Workshop, texts: Sequence[Text], prompts: Sequence[Sequence[int]]) -> Probe:
-    engine = workshop.engine.engine
-    assert isinstance(engine, VllmEngine), "a measured workshop has vLLM inside"
-    drafts = engine.drafts()  # Of the runs, before anything else is asked.
+async def _probe(runtime: Runtime, texts: Sequence[ReferenceText], prompts: Sequence[Sequence[int]]) -> ProbeResult:
+    engine = runtime.measurable_engine
+    drafts = engine.drafts()  # Those of the runs: read before anything else is generated.
     table = await profile_engine(engine, prompts[0], (SPEED_STREAMS,), SPEED_SECONDS, "probe", "measured")
     room = engine.context_tokens - 1
     read = [await engine.next_tokens(text.token_ids[:room], ALTERNATIVES) for text in texts]
@@ -197,8 +200,8 @@ async def _probe(workshop: Workshop, texts: Sequence[Text], prompts: Sequence[Se
         [{str(token): value for token, value in row.items()} for row in rows[text.prompt_tokens - 1 :]]
         for rows, text in zip(read, texts, strict=True)
     ]
-    return Probe(
-        load_seconds=workshop.load_seconds,
+    return ProbeResult(
+        load_seconds=runtime.load_seconds,
         weight_bytes=await engine.weight_bytes(),
         streams_tokens_per_second=table.tokens_per_second[0] * SPEED_STREAMS,
         next_tokens=next_tokens,
@@ -216,16 +219,16 @@ async def _greedy(engine: Engine, prompt: Sequence[int]) -> list[int]:
     return tokens
 
 
-def _row(candidate: Candidate, mine: _Answered, base: _Answered) -> Measured:
+def _figures(variant: Variant, mine: _Measured, base: _Measured) -> VariantFigures:
     summary = summarise(mine.solutions)
     probe, is_base = mine.probe, mine is base
     finished = max(1, summary.rollouts - summary.cancelled)
     comparison = None if is_base else compare(base.solutions, mine.solutions)
     same = [one == other for one, other in zip(probe.greedy, base.probe.greedy, strict=False)]
-    return Measured(
-        label=candidate.label,
-        model=str(candidate.options.model),
-        disk_bytes=read_checkpoint(candidate.options.model).weight_bytes,
+    return VariantFigures(
+        label=variant.label,
+        model=str(variant.options.model),
+        disk_bytes=read_checkpoint(variant.options.model).weight_bytes,
         weight_bytes=probe.weight_bytes,
         load_seconds=probe.load_seconds,
         tokens_per_second=summary.tokens / max(summary.solve_seconds, 1e-9),
@@ -245,9 +248,9 @@ def _row(candidate: Candidate, mine: _Answered, base: _Answered) -> Measured:
     )
 
 
-def _divergence(base: Probe, other: Probe) -> float:
-    """On what both could read: a checkpoint of a shorter context read less."""
-    pairs = list(zip(_numbered(base), _numbered(other), strict=False))
+def _divergence(base: ProbeResult, other: ProbeResult) -> float:
+    """Compares the positions that both read: a checkpoint with a shorter context reads fewer."""
+    pairs = list(zip(_next_tokens(base), _next_tokens(other), strict=False))
     lengths = [min(len(one), len(two)) for one, two in pairs]
     return mean_divergence(
         [one[:length] for (one, _), length in zip(pairs, lengths, strict=True)],
@@ -255,5 +258,5 @@ def _divergence(base: Probe, other: Probe) -> float:
     )
 
 
-def _numbered(probe: Probe) -> list[list[Mapping[int, float]]]:
+def _next_tokens(probe: ProbeResult) -> list[list[Mapping[int, float]]]:
     return [[{int(token): value for token, value in row.items()} for row in rows] for rows in probe.next_tokens]

@@ -1,8 +1,8 @@
-"""Merge: a linear combination of checkpoints, such as 0.3 CoT + 0.7 TIR (OpenMath-Nemotron, arXiv 2504.16891).
+"""Merges checkpoints linearly, such as 0.3 CoT + 0.7 TIR (OpenMath-Nemotron, arXiv 2504.16891).
 
-Guarantees: parents must have the same architecture, tensors, shapes and vocabulary, and that is
-checked before anything is written; sums are taken in float32 and stored in the first parent's
-types; a few tensors are in memory at a time; the folder is there whole or not at all.
+Guarantees: parents with different architectures, tensors, shapes or vocabularies are refused before
+anything is written; sums are computed in float32 and stored in the first parent's data types; only a
+few tensors are in memory at a time; the new folder is complete or does not exist.
 """
 
 from __future__ import annotations
@@ -29,14 +29,17 @@ _TOLERANCE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """One of those merged."""
+    """A checkpoint to merge, and its weight in the sum."""
 
     folder: Path
     weight: float
 
 
 def merge(parents: Sequence[Parent], out: Path, shard_done: Callable[[int, int], None] | None = None) -> Checkpoint:
-    """Writes the merged checkpoint; config and tokenizer are the last parent's. Raises InputError."""
+    """Writes the merged checkpoint, with the last parent's config and tokenizer. Raises InputError.
+
+    `shard_done` is called after each shard with the number of shards done and their total.
+    """
     _require_weights(parents)
     read = [read_checkpoint(parent.folder) for parent in parents]
     _require_alike(read)
@@ -61,7 +64,7 @@ def _require_weights(parents: Sequence[Parent]) -> None:
             raise InputError(f"weight must be finite, got {parent.weight!r} for {parent.folder}")
     total = math.fsum(parent.weight for parent in parents)
     if abs(total - 1.0) > _TOLERANCE:
-        raise InputError(f"weights must add up to 1, got {total:g}; 0.3 and 0.7, for example")
+        raise InputError(f"weights must add up to 1 (such as 0.3 and 0.7), got {total:g}")
 
 
 def _require_alike(read: Sequence[Checkpoint]) -> None:
@@ -76,14 +79,16 @@ def _require_alike(read: Sequence[Checkpoint]) -> None:
                 )
         for checkpoint in (first, other):
             if "quantization_config" in checkpoint.config:
-                raise InputError(f"{checkpoint.folder}: is quantised; merge first and quantise then")
+                raise InputError(f"{checkpoint.folder}: is quantised; merge first, then quantise")
         if odd := first.tensors.keys() ^ other.tensors.keys():
-            raise InputError(f"{pair} do not have the same tensors: {min(odd)!r} is in one of them only")
+            raise InputError(f"{pair} have different tensors: {min(odd)!r} is in only one of them")
         for name, info in first.tensors.items():
             if info.shape != other.tensors[name].shape:
-                raise InputError(f"{pair}: {name!r} has the shapes {info.shape} and {other.tensors[name].shape}")
+                raise InputError(f"{pair}: {name!r} has shapes {info.shape} and {other.tensors[name].shape}")
         if first.vocabulary() != other.vocabulary():
-            raise InputError(f"{pair} have different tokenizers; the same text would mean other tokens")
+            raise InputError(
+                f"{pair} have different tokenizers; only checkpoints with the same vocabulary can be merged"
+            )
 
 
 def _merge_shard(read: Sequence[Checkpoint], weights: Sequence[float], names: Sequence[str], path: Path) -> None:
@@ -96,7 +101,8 @@ def _merged_bytes(read: Sequence[Checkpoint], weights: Sequence[float], name: st
     import torch
     from safetensors import safe_open
 
-    dtype, total = None, None
+    dtype: torch.dtype | None = None
+    total: torch.Tensor | None = None
     for checkpoint, weight in zip(read, weights, strict=True):
         with safe_open(checkpoint.folder / checkpoint.tensors[name].shard, framework="pt") as file:
             tensor = file.get_tensor(name)

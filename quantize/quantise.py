@@ -1,7 +1,7 @@
-"""Quantise: a checkpoint in another number format, made by a writer in an environment of its own.
+"""Quantises: writes a checkpoint in another number format, by a writer in an environment of its own.
 
-Guarantees: what can be refused is refused before anything is set up or read; the folder is there
-whole or not at all, with the calibration's rows named in `calibration.json`.
+Guarantees: whatever can be refused is refused before anything is set up or read; the new folder is
+complete or does not exist, and its `calibration.json` names the rollouts it was calibrated on.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from pathlib import Path
 from aimo_solver.dialects.dialect import Dialect
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.errors import InputError
-from quantize.calibration import Row, row_ids
+from quantize.calibration import CalibrationRow, row_ids
 from quantize.checkpoint import Checkpoint, copy_companions, new_folder, read_checkpoint
 from quantize.schemes import Scheme
-from quantize.writers import Writer
+from quantize.writers import Writer, last_line
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gptq:
-    """How GPTQ rounds (arXiv 2210.17323); Numina's were groups of 128 in order of activation."""
+    """How GPTQ rounds (arXiv 2210.17323); Numina used groups of 128 in activation order."""
 
     group_size: int = 128
-    """Weights that share a scale; -1: a whole row. Formats without groups have a scale a row."""
+    """Weights that share a scale; -1 means a whole row. Formats without groups have one scale per row."""
     act_order: bool = False
-    """Round columns of large activations first. Slower to run in some kernels."""
+    """Round columns with large activations first. Some kernels run such a checkpoint more slowly."""
     damping: float = 0.01
     """Added to the Hessian's diagonal, as a share of its mean."""
 
@@ -40,7 +40,7 @@ class Gptq:
 
 
 def require_plain(checkpoint: Checkpoint) -> None:
-    """Raises InputError for what cannot be quantised."""
+    """Raises InputError for a checkpoint that is quantised already."""
     if "quantization_config" in checkpoint.config:
         raise InputError(f"{checkpoint.folder}: is quantised already; quantise the checkpoint it was made from")
 
@@ -53,30 +53,31 @@ def require_groups_fit(checkpoint: Checkpoint, scheme: Scheme, gptq: Gptq) -> No
         width = checkpoint.config.get(name)
         if isinstance(width, int) and width % gptq.group_size:
             raise InputError(
-                f"group_size must divide the model's {name} of {width}, got {gptq.group_size}; take 64 or 32, say"
+                f"group_size must divide the model's {name} of {width}, got {gptq.group_size}; try 64 or 32"
             )
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What a scheme is calibrated on, and in whose words."""
+    """The rollouts a scheme is calibrated on, and how they become token ids."""
 
-    rows: Sequence[Row]
+    rows: Sequence[CalibrationRow]
     dialect: Dialect
     tokenizer: Tokenizer
     seed: int = 0
 
 
 def quantise(
-    python: Path,
-    writer: Writer,
     checkpoint: Checkpoint,
     scheme: Scheme,
     out: Path,
+    *,
+    writer: Writer,
+    python: Path,
     calibration: Calibration,
     gptq: Gptq | None = None,
 ) -> Checkpoint:
-    """Writes the checkpoint in the scheme. `python`: of the writer's environment. Raises InputError."""
+    """Writes the checkpoint in the scheme to `out`. Raises InputError. `python`: that of the writer's environment."""
     require_plain(checkpoint)
     if scheme.calibrated and not calibration.rows:
         raise InputError(f"{scheme.name} is calibrated on rollouts; name run folders with --calibrate-on")
@@ -96,28 +97,21 @@ def quantise(
             "calibration": str(rows_file.resolve()) if calibration.rows else None,
             "seed": calibration.seed,
         }
-        asked = building / "request.json"
-        asked.write_text(json.dumps(request), encoding="utf-8")
-        command = [str(python), str(writer.script), str(asked)]
+        request_file = building / "request.json"
+        request_file.write_text(json.dumps(request), encoding="utf-8")
+        command = [str(python), str(writer.script), str(request_file)]
         ran = subprocess.run(command, check=False, capture_output=True, text=True, cwd=building)
         if ran.returncode:
-            last = (ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"])[-1]
-            raise InputError(f"{writer.name} could not make {scheme.name} of {checkpoint.folder}: {last}")
-        asked.unlink()
+            raise InputError(f"{writer.name} could not make {scheme.name} of {checkpoint.folder}: {last_line(ran)}")
+        request_file.unlink()
         rows_file.unlink(missing_ok=True)
-        _tell(building, checkpoint, writer, scheme, calibration, gptq)
+        record = {
+            "base": str(checkpoint.folder),
+            "scheme": scheme.name,
+            "writer": writer.name,
+            "gptq": asdict(gptq) if scheme.bits else None,
+            "seed": calibration.seed,
+            "rows": [{"problem": row.problem.id, "seed": row.trajectory.seed} for row in calibration.rows],
+        }
+        (building / "calibration.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return read_checkpoint(out)
-
-
-def _tell(
-    building: Path, checkpoint: Checkpoint, writer: Writer, scheme: Scheme, calibration: Calibration, gptq: Gptq
-) -> None:
-    told = {
-        "base": str(checkpoint.folder),
-        "scheme": scheme.name,
-        "writer": writer.name,
-        "gptq": asdict(gptq) if scheme.bits else None,
-        "seed": calibration.seed,
-        "rows": [{"problem": row.problem.id, "seed": row.trajectory.seed} for row in calibration.rows],
-    }
-    (building / "calibration.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")

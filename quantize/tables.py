@@ -1,30 +1,71 @@
-"""Tables and the picture of measured checkpoints."""
+"""The figures of measured checkpoints: what each costs and what its rollouts are worth, as tables and a plot."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
 
-from aimo_solver.errors import InputError
-from aimo_solver.reports.cells import percent, plain_table, points
-from aimo_solver.runs.summary import Estimate
-from quantize.measured import Measured
+from aimo_solver.reports.tables import percent, plain_table, points
+from aimo_solver.utils.plots import PLOT_STYLE, save_plot
+from aimo_solver.utils.statistics import Estimate
 
-PICTURE_INCHES = (6.0, 4.2)
-_NAMES = ("checkpoint",)
+if TYPE_CHECKING:  # matplotlib takes half a second to import.
+    from matplotlib.axes import Axes
+
+PLOT_INCHES: Final = (6.0, 4.2)
+_NAMES: Final = ("checkpoint",)
 
 
-def measured_tables(rows: Sequence[Measured]) -> tuple[Table, Table, Table]:
-    """What each checkpoint costs, how it writes, and what its rollouts are worth; each fits 80 columns.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantFigures:
+    """What was measured of one checkpoint. Differences are to the first; None for the first itself."""
 
-    Shares are in percent with 95 % intervals, differences in points to the first.
+    label: str
+    model: str
+    disk_bytes: int
+    weight_bytes: int | None
+    """GPU memory taken by the weights; None on a CPU."""
+    load_seconds: float
+    tokens_per_second: float
+    """In the runs, time spent waiting for code included."""
+    streams_tokens_per_second: float
+    """Of 16 streams together that run no code."""
+    rollouts: int
+    """Per problem: the k of maj@k."""
+    runs: int
+    pass_at_1: Estimate | None
+    pass_at_1_difference: Estimate | None
+    majority: Estimate | None
+    majority_difference: Estimate | None
+    words: str
+    """Says whether the majority's difference is real."""
+    divergence: float | None
+    """KL divergence from the first checkpoint, in nats per token."""
+    greedy_same: float | None
+    """Share of prompts whose completion at temperature 0 is the first checkpoint's."""
+    tokens_per_rollout: float
+    code_calls_per_rollout: float
+    acceptance: float | None
+    """Share of the tokens proposed by speculation that were accepted; None without speculation."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the figures as a row of `measured.json`."""
+        return asdict(self)
+
+
+def measured_tables(rows: Sequence[VariantFigures]) -> tuple[Table, Table, Table]:
+    """Returns the tables of cost, writing and votes; each fits 80 columns.
+
+    Shares are in percent with 95 % intervals; differences to the first row are in percentage points.
     """
-    return _costs(rows), _writing(rows), _worth(rows)
+    return _cost_table(rows), _writing_table(rows), _vote_table(rows)
 
 
-def _costs(rows: Sequence[Measured]) -> Table:
+def _cost_table(rows: Sequence[VariantFigures]) -> Table:
     table = plain_table(_NAMES, ("MB", "memory", "load s", "tokens/s", "16 streams", "drafts accepted"), "cost")
     for row in rows:
         table.add_row(
@@ -39,8 +80,8 @@ def _costs(rows: Sequence[Measured]) -> Table:
     return table
 
 
-def _writing(rows: Sequence[Measured]) -> Table:
-    table = plain_table(_NAMES, ("KL, nats", "greedy same", "tokens", "code calls"), "writing")
+def _writing_table(rows: Sequence[VariantFigures]) -> Table:
+    table = plain_table(_NAMES, ("KL, nats", "greedy same", "tokens", "code calls"), "writing, per rollout")
     for row in rows:
         table.add_row(
             row.label,
@@ -52,9 +93,9 @@ def _writing(rows: Sequence[Measured]) -> Table:
     return table
 
 
-def _worth(rows: Sequence[Measured]) -> Table:
+def _vote_table(rows: Sequence[VariantFigures]) -> Table:
     k, runs = rows[0].rollouts, rows[0].runs
-    title = f"votes: {runs} run{'s' if runs > 1 else ''}; differences to {rows[0].label}, paired"
+    title = f"votes: {runs} run{'s' if runs > 1 else ''}; paired differences to {rows[0].label}"
     table = plain_table(_NAMES, ("pass@1 %", "difference", f"maj@{k} %", "difference"), title)
     for row in rows:
         table.add_row(
@@ -67,8 +108,8 @@ def _worth(rows: Sequence[Measured]) -> Table:
     return table
 
 
-def measured_markdown(rows: Sequence[Measured]) -> str:
-    """The same for a model's page."""
+def measured_markdown(rows: Sequence[VariantFigures]) -> str:
+    """Returns the main figures as a Markdown table for a model's page."""
     k, runs = rows[0].rollouts, rows[0].runs
     lines = [
         f"| checkpoint | MB | tokens/s | pass@1 % | maj@{k} %, {runs} runs | to {rows[0].label}, points | KL nats |",
@@ -83,28 +124,25 @@ def measured_markdown(rows: Sequence[Measured]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def plot_measured(rows: Sequence[Measured], path: Path) -> None:
-    """Majority against tokens/s, a point a checkpoint. Raises InputError when it cannot be written."""
+def plot_measured(rows: Sequence[VariantFigures], path: Path) -> None:
+    """Plots majority against tokens/s, one point per checkpoint. Raises InputError when it cannot be written."""
     # Half a second to import, for one option of one command.
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context({"svg.hashsalt": "aimo", "svg.fonttype": "none", "font.size": 9}):
-        picture = Figure(figsize=PICTURE_INCHES, layout="constrained")
-        axes = picture.subplots()
+    with matplotlib.rc_context(PLOT_STYLE):
+        plot = Figure(figsize=PLOT_INCHES, layout="constrained")
+        axes: Axes = plot.subplots()
         for row in rows:
             if row.majority is not None:
                 _draw_point(axes, row, row.majority)
-        axes.set_xlabel("tokens/s of the runs")
+        axes.set_xlabel("tokens/s in the runs")
         axes.set_ylabel(f"maj@{rows[0].rollouts}, %")
         axes.spines[["top", "right"]].set_visible(False)
-        try:
-            picture.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+        save_plot(plot, path)
 
 
-def _draw_point(axes, row: Measured, majority: Estimate) -> None:  # type: ignore[no-untyped-def]
+def _draw_point(axes: Axes, row: VariantFigures, majority: Estimate) -> None:
     mean, x = 100 * majority.mean, row.tokens_per_second
     error = [[mean - 100 * majority.low], [100 * majority.high - mean]]
     axes.errorbar([x], [mean], yerr=error, marker="o", markersize=4, capsize=2)

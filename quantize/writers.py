@@ -1,11 +1,21 @@
-"""Writers: the libraries that make quantised checkpoints, each in an environment of its own.
+"""Writers: the libraries that make quantised checkpoints, and the environment each one runs in.
 
-Their pins clash with the engine's and with one another's. A writer's script is run by its own
-Python, is given one request file, and imports nothing of this project.
+Their pinned versions clash with the engine's and with one another's, so each has an environment of its
+own. A writer's script is run by that environment's Python, is given one request file, and imports
+nothing of this project.
+
+Guarantees: an environment is made once, under $AIMO_CACHE or ~/.cache/aimo; one that was interrupted is
+made again, and so is one whose requirements have changed.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,14 +27,14 @@ _HERE: Final = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """One library."""
+    """A library that quantises, and the script that drives it."""
 
     name: str
     script: Path
     requirements: Path
-    """What its environment is made from."""
+    """The requirements file of its environment."""
     builds_from: tuple[str, ...] = ()
-    """What must be installed first where the library is built from source; its requirements are a whole lock then."""
+    """Packages to install first where the library is built from source; `requirements` is then a complete lock."""
     needs_cuda: bool = False
 
 
@@ -44,7 +54,47 @@ WRITERS: Final = {writer.name: writer for writer in (LLM_COMPRESSOR, GPTQMODEL, 
 
 
 def find_writer(name: str) -> Writer:
-    """The writer of that name. Raises InputError that lists the names there are."""
+    """Returns the writer of that name. Raises InputError that lists the names."""
     if name not in WRITERS:
         raise InputError(f"backend must be one of {', '.join(WRITERS)}, got {name!r}")
     return WRITERS[name]
+
+
+def writer_python(writer: Writer, log: Callable[[str], None], index: str | None = None) -> Path:
+    """Returns the Python of the writer's environment, which is set up first if need be. Raises InputError.
+
+    `index`: an extra package index, such as PyTorch's for CPU builds.
+    """
+    folder = _environment_folder(writer)
+    python = folder / "bin" / "python"
+    if not (folder / "ready").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        log(f"setting up {folder} (takes minutes, once)")
+        _run([sys.executable, "-m", "venv", str(folder)])
+        pip = [str(python), "-m", "pip", "install", "-q", *(["--extra-index-url", index] if index else [])]
+        isolation: list[str] = []
+        if writer.builds_from:
+            _run([*pip, *writer.builds_from])
+            isolation = ["--no-build-isolation", "--no-deps"]
+        _run([*pip, *isolation, "-r", str(writer.requirements)])
+        (folder / "ready").touch()
+    return python
+
+
+def _environment_folder(writer: Writer) -> Path:
+    """Its name changes with the Python version and the requirements."""
+    requirements = writer.requirements.read_text(encoding="utf-8")
+    digest = hashlib.sha256(f"{sys.version_info[:2]}{writer.builds_from}{requirements}".encode()).hexdigest()[:12]
+    cache = os.environ.get("AIMO_CACHE")
+    return (Path(cache) if cache else Path.home() / ".cache" / "aimo") / "environments" / f"{writer.name}-{digest}"
+
+
+def _run(command: list[str]) -> None:
+    ran = subprocess.run(command, check=False, capture_output=True, text=True)
+    if ran.returncode:
+        raise InputError(f"{' '.join(command[:4])} failed: {last_line(ran)}; fix the cause and try again")
+
+
+def last_line(ran: subprocess.CompletedProcess[str]) -> str:
+    """Returns the last line of a failed process's stderr, or its exit code when there is none."""
+    return (ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"])[-1]

@@ -1,8 +1,9 @@
-"""Quantised checkpoints read back as numbers: both forms, from their configs and tensors."""
+"""Quantised checkpoints read back as float32, from both packed formats."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,26 +14,26 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from aimo_solver.cli import main as cli
-from aimo_solver.engine.hardware import checkpoint_scheme
+from aimo_solver.engine.hardware import parse_number_format
 from aimo_solver.errors import InputError
 from quantize.checkpoint import Checkpoint, read_checkpoint
 from quantize.dequantise import dequantised, weight_errors
-from tests.quantize.test_merge import TOKENIZER
+from tests.helpers.checkpoints import TOKENIZER_JSON
 
 ROWS, COLUMNS, GROUP = 8, 16, 8
 
 
 def pack(values: torch.Tensor, bits: int) -> torch.Tensor:
-    """Unsigned integers along the last axis into 32-bit words, the first in the lowest bits."""
-    each = 32 // bits
-    words = values.reshape(*values.shape[:-1], -1, each).to(torch.int64)
-    whole = sum(words[..., place] << (bits * place) for place in range(each))
+    """Packs unsigned integers along the last axis into 32-bit words, the first in the lowest bits."""
+    per_word = 32 // bits
+    words = values.reshape(*values.shape[:-1], -1, per_word).to(torch.int64)
+    whole = sum(words[..., place] << (bits * place) for place in range(per_word))
     assert isinstance(whole, torch.Tensor)
     return torch.where(whole >= 2**31, whole - 2**32, whole).to(torch.int32)
 
 
 def quantised(seed: int, bits: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Signed integers, their scales a group, and the weights they stand for."""
+    """Returns signed integers, one scale per group, and the weights they stand for."""
     random = torch.Generator().manual_seed(seed)
     half = 1 << (bits - 1)
     integers = torch.randint(-half, half, (ROWS, COLUMNS), generator=random)
@@ -46,7 +47,7 @@ def write(folder: Path, tensors: dict[str, torch.Tensor], quantisation: object =
     (folder / "config.json").write_text(
         json.dumps(config | ({"quantization_config": quantisation} if quantisation else {}))
     )
-    (folder / "tokenizer.json").write_text(json.dumps(TOKENIZER))
+    (folder / "tokenizer.json").write_text(json.dumps(TOKENIZER_JSON))
     (folder / "tokenizer_config.json").write_text("{}")
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "model.safetensors")
     return read_checkpoint(folder)
@@ -68,7 +69,7 @@ def compressed(folder: Path, seed: int, bits: int) -> Checkpoint:
 
 
 def gptq(folder: Path, seed: int, bits: int, order: torch.Tensor | None = None) -> Checkpoint:
-    """As AutoGPTQ and GPTQModel write it: columns are packed downwards, zero points less one."""
+    """As AutoGPTQ and GPTQModel write it: packed along columns, zero points minus 1."""
     integers, scales, _ = quantised(seed, bits)
     half = 1 << (bits - 1)
     groups = torch.arange(COLUMNS) // GROUP if order is None else order
@@ -87,23 +88,25 @@ def gptq(folder: Path, seed: int, bits: int, order: torch.Tensor | None = None) 
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000), st.sampled_from([4, 8]), st.sampled_from([compressed, gptq]))
-def test_both_forms_hold_the_same_weights(tmp_path_factory: pytest.TempPathFactory, seed: int, bits: int, form) -> None:  # type: ignore[no-untyped-def]
-    checkpoint = form(tmp_path_factory.mktemp("form") / "model", seed, bits)
+def test_both_formats_hold_the_same_weights(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, bits: int, make: Callable[[Path, int, int], Checkpoint]
+) -> None:
+    checkpoint = make(tmp_path_factory.mktemp("format") / "model", seed, bits)
     (name, weight), *rest = dequantised(checkpoint)
     assert name == "a.weight" and not rest
     assert torch.allclose(weight, quantised(seed, bits)[2])
-    told = checkpoint_scheme(dict(checkpoint.config))
+    told = parse_number_format(dict(checkpoint.config))
     assert (told.bits, told.floating) == (bits, False)
 
 
-def test_act_order_says_which_group_an_input_is_in(tmp_path: Path) -> None:
+def test_act_order_says_which_group_an_input_belongs_to(tmp_path: Path) -> None:
     order = torch.arange(COLUMNS) % 2
     integers, scales, _ = quantised(3, 4)
     (_, weight), *_ = dequantised(gptq(tmp_path / "model", 3, 4, order))
     assert torch.allclose(weight, integers * scales[:, order])
 
 
-def test_plain_integers_and_floats_have_a_scale_a_row(tmp_path: Path) -> None:
+def test_unpacked_weights_have_one_scale_per_row(tmp_path: Path) -> None:
     random = torch.Generator().manual_seed(1)
     weight = torch.randn(ROWS, COLUMNS, generator=random)
     scale = weight.abs().amax(1, keepdim=True) / 448
@@ -116,19 +119,22 @@ def test_plain_integers_and_floats_have_a_scale_a_row(tmp_path: Path) -> None:
     assert error.name == "a.weight" and 0 < error.relative < 0.05
 
 
-def test_errors_name_what_does_not_fit(tmp_path: Path) -> None:
+def test_errors_name_what_does_not_match(tmp_path: Path) -> None:
     weight = torch.ones(ROWS, COLUMNS)
     made, base = compressed(tmp_path / "made", 1, 4), write(tmp_path / "base", {"a.weight": weight})
     other = write(tmp_path / "other", {"b.weight": weight})
     small = write(tmp_path / "small", {"a.weight": weight[:, :8]})
-    for one, sentence in ((other, "has 'a.weight', which .* has not"), (small, r"\(8, 16\), its base's \(8, 8\)")):
+    for one, sentence in (
+        (other, "has 'a.weight', which .* does not have"),
+        (small, r"shape \(8, 16\), its base \(8, 8\)"),
+    ):
         with pytest.raises(InputError, match=sentence):
             weight_errors(one, made)
     with pytest.raises(InputError, match="holds no quantised weight"):
         weight_errors(base, base)
 
 
-def test_the_command_tells_the_mean_and_the_worst(tmp_path: Path) -> None:
+def test_the_command_reports_the_mean_and_the_worst(tmp_path: Path) -> None:
     weight = quantised(1, 4)[2]
     compressed(tmp_path / "made", 1, 4)
     write(tmp_path / "base", {"a.weight": weight})

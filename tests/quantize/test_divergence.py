@@ -1,4 +1,4 @@
-"""Divergence of next-token distributions that are known in part."""
+"""Divergence of next-token distributions of which only a part is known."""
 
 from __future__ import annotations
 
@@ -17,23 +17,25 @@ def distribution(weights: list[float]) -> list[float]:
     return [weight / sum(weights) for weight in weights]
 
 
-def told(shares: list[float], tokens: list[int]) -> dict[int, float]:
+def reported(shares: list[float], tokens: list[int]) -> dict[int, float]:
     return {token: math.log(shares[token]) for token in tokens}
 
 
 @given(WEIGHTS, WEIGHTS, st.integers(1, 6), st.integers(1, 6))
-def test_it_is_never_more_than_the_whole_divergence(p: list[float], q: list[float], n: int, m: int) -> None:
+def test_it_never_exceeds_the_divergence_of_the_full_distributions(
+    p: list[float], q: list[float], n: int, m: int
+) -> None:
     of_p, of_q = distribution(p), distribution(q)
     whole = sum(one * math.log(one / two) for one, two in zip(of_p, of_q, strict=True))
-    part = divergence(told(of_p, list(range(n))), told(of_q, list(range(6 - m, 6))))
+    part = divergence(reported(of_p, list(range(n))), reported(of_q, list(range(6 - m, 6))))
     assert 0.0 <= part <= whole + 1e-6
     everything = list(range(6))
-    assert divergence(told(of_p, everything), told(of_q, everything)) == pytest.approx(whole, abs=1e-6)
+    assert divergence(reported(of_p, everything), reported(of_q, everything)) == pytest.approx(whole, abs=1e-6)
 
 
 @given(WEIGHTS)
-def test_a_model_does_not_differ_from_itself(weights: list[float]) -> None:
-    row = told(distribution(weights), [0, 1, 2])
+def test_a_model_does_not_diverge_from_itself(weights: list[float]) -> None:
+    row = reported(distribution(weights), [0, 1, 2])
     assert divergence(row, row) == pytest.approx(0.0, abs=1e-9)
 
 

@@ -1,9 +1,9 @@
-"""Measured checkpoints: the rows, their tables, and what is refused. The engine's part is in test_speculation.py."""
+"""Measured checkpoints: rows, tables and refusals. What needs an engine is in tests/engine/test_speculation.py."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -15,15 +15,14 @@ from aimo_solver.dialects.numina import NUMINA
 from aimo_solver.engine.checkpoint import check_checkpoint
 from aimo_solver.errors import InputError
 from aimo_solver.reports.metrics import pass_at_1_difference
-from aimo_solver.runs.summary import Estimate
+from aimo_solver.utils.statistics import Estimate
 from quantize.cli import speculation_settings
-from quantize.measure import Probe, base_texts
-from quantize.measured import Measured
-from quantize.tables import measured_markdown, measured_tables, plot_measured
+from quantize.measure import ProbeResult, base_texts
+from quantize.tables import VariantFigures, measured_markdown, measured_tables, plot_measured
 from tests.helpers.examples import rollouts, solution
 from tests.helpers.fakes import TOKENIZER
 
-ROW = Measured(
+ROW = VariantFigures(
     label="tir",
     model="demo_model/tir",
     disk_bytes=2_240_336,
@@ -59,7 +58,7 @@ def test_the_tables_fit_eighty_columns() -> None:
     console = Console(width=80, record=True)
     for table in measured_tables([ROW, OTHER]):
         console.print(table)
-    told = console.export_text()
+    text = console.export_text()
     for figure in (
         "2.2",
         "725",
@@ -71,24 +70,24 @@ def test_the_tables_fit_eighty_columns() -> None:
         "-2.5 [-10.0,+7.0]",
         "+1.0 [-2.0,+3.0]",
     ):
-        assert figure in told
-    assert "…" not in told
+        assert figure in text
+    assert "…" not in text
 
 
-def test_a_models_page_gets_the_same_figures() -> None:
+def test_the_markdown_table_has_the_same_figures() -> None:
     lines = measured_markdown([ROW, OTHER]).splitlines()
     assert lines[2].startswith("| tir | 2.2 | 725 | 45.0 [37, 53] | 52.0 [43, 61] |  |")
     assert "+1.0 [-2.0,+3.0]" in lines[3] and len({line.count("|") for line in lines}) == 1
 
 
-def test_the_picture_is_the_same_each_time(tmp_path: Path) -> None:
+def test_the_plot_is_reproducible(tmp_path: Path) -> None:
     for name in ("a.svg", "b.svg"):
         plot_measured([ROW, OTHER], tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert "w4a16" in (tmp_path / "a.svg").read_text()
 
 
-def test_the_difference_is_taken_problem_by_problem() -> None:
+def test_the_difference_is_paired_by_problem() -> None:
     first = [solution(rollouts(42, 42, 7, 7)), solution(rollouts(1, 1), problem_id="p2")]
     second = [solution(rollouts(42, 42, 42, 7)), solution(rollouts(42), problem_id="only here")]
     found = pass_at_1_difference(first, second)
@@ -96,18 +95,26 @@ def test_the_difference_is_taken_problem_by_problem() -> None:
     assert pass_at_1_difference(first, []) is None
 
 
-def test_the_base_is_read_on_its_own_first_run() -> None:
+def test_reference_texts_are_of_the_first_run() -> None:
     solutions = [solution(rollouts(None, 42)), solution(rollouts(42), problem_id="p2", run=1)]
     (text,) = base_texts(solutions, NUMINA, TOKENIZER)
     assert TOKENIZER.decode(text.token_ids).endswith("text")
 
 
-def test_a_probe_survives_json() -> None:
-    probe = Probe(1.0, None, 2.0, [[{"7": -0.5}]], [[1, 2]], 0, 0)
-    assert Probe(**json.loads(json.dumps({name: getattr(probe, name) for name in Probe.__slots__}))) == probe
+def test_a_probe_result_survives_json() -> None:
+    probe = ProbeResult(
+        load_seconds=1.0,
+        weight_bytes=None,
+        streams_tokens_per_second=2.0,
+        next_tokens=[[{"7": -0.5}]],
+        greedy=[[1, 2]],
+        proposed=0,
+        accepted=0,
+    )
+    assert ProbeResult(**json.loads(json.dumps(asdict(probe)))) == probe
 
 
-def test_speculation_is_named_by_method_or_folder() -> None:
+def test_speculation_is_chosen_by_method_or_folder() -> None:
     assert speculation_settings("ngram:4")["num_speculative_tokens"] == 4
     for text in ("ngram", "ngram:0", ":3", "ngram:x"):
         with pytest.raises(InputError, match="speculative must be ngram:TOKENS or FOLDER:TOKENS"):
@@ -116,8 +123,8 @@ def test_speculation_is_named_by_method_or_folder() -> None:
         speculation_settings("nowhere:3")
 
 
-def test_vllm_loses_the_temperature_of_speculation_on_a_cpu(tmp_path: Path) -> None:
-    """_expand_kernel_impl of its CPU build rounds temperatures to integers, into a copy."""
+def test_sampled_speculation_is_refused_on_a_cpu(tmp_path: Path) -> None:
+    """vLLM's CPU build rounds temperatures to integers there (`_expand_kernel_impl`)."""
     demo = Path(__file__).parents[2] / "demo_model" / "tir"
     check_checkpoint(demo)
     arguments = ["quantize", "measure", str(demo), "--out", str(tmp_path / "out"), "--speculative", "ngram:4"]

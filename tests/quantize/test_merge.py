@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,40 +19,11 @@ from typer.testing import CliRunner
 from aimo_solver.cli import main as cli
 from aimo_solver.errors import AimoError, InputError
 from quantize import merge as merging
-from quantize.checkpoint import new_folder, read_checkpoint
+from quantize.checkpoint import TensorInfo, new_folder, read_checkpoint, write_shard
 from quantize.merge import Parent, merge
+from tests.helpers.checkpoints import CONFIG, TOKENIZER_JSON, write_checkpoint
 
 MERGE = ("quantize", "merge")
-CONFIG = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 8, "vocab_size": 4}
-TOKENIZER = {"model": {"vocab": {"a": 0, "b": 1}}, "added_tokens": [{"content": "<end>", "id": 2}]}
-
-
-def write(
-    folder: Path,
-    seed: int,
-    *,
-    shards: int = 1,
-    config: object = None,
-    tokenizer: object = None,
-    rows: int = 4,
-    names: str = "ab",
-) -> Path:
-    """A checkpoint of random tensors, `names` of them a shard."""
-    folder.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps(config or CONFIG))
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer or TOKENIZER))
-    (folder / "chat_template.jinja").write_text(f"template {seed}")
-    random = torch.Generator().manual_seed(seed)
-    for number in range(shards):
-        tensors = {f"layer.{number}.{k}": torch.randn(rows, 8, generator=random).bfloat16() for k in names}
-        name = "model.safetensors" if shards == 1 else f"model-{number + 1:05}-of-{shards:05}.safetensors"
-        save_file(tensors, folder / name, metadata={"format": "pt"})
-    if shards > 1:
-        weight_map = {
-            f"layer.{n}.{k}": f"model-{n + 1:05}-of-{shards:05}.safetensors" for n in range(shards) for k in names
-        }
-        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
-    return folder
 
 
 def tensors_of(folder: Path) -> dict[str, torch.Tensor]:
@@ -61,7 +34,7 @@ def tensors_of(folder: Path) -> dict[str, torch.Tensor]:
 @given(st.floats(-1, 2), st.integers(1, 3))
 def test_a_merge_is_the_sum_in_float32(tmp_path_factory: pytest.TempPathFactory, weight: float, shards: int) -> None:
     place = tmp_path_factory.mktemp("merge")
-    one, two = write(place / "one", 1, shards=shards), write(place / "two", 2, shards=shards)
+    one, two = write_checkpoint(place / "one", 1, shards=shards), write_checkpoint(place / "two", 2, shards=shards)
     merge([Parent(one, weight), Parent(two, 1 - weight)], place / "out")
     first, second, out = map(tensors_of, (one, two, place / "out"))
     for name, tensor in out.items():
@@ -70,23 +43,23 @@ def test_a_merge_is_the_sum_in_float32(tmp_path_factory: pytest.TempPathFactory,
     assert out.keys() == first.keys()
 
 
-def test_all_of_one_parent_is_that_parent(tmp_path: Path) -> None:
-    one, two = write(tmp_path / "one", 1), write(tmp_path / "two", 2)
+def test_a_weight_of_1_gives_that_parent(tmp_path: Path) -> None:
+    one, two = write_checkpoint(tmp_path / "one", 1), write_checkpoint(tmp_path / "two", 2)
     merge([Parent(one, 1.0), Parent(two, 0.0)], tmp_path / "out")
     merged, parent = tensors_of(tmp_path / "out"), tensors_of(one)
     assert all(torch.equal(merged[name], parent[name]) for name in parent)
 
 
-def test_config_and_template_are_the_last_parents_and_the_recipe_is_there(tmp_path: Path) -> None:
-    parents = [Parent(write(tmp_path / "one", 1), 0.3), Parent(write(tmp_path / "two", 2), 0.7)]
+def test_config_and_template_are_the_last_parents_and_the_recipe_is_recorded(tmp_path: Path) -> None:
+    parents = [Parent(write_checkpoint(tmp_path / "one", 1), 0.3), Parent(write_checkpoint(tmp_path / "two", 2), 0.7)]
     merge(parents, tmp_path / "out")
     assert (tmp_path / "out/chat_template.jinja").read_text() == "template 2"
     recipe = json.loads((tmp_path / "out/merge.json").read_text())
     assert [parent["weight"] for parent in recipe["parents"]] == [0.3, 0.7]
 
 
-def test_shards_may_be_cut_differently(tmp_path: Path) -> None:
-    one, two = write(tmp_path / "one", 1, shards=2), write(tmp_path / "two", 2, shards=2)
+def test_parents_may_be_sharded_differently(tmp_path: Path) -> None:
+    one, two = write_checkpoint(tmp_path / "one", 1, shards=2), write_checkpoint(tmp_path / "two", 2, shards=2)
     tensors = tensors_of(two)
     for path in two.glob("model*"):
         path.unlink()
@@ -97,71 +70,76 @@ def test_shards_may_be_cut_differently(tmp_path: Path) -> None:
     assert index["weight_map"]["layer.1.a"] == "model-00002-of-00002.safetensors"
 
 
-WRONG = {
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "architecture": ({"config": CONFIG | {"architectures": ["Qwen2ForCausalLM"]}}, "differ in architectures"),
     "size": ({"config": CONFIG | {"hidden_size": 16}}, "differ in hidden_size: 8 and 16"),
-    "shape": ({"rows": 5}, r"has the shapes \(4, 8\) and \(5, 8\)"),
-    "tensors": ({"shards": 2}, "'layer.1.a' is in one of them only"),
-    "tokenizer": ({"tokenizer": TOKENIZER | {"model": {"vocab": {"b": 0, "a": 1}}}}, "have different tokenizers"),
-    "vocabulary": ({"tokenizer": TOKENIZER | {"model": {"vocab": {"z": 9}}}}, "has the id 9, the model knows 4"),
-    "quantised": ({"config": CONFIG | {"quantization_config": {}}}, "is quantised; merge first and quantise then"),
+    "shape": ({"rows": 5}, r"has shapes \(4, 8\) and \(5, 8\)"),
+    "tensors": ({"shards": 2}, "'layer.1.a' is in only one of them"),
+    "tokenizer": ({"tokenizer": TOKENIZER_JSON | {"model": {"vocab": {"b": 0, "a": 1}}}}, "have different tokenizers"),
+    "vocabulary": (
+        {"tokenizer": TOKENIZER_JSON | {"model": {"vocab": {"z": 9}}}},
+        "has the id 9, but the model has only 4 tokens",
+    ),
+    "quantised": ({"config": CONFIG | {"quantization_config": {}}}, "is quantised; merge first, then quantise"),
 }
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_checkpoints_that_are_not_alike_are_refused(tmp_path: Path, wrong: str) -> None:
-    changes, told = WRONG[wrong]
-    parents = [Parent(write(tmp_path / "one", 1), 0.5), Parent(write(tmp_path / "two", 2, **changes), 0.5)]
-    with pytest.raises(InputError, match=told):
+def test_checkpoints_that_differ_are_refused(tmp_path: Path, wrong: str) -> None:
+    changes, message = WRONG[wrong]
+    parents = [
+        Parent(write_checkpoint(tmp_path / "one", 1), 0.5),
+        Parent(write_checkpoint(tmp_path / "two", 2, **changes), 0.5),
+    ]
+    with pytest.raises(InputError, match=message):
         merge(parents, tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
 
 
 @pytest.mark.parametrize(
-    ("weights", "told"),
+    ("weights", "message"),
     [
-        ((0.3, 0.6), "must add up to 1, got 0.9"),
+        ((0.3, 0.6), "must add up to 1 .*, got 0.9"),
         ((1.0,), "at least 2 checkpoints"),
         ((float("nan"), 1.0), "must be finite"),
     ],
 )
-def test_weights_that_make_no_mean_are_refused(tmp_path: Path, weights: tuple[float, ...], told: str) -> None:
-    folder = write(tmp_path / "one", 1)
-    with pytest.raises(InputError, match=told):
+def test_weights_that_do_not_add_up_to_1_are_refused(tmp_path: Path, weights: tuple[float, ...], message: str) -> None:
+    folder = write_checkpoint(tmp_path / "one", 1)
+    with pytest.raises(InputError, match=message):
         merge([Parent(folder, weight) for weight in weights], tmp_path / "out")
 
 
 def test_a_checkpoint_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
-    one, two = write(tmp_path / "one", 1), write(tmp_path / "two", 2)
+    one, two = write_checkpoint(tmp_path / "one", 1), write_checkpoint(tmp_path / "two", 2)
     (two / "tokenizer.json").unlink()
     with pytest.raises(AimoError, match="has no tokenizer"):
         merge([Parent(one, 0.5), Parent(two, 0.5)], tmp_path / "out")
 
 
-def test_a_folder_that_exists_is_never_written_over(tmp_path: Path) -> None:
-    parents = [Parent(write(tmp_path / "one", 1), 0.5), Parent(write(tmp_path / "two", 2), 0.5)]
-    with pytest.raises(InputError, match="exists; name another folder, or remove it"):
+def test_an_existing_folder_is_never_overwritten(tmp_path: Path) -> None:
+    parents = [Parent(write_checkpoint(tmp_path / "one", 1), 0.5), Parent(write_checkpoint(tmp_path / "two", 2), 0.5)]
+    with pytest.raises(InputError, match="already exists; name another folder, or remove it"):
         merge(parents, tmp_path / "one")
 
 
-def test_a_disk_that_fills_up_midway_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    parents = [Parent(write(tmp_path / name, 1, shards=3), 0.5) for name in ("one", "two")]
-    written = []
-    merge_shard = merging._merge_shard
+def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parents = [Parent(write_checkpoint(tmp_path / name, 1, shards=3), 0.5) for name in ("one", "two")]
+    written: list[Path] = []
 
-    def fill_up(read: object, weights: object, names: object, path: Path) -> None:
+    def fill_up(path: Path, tensors: Mapping[str, TensorInfo], contents: Iterable[bytes]) -> None:
         if written:
             raise OSError(28, "No space left on device")
         written.append(path)
-        merge_shard(read, weights, names, path)  # type: ignore[arg-type]
+        write_shard(path, tensors, contents)
 
-    monkeypatch.setattr(merging, "_merge_shard", fill_up)
+    monkeypatch.setattr(merging, "write_shard", fill_up)
     with pytest.raises(InputError, match="cannot be written: No space left on device; nothing was kept"):
         merge(parents, tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
 
 
-def test_what_a_killed_process_left_is_swept_away(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     (tmp_path / ".out.partial").mkdir()
     (tmp_path / ".out.partial/half").touch()
     with new_folder(tmp_path / "out") as building:
@@ -169,14 +147,14 @@ def test_what_a_killed_process_left_is_swept_away(tmp_path: Path) -> None:
     assert (tmp_path / "out").is_dir()
 
 
-def test_the_command_merges_and_tells(tmp_path: Path) -> None:
-    one, two = write(tmp_path / "one", 1), write(tmp_path / "two", 2)
-    told = CliRunner().invoke(cli.app, [*MERGE, f"{one}=0.3", f"{two}=0.7", "--out", str(tmp_path / "out")])
-    assert told.exit_code == 0 and "2 tensors" in told.output
-    told = CliRunner().invoke(cli.app, [*MERGE, str(one), "--out", str(tmp_path / "other")])
-    assert told.exit_code == 1
-    told = CliRunner().invoke(cli.app, [*MERGE, "--help"])
-    assert "Example: aimo quantize merge" in told.output
+def test_the_command_merges_and_reports_the_size(tmp_path: Path) -> None:
+    one, two = write_checkpoint(tmp_path / "one", 1), write_checkpoint(tmp_path / "two", 2)
+    ran = CliRunner().invoke(cli.app, [*MERGE, f"{one}=0.3", f"{two}=0.7", "--out", str(tmp_path / "out")])
+    assert ran.exit_code == 0 and "2 tensors" in ran.output
+    ran = CliRunner().invoke(cli.app, [*MERGE, str(one), "--out", str(tmp_path / "other")])
+    assert ran.exit_code == 1
+    ran = CliRunner().invoke(cli.app, [*MERGE, "--help"])
+    assert "Example: aimo quantize merge" in ran.output
 
 
 PEAK = """
@@ -184,6 +162,7 @@ import sys, threading, time
 from pathlib import Path
 import torch, safetensors.torch
 from quantize.merge import Parent, merge
+from tests.helpers.checkpoints import CONFIG, TOKENIZER_JSON, write_checkpoint
 
 def anonymous():
     for line in open("/proc/self/status"):
@@ -211,7 +190,7 @@ print(peak - before)
 
 def test_a_merge_takes_less_memory_than_two_shards(tmp_path: Path) -> None:
     for name, seed in (("one", 1), ("two", 2)):
-        write(tmp_path / name, seed, shards=4, rows=10**5, names="abcdefghijklmnopqrst")
+        write_checkpoint(tmp_path / name, seed, shards=4, rows=10**5, names="abcdefghijklmnopqrst")
     shard_bytes = max(path.stat().st_size for path in (tmp_path / "one").glob("*.safetensors"))
     ran = subprocess.run([sys.executable, "-c", PEAK, str(tmp_path)], capture_output=True, text=True, check=True)
     assert int(ran.stdout) < 2 * shard_bytes

@@ -1,6 +1,6 @@
-"""Quantising: what calibrates, what is refused, and that nothing half-made stays.
+"""Quantising: what is calibrated on, what is refused, and that a failure leaves nothing.
 
-The quantiser itself lives in an environment of its own and is not run here; a script stands in for it.
+The writers need environments of their own and are not run here; a stub script takes their place.
 """
 
 from __future__ import annotations
@@ -21,27 +21,28 @@ from aimo_solver.errors import InputError
 from aimo_solver.problems.problem import Problem
 from aimo_solver.rollouts.trajectory import StopReason, Turn
 from aimo_solver.runs.reader import LoggedRun
-from aimo_solver.sandbox.execution import ExecutionStatus
-from quantize.calibration import LEAST_ROWS, Row, choose_rows, row_ids
+from aimo_solver.sandbox.base import ExecutionStatus
+from aimo_solver.solver.solution import Solution
+from quantize.calibration import MIN_ROWS, CalibrationRow, choose_rows, row_ids
 from quantize.checkpoint import read_checkpoint
 from quantize.quantise import Calibration, quantise
 from quantize.schemes import SCHEMES, find_scheme
 from quantize.writers import Writer
+from tests.helpers.checkpoints import write_checkpoint
 from tests.helpers.examples import solution, trajectory
 from tests.helpers.fakes import TOKENIZER
-from tests.quantize.test_merge import write
 
 
 def run_of(*families: str, answers: tuple[int | None, ...] = (42, 42, 7)) -> LoggedRun:
-    """A problem a family, a rollout an answer, each longer than the one before."""
-    solutions = []
+    """One problem per family with one rollout per answer, each longer than the one before."""
+    solutions: list[Solution] = []
     for number, family in enumerate(families):
         id = f"p{number}"
         tries = [trajectory(a, n, tokens=10 * (n + 1), problem_id=id) for n, a in enumerate(answers)]
         problem = Problem(id, f"Problem  {number} ?", 42, f"book ({family})")
         solutions.append(replace(solution(tries, problem_id=id), problem=problem))
     problems = tuple(solved.problem for solved in solutions)
-    return LoggedRun(Path("run"), {}, problems, (), tuple(solutions))
+    return LoggedRun(path=Path("run"), settings={}, problems=problems, trajectories=(), solutions=tuple(solutions))
 
 
 def test_only_right_rollouts_that_ended_by_themselves_calibrate() -> None:
@@ -53,13 +54,13 @@ def test_only_right_rollouts_that_ended_by_themselves_calibrate() -> None:
     assert all(row.trajectory.stop_reason is StopReason.ANSWERED for row in rows)
 
 
-def test_problems_that_judge_do_not_calibrate_whatever_their_white_space() -> None:
+def test_judging_problems_never_calibrate_whatever_their_white_space() -> None:
     run = run_of(*["a"] * 20)
     rows = choose_rows([run], 100, 0, judged=["problem 3 ?", "PROBLEM 4 ?\n"])
     assert {"p3", "p4"}.isdisjoint({row.problem.id for row in rows}) and len(rows) == 36
 
 
-def test_what_everybody_solves_comes_last() -> None:
+def test_problems_that_every_rollout_solves_come_last() -> None:
     easy, hard = run_of(*["a"] * 10, answers=(42, 42)), run_of(*["b"] * 10, answers=(42, 7, 42))
     hard = replace(
         hard, solutions=tuple(replace(s, problem=replace(s.problem, id=f"h{n}")) for n, s in enumerate(hard.solutions))
@@ -77,7 +78,7 @@ def test_a_rare_family_is_drawn_as_often_as_a_common_one() -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 60), st.integers(0, 5))
-def test_the_choice_is_seeded_and_without_repeats(count: int, seed: int) -> None:
+def test_rows_are_chosen_by_seed_and_without_repeats(count: int, seed: int) -> None:
     runs = [run_of(*"abcab" * 4)]
     rows = choose_rows(runs, count, seed)
     assert rows == choose_rows(runs, count, seed)
@@ -86,18 +87,18 @@ def test_the_choice_is_seeded_and_without_repeats(count: int, seed: int) -> None
 
 
 def test_too_few_rows_are_refused() -> None:
-    with pytest.raises(InputError, match=rf"at least {LEAST_ROWS} right rollouts .*, got 0; replay a larger set"):
+    with pytest.raises(InputError, match=rf"at least {MIN_ROWS} right rollouts .*, got 0; replay a larger set"):
         choose_rows([], 100, 0)
 
 
 def test_a_row_is_the_whole_rollout_with_its_outputs() -> None:
     call = Turn("```python\nprint(42)\n```\n```output\n", 9, 1.0, "print(42)", "42\n", ExecutionStatus.OK)
-    row = Row(Problem("p", "6 x 7?", 42), trajectory(42, turns=(call, Turn("So $\\boxed{42}$.", 5, 1.0))))
+    row = CalibrationRow(Problem("p", "6 x 7?", 42), trajectory(42, turns=(call, Turn("So $\\boxed{42}$.", 5, 1.0))))
     text = TOKENIZER.decode(row_ids(row, NUMINA, TOKENIZER))
     assert "6 x 7?" in text and text.endswith("```output\n42\n```\nSo $\\boxed{42}$.")
 
 
-# The quantiser, with a script in its place
+# The writer, with a stub script in its place
 
 WORKER = """
 import json, shutil, sys
@@ -110,45 +111,53 @@ Path(request["out"], "seen.json").write_text(json.dumps(request))
 
 
 @pytest.fixture
-def rows() -> list[Row]:
-    return [Row(Problem("p", "6 x 7?", 42), trajectory(42))]
+def rows() -> list[CalibrationRow]:
+    return [CalibrationRow(Problem("p", "6 x 7?", 42), trajectory(42))]
 
 
-def stand_in(place: Path, before: str = "") -> None:
+def stub_writer(place: Path, before: str = "") -> None:
     (place / "worker.py").write_text(WORKER.format(before=before))
 
 
-def make(place: Path, rows: list[Row], scheme: str = "w4a16") -> None:
+def make(place: Path, rows: list[CalibrationRow], scheme: str = "w4a16") -> None:
     model = place / "model"
     if not model.exists():
-        write(model, 1)
-    python = Path(sys.executable)
-    writer = Writer("stand-in", place / "worker.py", place / "requirements.txt")
+        write_checkpoint(model, 1)
+    writer = Writer("stub", place / "worker.py", place / "requirements.txt")
     calibration = Calibration(rows, NUMINA, TOKENIZER)
-    quantise(python, writer, read_checkpoint(model), find_scheme(scheme), place / "out", calibration)
+    quantise(
+        read_checkpoint(model),
+        find_scheme(scheme),
+        place / "out",
+        writer=writer,
+        python=Path(sys.executable),
+        calibration=calibration,
+    )
 
 
-def test_the_folder_is_whole_and_names_its_rows(tmp_path: Path, rows: list[Row]) -> None:
-    stand_in(tmp_path)
+def test_the_folder_is_complete_and_names_its_rows(tmp_path: Path, rows: list[CalibrationRow]) -> None:
+    stub_writer(tmp_path)
     make(tmp_path, rows)
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"model.safetensors", "config.json", "tokenizer.json", "chat_template.jinja", "calibration.json"} <= names
     assert not names & {"request.json", "calibration-rows.jsonl"}
-    told = json.loads((tmp_path / "out/calibration.json").read_text())
-    assert (told["scheme"], told["rows"]) == ("w4a16", [{"problem": "p", "seed": 7}])
+    record = json.loads((tmp_path / "out/calibration.json").read_text())
+    assert (record["scheme"], record["rows"]) == ("w4a16", [{"problem": "p", "seed": 7}])
     seen = json.loads((tmp_path / "out/seen.json").read_text())
     assert (seen["bits"], seen["gptq"]) == (4, {"group_size": 128, "act_order": False, "damping": 0.01})
 
 
-def test_a_quantiser_that_fails_leaves_nothing_and_its_last_word(tmp_path: Path, rows: list[Row]) -> None:
-    stand_in(tmp_path, "raise SystemExit('group size 128 does not divide 96')")
+def test_a_failed_writer_leaves_nothing_and_its_last_line_is_reported(
+    tmp_path: Path, rows: list[CalibrationRow]
+) -> None:
+    stub_writer(tmp_path, "raise SystemExit('group size 128 does not divide 96')")
     with pytest.raises(InputError, match=r"could not make w4a16 of .*: group size 128 does not divide 96"):
         make(tmp_path, rows)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "worker.py"]
 
 
 def test_a_calibrated_scheme_needs_rows_and_fp8_dynamic_does_not(tmp_path: Path) -> None:
-    stand_in(tmp_path)
+    stub_writer(tmp_path)
     with pytest.raises(InputError, match=r"fp8 is calibrated on rollouts; name run folders with --calibrate-on"):
         make(tmp_path, [], "fp8")
     make(tmp_path, [], "fp8-dynamic")
@@ -161,12 +170,12 @@ def aimo(*arguments: str) -> tuple[int, str]:
 
 
 def test_bad_input_is_refused_before_anything_is_set_up(tmp_path: Path) -> None:
-    model = str(write(tmp_path / "model", 1))
-    quantised = str(write(tmp_path / "quantised", 1, config={"vocab_size": 4, "quantization_config": {}}))
+    model = str(write_checkpoint(tmp_path / "model", 1))
+    quantised = str(write_checkpoint(tmp_path / "quantised", 1, config={"vocab_size": 4, "quantization_config": {}}))
     out = str(tmp_path / "out")
     for arguments, sentence in (
         (("int3", "--model", model, "--out", out), "scheme must be one of w4a16"),
-        (("w4a16", "--model", model, "--out", model), "exists; name another folder"),
+        (("w4a16", "--model", model, "--out", model), "already exists; name another folder"),
         (("w4a16", "--model", quantised, "--out", out), "is quantised already"),
         (("w4a16", "--model", model, "--out", out, "--group-size", "8"), "got 0; replay a larger set"),
         (("w8a16", "--model", model, "--out", out, "--card", "cpu"), "w8a16 has no kernel for a CPU"),
@@ -180,8 +189,8 @@ def test_bad_input_is_refused_before_anything_is_set_up(tmp_path: Path) -> None:
         (("w4a16", "--model", model, "--out", out, "--damping", "1.5"), "damping must be between 0 and 1, got 1.5"),
         (("w4a16", "--model", out, "--out", out), "there is no folder"),
     ):
-        code, told = aimo("run", *arguments)
-        assert code == 1 and sentence in told
+        code, output = aimo("run", *arguments)
+        assert code == 1 and sentence in output
     assert not (tmp_path / "out").exists()
 
 
@@ -192,7 +201,7 @@ def test_every_scheme_says_where_it_runs() -> None:
         "fp8",
         "fp8-kv",
     }
-    assert all((7, 5) <= scheme.least_capability <= (9, 0) for scheme in SCHEMES.values())
+    assert all((7, 5) <= scheme.min_capability <= (9, 0) for scheme in SCHEMES.values())
 
 
 def test_help_has_an_example() -> None:

@@ -1,0 +1,13 @@
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from torch import Tensor
+
+class safe_open:
+    def __init__(self, filename: Path, framework: Literal["pt"]) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+    def get_tensor(self, name: str) -> Tensor: ...

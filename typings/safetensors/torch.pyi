@@ -1,0 +1,6 @@
+from pathlib import Path
+
+from torch import Tensor
+
+def load_file(filename: Path) -> dict[str, Tensor]: ...
+def save_file(tensors: dict[str, Tensor], filename: Path, metadata: dict[str, str] | None = None) -> None: ...
