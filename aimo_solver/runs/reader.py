@@ -1,13 +1,14 @@
-"""LoggedRun: a run folder read back, of a run that has ended, still goes on, or was killed.
+"""Reader: a run folder read back, whether its run has ended, is still under way, or was killed.
 
-Guarantees: read whole or refused in one sentence that names file, line and cure; a last line that a
-kill cut short is left out; what is odd but harmless (no statements, a problem without rollouts) is
-told in `notes`, and the rest is there.
+This is the only reader of trajectories.jsonl and answers.csv. Guarantees: a file is read whole or refused
+in one sentence that names file, line and cure; a last line that a kill cut short is left out; what is odd
+but harmless (no statements, an answer without rollouts) is noted in `LoggedRun.notes`.
 """
 
 from __future__ import annotations
 
 import csv
+import math
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -22,19 +23,27 @@ from aimo_solver.problems.problem_set import load_problem_set
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
 from aimo_solver.sandbox.base import ExecutionStatus
 from aimo_solver.solver.solution import Solution
-from aimo_solver.utils.files import json_rows, read_text
+from aimo_solver.utils.files import json_rows, read_text, whole_lines
+from aimo_solver.utils.text import plural
 from aimo_solver.voting import Vote
 from aimo_solver.voting.selection import Selection, SelectionReason
 
 VERSION: Final = 1
-"""Of the lines in trajectories.jsonl."""
+"""The version of the rows in trajectories.jsonl."""
+SETTINGS_FILE: Final = "settings.toml"
+PROBLEMS_FILE: Final = "problems.jsonl"
+TRAJECTORIES_FILE: Final = "trajectories.jsonl"
+ANSWERS_FILE: Final = "answers.csv"
+_EXAMPLE: Final = "give a run folder, such as runs/20260101-120000-demo"
 _CUT_SHORT: Final = frozenset(
     {StopReason.CANCELLED, StopReason.ENGINE_FAILED, StopReason.SANDBOX_FAILED, StopReason.FAILED}
 )
-"""Rollouts that would have said something else in a run that was not stopped."""
+"""How rollouts end that would have ended otherwise in a run that was not stopped."""
+_REQUIRED: Final = ("problem_id", "run", "stop_reason", "started_seconds", "seconds", "tokens", "answer")
+_AMOUNTS: Final = ("started_seconds", "seconds", "tokens")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedRun:
     """What a run folder holds."""
 
@@ -52,7 +61,7 @@ class LoggedRun:
         return self.path.resolve().name
 
     def to_resume(self) -> LoggedRun:
-        """Without what a kill left of rollouts that had not come to their end."""
+        """Returns the run without the rollouts that a kill cut short."""
         answered = {(solution.run, solution.problem.id) for solution in self.solutions}
         whole = tuple(
             trajectory
@@ -62,60 +71,62 @@ class LoggedRun:
         return replace(self, trajectories=whole)
 
     def seconds_of(self, run: int) -> float:
-        """Of one run's clock, up to its last answer."""
+        """Returns the seconds on one run's clock at its last answer."""
         return max((s.started_seconds + s.seconds for s in self.solutions if s.run == run), default=0.0)
 
 
 def read_run(path: Path) -> LoggedRun:
     """Reads a run folder. Raises InputError."""
-    if not path.is_dir():
-        raise InputError(f"{path}: no such folder; give a run folder, such as runs/20260101-120000-demo")
+    _require_run_folder(path)
     notes: list[str] = []
-    settings = _settings(path / "settings.toml")
-    trajectories = tuple(_trajectories(path / "trajectories.jsonl"))
-    problems = _problems(path / "problems.jsonl", notes)
-    solutions = tuple(_solutions(path / "answers.csv", problems, trajectories))
+    settings = _settings(path / SETTINGS_FILE)
+    trajectories = tuple(read_trajectories(path))
+    problems = _problems(path / PROBLEMS_FILE, notes)
+    solutions = tuple(_solutions(path, problems, trajectories))
     empty = sum(not solution.trajectories for solution in solutions)
     if empty:
-        notes.append(f"{empty} of {len(solutions)} answers have no rollouts")
+        notes.append(f"{empty} of {plural(len(solutions), 'answer')} have no rollouts")
     for solution in solutions:
         problems.setdefault(solution.problem.id, solution.problem)
-    return LoggedRun(path, settings, tuple(problems.values()), trajectories, solutions, tuple(notes))
+    return LoggedRun(
+        path=path,
+        settings=settings,
+        problems=tuple(problems.values()),
+        trajectories=trajectories,
+        solutions=solutions,
+        notes=tuple(notes),
+    )
 
 
-def _settings(path: Path) -> Mapping[str, Any]:
-    try:
-        return tomllib.loads(read_text(path, "a run folder, with its settings.toml"))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: not a TOML file: {error}") from None
+def latest_run(folder: Path) -> Path | None:
+    """Returns the run folder inside `folder` that was begun last; None where there is none."""
+    begun = {path.parent: path.stat().st_mtime_ns for path in folder.glob(f"*/{SETTINGS_FILE}")}
+    runs = [path for path in begun if (path / TRAJECTORIES_FILE).exists()]
+    return max(runs, key=lambda path: (begun[path], path.name), default=None)
 
 
-def _problems(path: Path, notes: list[str]) -> dict[str, Problem]:
-    if not path.exists() or not path.stat().st_size:
-        notes.append("the statements are not in the folder: it was written by an older version, or nothing was asked")
-        return {}
-    return {problem.id: problem for problem in load_problem_set(path, cut=True).problems}
-
-
-def _trajectories(path: Path) -> Iterator[Trajectory]:
-    for line, row in json_rows(path, whole_lines(read_text(path, "a run folder, with its trajectories.jsonl"))):
+def read_trajectories(folder: Path) -> Iterator[Trajectory]:
+    """Reads the rollouts of a run folder, in the order they ended. Raises InputError."""
+    _require_run_folder(folder)
+    path = folder / TRAJECTORIES_FILE
+    for line, row in json_rows(path, whole_lines(read_text(path, f"a run folder, with its {TRAJECTORIES_FILE}"))):
         where = f"{path}, line {line}"
-        version = row.get("version")
-        if version != VERSION:
-            raise InputError(f"{where}: version must be {VERSION}, got {version!r}; update this program, or that run")
+        _check_row(row, where)
         try:
             yield trajectory_of(row)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"{where}: is no rollout of this program ({error!r})") from None
+            raise InputError(f"{where}: is not a rollout of this program ({error!r})") from None
 
 
-def whole_lines(text: str) -> str:
-    """Without a last line that a kill cut short."""
-    return text[: text.rfind("\n") + 1]
+def read_answers(folder: Path) -> Iterator[tuple[int, Mapping[str, str | None]]]:
+    """Reads the number and the fields of each line in a run folder's answers.csv. Raises InputError."""
+    _require_run_folder(folder)
+    text = whole_lines(read_text(folder / ANSWERS_FILE, f"a run folder, with its {ANSWERS_FILE}"))
+    yield from enumerate(csv.DictReader(text.splitlines()), start=2)
 
 
 def trajectory_of(row: Mapping[str, Any]) -> Trajectory:
-    """A line of trajectories.jsonl as the rollout it tells of."""
+    """Returns the rollout that a row of trajectories.jsonl describes."""
     return Trajectory(
         problem_id=str(row["problem_id"]),
         run=int(row["run"]),
@@ -130,6 +141,47 @@ def trajectory_of(row: Mapping[str, Any]) -> Trajectory:
         side_tokens=int(row.get("side_tokens", 0)),
         score=None if row.get("score") is None else float(row["score"]),
     )
+
+
+def _require_run_folder(path: Path) -> None:
+    if not path.is_dir():
+        raise InputError(f"{path}: no such folder; {_EXAMPLE}")
+    if not any((path / name).exists() for name in (SETTINGS_FILE, TRAJECTORIES_FILE)):
+        latest = latest_run(path)
+        cure = _EXAMPLE if latest is None else f"the latest in it is {latest}"
+        raise InputError(f"{path}: is not a run folder; {cure}")
+
+
+def _settings(path: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(read_text(path, f"a run folder, with its {SETTINGS_FILE}"))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: not a TOML file: {error}") from None
+
+
+def _problems(path: Path, notes: list[str]) -> dict[str, Problem]:
+    if not path.exists() or not path.stat().st_size:
+        notes.append("the statements are not in the folder: an older version wrote it, or no problem was asked")
+        return {}
+    return {problem.id: problem for problem in load_problem_set(path, cut=True).problems}
+
+
+def _check_row(row: Mapping[str, Any], where: str) -> None:
+    version = row.get("version")
+    if version != VERSION:
+        raise InputError(f"{where}: version must be {VERSION}, got {version!r}; update this program, or that run")
+    for name in _REQUIRED:
+        if name not in row:
+            raise InputError(f"{where}: has no {name!r}; is it a run folder of this program?")
+    for name in _AMOUNTS:
+        if not _is_amount(row[name]):
+            raise InputError(f"{where}: {name} must be a number, 0 or more, got {row[name]!r}")
+    if not isinstance(row["problem_id"], str):
+        raise InputError(f"{where}: problem_id must be a string, got {row['problem_id']!r}")
+
+
+def _is_amount(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
 def _turn(row: Mapping[str, Any]) -> Turn:
@@ -148,21 +200,23 @@ def _turn(row: Mapping[str, Any]) -> Turn:
     )
 
 
-def _solutions(path: Path, problems: Mapping[str, Problem], trajectories: tuple[Trajectory, ...]) -> Iterator[Solution]:
+def _solutions(
+    folder: Path, problems: Mapping[str, Problem], trajectories: tuple[Trajectory, ...]
+) -> Iterator[Solution]:
     rollouts: dict[tuple[int, str], list[Trajectory]] = {}
     for trajectory in trajectories:
         rollouts.setdefault((trajectory.run, trajectory.problem_id), []).append(trajectory)
-    text = whole_lines(read_text(path, "a run folder, with its answers.csv"))
     seen: Counter[tuple[int, str]] = Counter()
-    for line, row in enumerate(csv.DictReader(text.splitlines()), start=2):
+    for line, row in read_answers(folder):
+        where = f"{folder / ANSWERS_FILE}, line {line}"
         try:
             solution = _solution(row, problems, rollouts)
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path}, line {line}: is no answer of this program ({error!r})") from None
+            raise InputError(f"{where}: is not an answer of this program ({error!r})") from None
         key = solution.run, solution.problem.id
         seen[key] += 1
         if seen[key] > 1:
-            raise InputError(f"{path}, line {line}: {key[1]!r} is answered twice in run {key[0]}; remove one line")
+            raise InputError(f"{where}: {key[1]!r} is answered twice in run {key[0]}; remove one line")
         yield solution
 
 
@@ -176,18 +230,15 @@ def _solution(
     gold = row.get("gold")
     votes = [vote.split(":") for vote in (row.get("votes") or "").split()]
     tally = tuple((int(answer), float(weight)) for answer, weight in votes)
+    # An older version did not write what was granted.
+    granted = int(row.get("granted_rollouts") or len(mine))
     return Solution(
         problem=problems.get(id) or Problem(id, "", int(gold) if gold else None),
         run=run,
         answer=int(_text(row, "answer")),
         vote=Vote(tally[0][0] if tally else None, tally, int(_text(row, "answered"))),
         trajectories=tuple(mine),
-        # An older version did not write what was granted.
-        grant=Grant(
-            float(row.get("granted_seconds") or 0.0),
-            int(row.get("granted_rollouts") or len(mine)),
-            int(row.get("granted_rollouts") or len(mine)),
-        ),
+        grant=Grant(float(row.get("granted_seconds") or 0.0), granted, granted),
         seconds=float(_text(row, "seconds")),
         stop=row.get("stop") or "",
         started_seconds=float(row.get("started_seconds") or 0.0),
@@ -196,7 +247,7 @@ def _solution(
 
 
 def _selection(row: Mapping[str, str | None]) -> Selection | None:
-    """None where nobody looked at the vote, as in every run of an older version."""
+    """Returns None where no selector looked at the vote, as in every run of an older version."""
     reason, answer = row.get("selection"), row.get("selected")
     if not reason:
         return None

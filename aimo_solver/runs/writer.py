@@ -1,10 +1,10 @@
-"""Run folders: everything a run leaves on disk.
+"""Writer: run folders, everything that a run leaves on disk.
 
-`settings.toml`, `problems.jsonl` (the problems, as they were given), `trajectories.jsonl` (one line
-a rollout, as it ends), `trees.jsonl` (a search's steps, where its settings keep them), `answers.csv`
-(one line a problem), `log.txt`, and at the end `summary.json`. docs/replay.md has every field.
-Guarantees: written as things happen, so that a killed run leaves whole lines up to the kill, at most
-the last one cut; `continued` goes on with such a folder. Reading them back is logged_run.py's.
+`settings.toml`, `problems.jsonl` (the problems as they were given), `trajectories.jsonl` (one line
+per rollout, as it ends), `trees.jsonl` (a search's steps, if its settings keep them), `answers.csv`
+(one line per problem and run), `log.txt`, and at the end `summary.json`. docs/replay.md documents every
+field. Guarantees: lines are written as things happen, so that a killed run leaves whole lines up to the
+kill, at most the last one cut; `RunFolder.resume` continues such a folder, and reader.py reads it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,17 @@ from aimo_solver.errors import InputError
 from aimo_solver.problems.problem import Problem
 from aimo_solver.problems.problem_set import problem_row
 from aimo_solver.rollouts.trajectory import RolloutKey, Trajectory
-from aimo_solver.runs.reader import VERSION, LoggedRun
+from aimo_solver.runs.reader import (
+    ANSWERS_FILE,
+    PROBLEMS_FILE,
+    SETTINGS_FILE,
+    TRAJECTORIES_FILE,
+    VERSION,
+    LoggedRun,
+)
 from aimo_solver.solver.observer import Observer
 from aimo_solver.solver.solution import Solution
-from aimo_solver.utils.files import write_text
+from aimo_solver.utils.files import json_line, write_text
 from aimo_solver.voting import Vote
 from aimo_solver.voting.selection import Selection
 
@@ -37,6 +44,8 @@ ANSWER_FIELDS: Final[tuple[str, ...]] = tuple(
 )
 
 STEPS_FILE: Final = "trees.jsonl"
+SUMMARY_FILE: Final = "summary.json"
+_LOG_FILE: Final = "log.txt"
 
 
 class RunFolder:
@@ -48,10 +57,10 @@ class RunFolder:
         settings: Mapping[str, Any],
         problems: Sequence[Problem] = (),
     ) -> None:
-        """Makes the folder. Problems that are not known yet are added with their solutions."""
+        """Creates the folder. Problems that are not known yet are added with their solutions."""
         try:
             path.mkdir(parents=True, exist_ok=False)
-            (path / "settings.toml").write_text(tomli_w.dumps(without_none(settings)), encoding="utf-8")
+            (path / SETTINGS_FILE).write_text(tomli_w.dumps(without_none(settings)), encoding="utf-8")
         except FileExistsError:
             raise InputError(f"{path}: the run folder exists; name another one") from None
         except OSError as error:
@@ -62,15 +71,15 @@ class RunFolder:
             self._add_problem(problem)
 
     @classmethod
-    def continued(cls, path: Path, logged: LoggedRun) -> RunFolder:
-        """Goes on with a folder. First it is brought to `logged`: a line that was cut is gone."""
-        lines = [_json_line(trajectory_row(trajectory)) for trajectory in logged.trajectories]
-        write_text(path / "trajectories.jsonl", "".join(lines))
+    def resume(cls, path: Path, logged: LoggedRun) -> RunFolder:
+        """Reopens a folder, after bringing its files to what `logged` holds: a line that was cut is gone."""
+        lines = [json_line(trajectory_row(trajectory)) for trajectory in logged.trajectories]
+        write_text(path / TRAJECTORIES_FILE, "".join(lines))
         with io.StringIO(newline="") as answers:
             rows: csv.DictWriter[str] = csv.DictWriter(answers, ANSWER_FIELDS)
             rows.writeheader()
             rows.writerows(map(answer_row, logged.solutions))
-            write_text(path / "answers.csv", answers.getvalue())
+            write_text(path / ANSWERS_FILE, answers.getvalue())
         _cut_to_whole_lines(path / STEPS_FILE)
         folder = cls.__new__(cls)
         folder._open(path, {trajectory.key for trajectory in logged.trajectories})
@@ -82,10 +91,10 @@ class RunFolder:
         self._recorded = set(recorded)
         self._known: set[str] = set()
         try:
-            self._problems: TextIO = (path / "problems.jsonl").open("a", encoding="utf-8")
-            self._trajectories: TextIO = (path / "trajectories.jsonl").open("a", encoding="utf-8")
-            self._answers: TextIO = (path / "answers.csv").open("a", encoding="utf-8", newline="")
-            self._log: TextIO = (path / "log.txt").open("a", encoding="utf-8")
+            self._problems: TextIO = (path / PROBLEMS_FILE).open("a", encoding="utf-8")
+            self._trajectories: TextIO = (path / TRAJECTORIES_FILE).open("a", encoding="utf-8")
+            self._answers: TextIO = (path / ANSWERS_FILE).open("a", encoding="utf-8", newline="")
+            self._log: TextIO = (path / _LOG_FILE).open("a", encoding="utf-8")
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {error.strerror}") from None
         self._rows: csv.DictWriter[str] = csv.DictWriter(self._answers, ANSWER_FIELDS)
@@ -102,19 +111,19 @@ class RunFolder:
         print(line, file=self._log, flush=True)
 
     def record(self, trajectory: Trajectory) -> None:
-        """Writes a rollout that has ended, once."""
+        """Writes a rollout that has ended; a second time, nothing."""
         if trajectory.key not in self._recorded:
             self._recorded.add(trajectory.key)
-            self._trajectories.write(_json_line(trajectory_row(trajectory)))
+            self._trajectories.write(json_line(trajectory_row(trajectory)))
             self._trajectories.flush()
 
     def add_steps(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Writes what a search found, to train a scorer on."""
+        """Writes the steps that a search found, to train a scorer on."""
         with (self.path / STEPS_FILE).open("a", encoding="utf-8") as file:
-            file.writelines(map(_json_line, rows))
+            file.writelines(map(json_line, rows))
 
     def add(self, solution: Solution) -> None:
-        """Writes a solved problem's answer, and those of its rollouts that are not there yet."""
+        """Writes the answer to a problem, and those of its rollouts that have not been written yet."""
         self._add_problem(solution.problem)
         for trajectory in solution.trajectories:
             self.record(trajectory)
@@ -123,17 +132,17 @@ class RunFolder:
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Writes summary.json, whole or not at all."""
-        write_text(self.path / "summary.json", json.dumps(summary, indent=2) + "\n")
+        write_text(self.path / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
 
     def _add_problem(self, problem: Problem) -> None:
         if problem.id not in self._known:
             self._known.add(problem.id)
-            self._problems.write(_json_line(problem_row(problem)))
+            self._problems.write(json_line(problem_row(problem)))
             self._problems.flush()
 
 
 class Recorder(Observer):
-    """Has a run folder hold every rollout the moment it has ended."""
+    """Writes every rollout to a run folder as soon as it has ended."""
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
@@ -143,7 +152,7 @@ class Recorder(Observer):
 
 
 def new_run_path(folder: Path, name: str) -> Path:
-    """`folder/<time>-<name>`, with a number behind it where that exists."""
+    """Returns `folder/<time>-<name>`, with a number after it where that exists."""
     stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
     path, number = folder / stem, 2
     while path.exists():
@@ -152,13 +161,13 @@ def new_run_path(folder: Path, name: str) -> Path:
 
 
 def trajectory_row(trajectory: Trajectory) -> dict[str, Any]:
-    """One line of trajectories.jsonl. Floats are rounded to four decimals."""
+    """Returns a row of trajectories.jsonl. Floats are rounded to four decimals."""
     row = _rounded(without_none(asdict(trajectory)))
     return {"version": VERSION, **row, "answer": trajectory.answer, "tokens": trajectory.tokens}
 
 
 def answer_row(solution: Solution) -> dict[str, Any]:
-    """One line of answers.csv; `votes` and `judged` read "42:11 17:3"."""
+    """Returns a row of answers.csv; `votes` and `judged` are written as in "42:11 17:3"."""
     return {
         "run": solution.run,
         "id": solution.problem.id,
@@ -196,11 +205,8 @@ def _cut_to_whole_lines(path: Path) -> None:
         path.write_bytes(lines[: lines.rfind(b"\n") + 1])
 
 
-def _json_line(row: Mapping[str, Any]) -> str:
-    return json.dumps(row, ensure_ascii=False) + "\n"
-
-
 def without_none(value: Any) -> Any:
+    """Returns the value without the keys whose values are None, at any depth: TOML has no null."""
     if isinstance(value, Mapping):
         return {str(key): without_none(item) for key, item in value.items() if item is not None}
     if isinstance(value, (list, tuple)):

@@ -133,7 +133,7 @@ def test_a_gold_that_is_no_integer_is_one_sentence(tmp_path: Path) -> None:
     answers.write_text(answers.read_text().replace("42", "x"))
     code, _, err = run("pool", str(tmp_path / "run"))
     assert code == 1
-    assert "answers.csv: gold must be an integer" in err
+    assert "answers.csv, line 2: gold must be an integer, got 'x'" in err
 
 
 def test_a_time_that_is_no_number_is_one_sentence(tmp_path: Path) -> None:

@@ -93,7 +93,13 @@ def test_whole_solutions_are_a_node_of_their_own() -> None:
 @pytest.mark.parametrize("prefill", ["", "<think>\n"])
 def test_a_runs_nodes_say_what_its_model_was_made_to_begin_with(tmp_path: Path, prefill: str) -> None:
     settings = {"preset": {"rollout": {"prefill": prefill}}}
-    run = LoggedRun(tmp_path, settings, (Problem("p", "1 + 1?", 2),), (trajectory(turn("It is 2.")),), ())
+    run = LoggedRun(
+        path=tmp_path,
+        settings=settings,
+        problems=(Problem("p", "1 + 1?", 2),),
+        trajectories=(trajectory(turn("It is 2.")),),
+        solutions=(),
+    )
     assert list(nodes_of_run(run)) == [StepNode("1 + 1?", "", (StepChild("It is 2.", 1, 1.0),), prefill)]
 
 

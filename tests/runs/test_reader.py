@@ -106,8 +106,8 @@ def test_an_answer_without_rollouts_is_noted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
-        ("trajectories.jsonl", '{"version": 1}\n', "line 1: is no rollout of this program"),
-        ("answers.csv", "run,id,answer\n0,p1,x\n", "line 2: is no answer of this program"),
+        ("trajectories.jsonl", '{"version": 1}\n', "line 1: has no 'problem_id'; is it a run folder of this program"),
+        ("answers.csv", "run,id,answer\n0,p1,x\n", "line 2: is not an answer of this program"),
         ("settings.toml", "= 3", "not a TOML file"),
     ],
 )
@@ -125,7 +125,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_to_go_on_drops_what_a_kill_cut_short(tmp_path: Path) -> None:
     path = write(tmp_path / "run")
-    with RunFolder.continued(path, read_run(path)) as folder:
+    with RunFolder.resume(path, read_run(path)) as folder:
         ends = (StopReason.ANSWERED, StopReason.CANCELLED, StopReason.ENGINE_FAILED)
         for at, end in enumerate(ends):
             answer = 5 if end is StopReason.ANSWERED else None
@@ -141,7 +141,7 @@ def test_going_on_brings_the_folder_to_whole_lines_and_writes_nothing_twice(tmp_
     (path / "answers.csv").open("a").write("0,p9")
     (path / "trees.jsonl").write_text('{"prefix": "a"}\n{"pre')
     logged = read_run(path).to_resume()
-    with RunFolder.continued(path, logged) as folder:
+    with RunFolder.resume(path, logged) as folder:
         folder.record(logged.trajectories[0])
         folder.add_steps([{"prefix": "b"}])
         folder.add(solution(rollouts(1, 2), problem_id="p1", run=1))

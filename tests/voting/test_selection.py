@@ -232,7 +232,7 @@ def test_a_run_folder_holds_the_selection(tmp_path: Path, selection: Selection |
     with RunFolder(tmp_path / "run", {}) as folder:
         folder.add(solution)
     logged = read_run(tmp_path / "run")
-    RunFolder.continued(tmp_path / "run", logged).__exit__()
+    RunFolder.resume(tmp_path / "run", logged).__exit__()
     for run in (logged, read_run(tmp_path / "run")):
         (found,) = run.solutions
         assert (found.selection, found.tokens) == (selection, solution.tokens)
