@@ -12,10 +12,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from aimo_solver.app.kernel import run_or_exit
 from aimo_solver.errors import InputError
-from aimo_solver.sandbox.execution import ExecutionResult
-from aimo_solver.sandbox.inside.layers import KEEPS, ON
+from aimo_solver.sandbox.base import ExecutionResult
+from aimo_solver.sandbox.inside.layers import EFFECTS, ON
 from aimo_solver.sandbox.process_sandbox import ProcessSandbox
 
 app = typer.Typer(help="The sandbox by hand.", no_args_is_help=True)
@@ -29,7 +28,6 @@ def probe(as_json: Json = False) -> None:
 
     Example: aimo sandbox probe
     """
-
     async def layers() -> dict[str, str]:
         sandbox = ProcessSandbox(preload=())
         try:
@@ -37,18 +35,15 @@ def probe(as_json: Json = False) -> None:
         finally:
             await sandbox.close()
 
-    def show() -> None:
-        states = asyncio.run(layers())
-        if as_json:
-            typer.echo(json.dumps(states))
-            return
-        table = Table("layer", "keeps")
-        table.add_column("state", overflow="fold")
-        for name, state in states.items():
-            table.add_row(name, KEEPS[name], f"[{'green' if state == ON else 'yellow'}]{state}[/]")
-        Console().print(table)
-
-    run_or_exit(show)
+    states = asyncio.run(layers())
+    if as_json:
+        typer.echo(json.dumps(states))
+        return
+    table = Table("layer", "keeps")
+    table.add_column("state", overflow="fold")
+    for name, state in states.items():
+        table.add_row(name, EFFECTS[name], f"[{'green' if state == ON else 'yellow'}]{state}[/]")
+    Console().print(table)
 
 
 @app.command()
@@ -61,16 +56,12 @@ def run(
 
     Example: aimo sandbox run setup.py solve.py --timeout 10 --json
     """
-
-    def execute() -> None:
-        cells = [_read(path) for path in files]
-        if not timeout > 0:
-            raise InputError(f"timeout must be above 0 seconds, got {timeout!r}")
-        results = asyncio.run(_run(cells, files, timeout, as_json))
-        if any(result.error for result in results):
-            raise typer.Exit(1)
-
-    run_or_exit(execute)
+    cells = [_read(path) for path in files]
+    if not timeout > 0:
+        raise InputError(f"timeout must be above 0 seconds, got {timeout!r}")
+    results = asyncio.run(_run(cells, files, timeout, as_json))
+    if any(result.error for result in results):
+        raise typer.Exit(1)
 
 
 async def _run(cells: list[str], files: list[Path], timeout_seconds: float, as_json: bool) -> list[ExecutionResult]:

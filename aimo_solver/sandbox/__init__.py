@@ -1,1 +1,1 @@
-"""Sandboxes: implementations of the Sandbox protocol, and the cell runner they share."""
+"""Sandboxes: the Sandbox protocol, its implementation and what runs inside its processes."""

@@ -70,6 +70,10 @@ class Sandbox(Protocol):
 
     async def open_session(self) -> Session: ...
 
+    async def layers(self) -> dict[str, str]:
+        """Returns what holds code in: each layer's name, and "on" or why it is off. Raises SandboxError."""
+        ...
+
     async def close(self) -> None:
         """Ends every session that is still open."""
         ...

@@ -1,4 +1,4 @@
-"""News: what a session's leader tells the host (zygote.py): its birth, and every death below it."""
+"""SessionEvents: what a session's leader reports to the host (zygote.py): its birth and every death below it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _READ_BYTES = 2**16
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """Ids of processes."""
+    """Process ids of a new session."""
 
     leader: int
     keeper: int
@@ -21,16 +21,16 @@ class Birth:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """How a process ended; what it used, where its leader lived to tell."""
+    """How a process ended, and what it used, if its leader lived to report it."""
 
     status: int
-    """As os.wait has it."""
+    """A wait status, as from os.wait."""
     cpu_seconds: float | None = None
     peak_bytes: int | None = None
 
 
-class News:
-    """Reads from its start to `close`, on the running loop."""
+class SessionEvents:
+    """Reads a leader's events on the running loop, until `close`."""
 
     def __init__(self, pipe: FileIO) -> None:
         self._loop = asyncio.get_running_loop()
@@ -39,30 +39,30 @@ class News:
         self._deaths: dict[int, Death] = {}
         self._changed = asyncio.Event()
         self._ended = False
-        self.born: Birth | None = None
+        self.birth: Birth | None = None
         self._loop.add_reader(pipe.fileno(), self._read)
 
     def death(self, pid: int) -> Death | None:
-        """Of a process that has died, as far as is known; all have when their leader has."""
+        """Returns the process's death if known. Once the leader is dead, all its processes are."""
         return self._deaths.get(pid, Death(signal.SIGKILL) if self._ended else None)
 
     def forget(self, pid: int) -> None:
-        """The id belongs to a new process."""
+        """Drops a recorded death, as the id now belongs to a new process."""
         self._deaths.pop(pid, None)
 
-    async def births(self) -> Birth | None:
-        """Waits for the first line; None when there will be none."""
-        while self.born is None and not self._ended:
+    async def wait_for_birth(self) -> Birth | None:
+        """Waits for the first line; None if there will be none."""
+        while self.birth is None and not self._ended:
             await self._change()
-        return self.born
+        return self.birth
 
-    async def death_of(self, pid: int) -> None:
-        """Waits for the death of one process, or of the leader."""
+    async def wait_for_death(self, pid: int) -> None:
+        """Waits for the death of the process, or of its leader."""
         while self.death(pid) is None:
             await self._change()
 
     def close(self) -> None:
-        """Closing twice is harmless."""
+        """Stops reading. Closing twice is harmless."""
         if not self._pipe.closed:
             self._loop.remove_reader(self._pipe.fileno())
             self._pipe.close()
@@ -83,9 +83,9 @@ class News:
             return
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            if self.born is None:
+            if self.birth is None:
                 leader, keeper = map(int, line.split())
-                self.born = Birth(leader, keeper)
+                self.birth = Birth(leader, keeper)
             else:
                 pid, status, cpu_seconds, peak_bytes = line.split()
                 self._deaths[int(pid)] = Death(int(status), float(cpu_seconds), int(peak_bytes))

@@ -1,7 +1,7 @@
-"""ForkServer: the host's side of the zygote (zygote.py); starts it, asks it, replaces it.
+"""ForkServer: starts the zygote (zygote.py), sends it requests and replaces it when it dies.
 
 Guarantees: a request never waits for the zygote; a zygote that died is replaced at the next
-request; `close` ends it and whatever is still below it, and leaves no descriptor.
+request; `close` ends it and everything below it, and leaves no descriptor open.
 """
 
 from __future__ import annotations
@@ -25,129 +25,135 @@ from aimo_solver.sandbox import processes
 from aimo_solver.sandbox.frames import readable
 
 CLOSE_SECONDS = 5.0
-_ANSWER_BYTES = 2**16
+_MAX_ANSWER_BYTES = 2**16
 
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); from aimo_solver.sandbox.inside import zygote; "
-    "del sys.path[0]; zygote.main(int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])"
+    "del sys.path[0]; zygote.main(control=int(sys.argv[2]), parent=int(sys.argv[3]), "
+    "preload=sys.argv[4], scratch_parent=sys.argv[5])"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """A session that the zygote has been told to prepare."""
+class PreparedSession:
+    """A session that the zygote was asked to prepare."""
 
     scratch: Path
     mark: str
-    """In the environment of what its cells start (processes.py)."""
+    """In the environment of everything its cells start (processes.py)."""
 
 
 class ForkServer:
-    """Asks for sessions of so much memory each. `preload`: the modules they have imported already.
+    """Opens sessions of `memory_bytes` each, with the modules in `preload` already imported.
 
-    A session that was prepared begins in the time of a message, any other in that of two forks.
+    A prepared session begins as fast as a message travels, any other one takes two forks.
 
-    Use it from one thread that lives as long as it: the zygote ends with the thread that started it.
+    Use it from one thread that lives as long: the zygote ends with the thread that started it.
     """
 
     def __init__(self, preload: Sequence[str], memory_bytes: int) -> None:
         self._preload = preload
         self._memory_bytes = memory_bytes
-        self._next: Order | None = None
+        self._next: PreparedSession | None = None
         self._zygote: subprocess.Popen[bytes] | None = None
         self._requests: socket.socket | None = None
         self._layers: dict[str, str] = {}
         self._probed = asyncio.Lock()
-        # In memory: the disk may be full. `close` closes it.
+        # In memory, as the disk may be full. `close` closes it.
         self._errors = open(os.memfd_create("zygote-errors"), "w+b", buffering=0)  # noqa: SIM115
 
-    def open_session(self, descriptors: Sequence[int]) -> Order:
-        """Lets a session begin; `descriptors` are its channel, output and news. The scratch folder is the caller's."""
+    def open_session(self, descriptors: Sequence[int]) -> PreparedSession:
+        """Opens a session; `descriptors` are its channel, output and events. The caller removes the scratch folder."""
         try:
             return self._open(descriptors)
         except SandboxError:
-            if self._requests is not None:  # The zygote lives, and has said what it says.
+            if self._requests is not None:  # The zygote is alive: asking a new one would not help.
                 raise
-        return self._open(descriptors)  # It was dying when it was asked: of a new one.
+        return self._open(descriptors)  # It was dying when asked: this asks a new one.
 
-    def _open(self, descriptors: Sequence[int]) -> Order:
+    def _open(self, descriptors: Sequence[int]) -> PreparedSession:
         self.start()
-        order = self._next
-        if order is None or not order.scratch.is_dir():  # Somebody may have cleaned the folder of temporary files.
-            order = self._prepare()
+        session = self._next
+        if session is None or not session.scratch.is_dir():  # A clean-up of temporary files may have removed it.
+            session = self._prepare()
         self._next = None
         try:
             self._ask({"open": True}, descriptors)
         except SandboxError:
-            processes.remove(order.scratch)
+            processes.remove(session.scratch)
             raise
-        return order
+        return session
 
     def prepare(self) -> None:
-        """Has the next session made ready: call it when nothing waits for the zygote."""
+        """Prepares the next session. Call it when nothing waits for the zygote."""
         if self._next is None and self._requests is not None:
-            with suppress(SandboxError):  # Its own `open_session` will say what is wrong.
+            with suppress(SandboxError):  # The next `open_session` will report the error.
                 self._prepare()
 
-    def _prepare(self) -> Order:
+    def _prepare(self) -> PreparedSession:
         try:
-            order = Order(Path(tempfile.mkdtemp(prefix="aimo-sandbox-")), secrets.token_hex(16))
+            session = PreparedSession(Path(tempfile.mkdtemp(prefix="aimo-sandbox-")), secrets.token_hex(16))
         except OSError as error:
             raise SandboxError(f"cannot make a scratch folder: {error}") from error
-        self._next = order
-        wanted = {"scratch": str(order.scratch), "mark": order.mark, "memory_bytes": self._memory_bytes}
-        self._ask({"prepare": wanted})
-        return order
+        self._next = session
+        settings = {"scratch": str(session.scratch), "mark": session.mark, "memory_bytes": self._memory_bytes}
+        self._ask({"prepare": settings})
+        return session
 
     def _ask(self, request: dict[str, object], descriptors: Sequence[int] = ()) -> None:
-        assert self._requests is not None, "start made it"
+        assert self._requests is not None, "set by start"
         try:
             socket.send_fds(self._requests, [json.dumps(request).encode()], descriptors)
         except OSError as error:
-            if not isinstance(error, BlockingIOError):  # It is dying: the caller may ask once more, of a new one.
+            if not isinstance(error, BlockingIOError):  # It is dying: the caller may try again with a new one.
                 self._end_zygote()
-            raise SandboxError(f"a sandbox's Python did not start: {error}; {self.last_words()}") from error
+            raise SandboxError(f"a sandbox's Python did not start: {error}; {self.last_errors()}") from error
 
     async def layers(self) -> dict[str, str]:
-        """Each layer of layers.py and "on", or why it is off. Waits until the zygote is warm."""
+        """Returns "on" or the reason why not for each layer (layers.py). Waits until the zygote is warm."""
         async with self._probed:
             if not self._layers:
-                self._layers = await self._first_words()
+                self._layers = await self._receive_layers()
         if not self._layers:
-            raise SandboxError(f"a sandbox's Python did not start: {self.last_words()}")
+            raise SandboxError(f"a sandbox's Python did not start: {self.last_errors()}")
         return self._layers
 
-    async def _first_words(self) -> dict[str, str]:
-        """Nothing when the zygote dies, or is ended, while it warms up."""
+    async def _receive_layers(self) -> dict[str, str]:
+        """Returns nothing if the zygote dies or is ended while it warms up."""
         self.start()
         requests = self._requests
-        assert requests is not None, "start made it"
+        assert requests is not None, "set by start"
         try:
             await readable(requests)
-            return json.loads(requests.recv(_ANSWER_BYTES) or "{}")
+            return json.loads(requests.recv(_MAX_ANSWER_BYTES) or "{}")
         except OSError:
             return {}
         finally:
             if requests is not self._requests:
                 requests.close()
 
+    @property
+    def zygote_pid(self) -> int | None:
+        """The process id of the living zygote; None if there is none."""
+        return self._zygote.pid if self._zygote is not None and self._zygote.poll() is None else None
+
     def reap(self, leader: int) -> None:
-        """Lets go of a dead leader's id. From any thread."""
+        """Releases a dead leader's id. May be called from any thread."""
         requests = self._requests
         if requests is not None:
-            with suppress(OSError):  # The zygote has died, and its children with it.
+            with suppress(OSError):  # The zygote is dead, and its children with it.
                 requests.send(json.dumps({"reap": leader}).encode())
 
-    def last_words(self) -> str:
-        """What the zygote wrote to stderr, its end; for messages."""
+    def last_errors(self) -> str:
+        """Returns the end of what the zygote wrote to stderr, for error messages."""
         if self._errors.closed:
-            return "it was closed"
+            return "the sandbox was closed"
         size = self._errors.seek(0, os.SEEK_END)
         self._errors.seek(max(0, size - 500))
-        return self._errors.read().decode("utf-8", "replace").strip() or "no word from it"
+        return self._errors.read().decode("utf-8", "replace").strip() or "it wrote no error"
 
     def start(self) -> None:
-        """Starts the zygote where none lives. Blocks for the milliseconds of a vfork."""
+        """Starts a zygote unless one is alive. Blocks for milliseconds (a vfork)."""
         if self._zygote is not None and self._zygote.poll() is None:
             return
         self._end_zygote()
@@ -174,7 +180,7 @@ class ForkServer:
         self._requests = near
 
     def close(self) -> None:
-        """Ends the zygote and all below it. Closing twice is harmless. Blocks for milliseconds."""
+        """Ends the zygote and everything below it. Closing twice is harmless. Blocks for milliseconds."""
         self._end_zygote()
         self._errors.close()
 
@@ -183,7 +189,7 @@ class ForkServer:
         if requests is not None:
             with suppress(OSError):
                 requests.shutdown(socket.SHUT_RDWR)
-            if not self._probed.locked():  # Else who waits there closes it; nobody else may get its number before.
+            if not self._probed.locked():  # Otherwise the waiting task closes it: its number must not be reused before.
                 requests.close()
         if self._zygote is not None:
             processes.end_tree(self._zygote.pid, CLOSE_SECONDS)
@@ -195,7 +201,7 @@ class ForkServer:
 
 
 def _environment() -> dict[str, str]:
-    """Nothing of the parent's but where its shared libraries are: its secrets stay with it."""
+    """Returns the zygote's environment: of the parent's only the path of its shared libraries, so no secrets."""
     libraries = os.environ.get("LD_LIBRARY_PATH")
     return {
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
@@ -205,7 +211,7 @@ def _environment() -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "2",  # Each further arena takes 64 MB of the address space.
-        "CUDA_VISIBLE_DEVICES": "",  # The card's memory is the engine's.
+        "MALLOC_ARENA_MAX": "2",  # Each further arena takes 64 MB of address space.
+        "CUDA_VISIBLE_DEVICES": "",  # The GPU's memory belongs to the engine.
         **({"LD_LIBRARY_PATH": libraries} if libraries else {}),
     }

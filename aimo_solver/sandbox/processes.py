@@ -1,12 +1,12 @@
-"""What /proc knows of a sandbox session's family, and how the whole family is ended.
+"""Finds the processes of a sandbox session in /proc, its family, and kills them all.
 
-A family is everything that descends from the leader, sits in its session, or carries its mark in
-the environment. While the leader lives it is the reaper of its orphans, so the walk down from it is
-complete; once it is dead, a process that left the session, was orphaned *and* cleared its
-environment is found only at the end of the sandbox, below the zygote.
+A family is everything that descends from the leader, belongs to its session, or carries its mark in
+the environment. While the leader lives it adopts its orphans, so walking down from it finds them
+all; once it is dead, a process that left the session, was orphaned *and* cleared its environment is
+found only when the sandbox closes, below the zygote.
 
-These functions block for milliseconds (ending, for at most its deadline): call them off the loop,
-but for the few that say they read a single file.
+These functions block for milliseconds (those that kill, up to their limit): call them off the loop,
+except for the few that read a single file.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from pathlib import Path
 
 from aimo_solver.sandbox.inside.keeper import MARK_VARIABLE
 
-_PAUSE_SECONDS = 0.005
-_SHORTEST_PAUSE_SECONDS = 0.0005
+_MAX_PAUSE_SECONDS = 0.005
+_MIN_PAUSE_SECONDS = 0.0005
 _START_FIELD = 19
-"""Of a stat file, behind the name."""
-_FILE_BYTES = 4096
+"""Index of the start time among the fields that follow the name in a stat file."""
+_MAX_FILE_BYTES = 4096
 _TICKS = os.sysconf("SC_CLK_TCK")
 _log = logging.getLogger(__name__)
 
@@ -40,11 +40,11 @@ class _Entry:
     parent: int
     session: int
     started: int
-    """Clock ticks since the machine was started."""
+    """In clock ticks since the machine booted."""
 
 
 def children(pid: int) -> set[int]:
-    """The process's children, zombies included. Reads one file a thread."""
+    """Returns the process's children, zombies included. Reads one file per thread."""
     found: set[int] = set()
     with suppress(OSError):
         for path in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -53,7 +53,7 @@ def children(pid: int) -> set[int]:
 
 
 def peak_bytes(pid: int) -> int | None:
-    """The process's peak resident memory so far. Reads one file."""
+    """Returns the process's peak resident memory so far; None if it is gone. Reads one file."""
     with suppress(OSError, ValueError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
@@ -62,19 +62,19 @@ def peak_bytes(pid: int) -> int | None:
 
 
 def cpu_seconds(pid: int) -> float | None:
-    """What the process, and the children it has waited for, have used. Reads one file."""
+    """Returns the CPU time of the process and of the children it has waited for. Reads one file."""
     with suppress(OSError, ValueError):
         return sum(map(int, _stat(pid)[11:15])) / _TICKS
     return None
 
 
 def family_bytes(leader: int, mark: str) -> int:
-    """The family's memory, each shared page split among those that share it."""
+    """Returns the family's memory; shared pages are divided among the processes that share them."""
     return sum(map(proportional_bytes, _family(leader, mark)))
 
 
 def proportional_bytes(pid: int) -> int:
-    """The process's memory, each shared page split among those that share it; 0 when it is not there."""
+    """Returns the process's memory, with shared pages divided among their sharers; 0 if it is gone."""
     with suppress(OSError, ValueError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -83,12 +83,12 @@ def proportional_bytes(pid: int) -> int:
 
 
 def descendants(pid: int) -> set[int]:
-    """Every living process below this one."""
+    """Returns every living process below this one."""
     return _descendants(pid, _living())
 
 
 def is_alive(pid: int) -> bool:
-    """Whether the process is there and no zombie. Reads one file."""
+    """Returns whether the process exists and is no zombie. Reads one file."""
     try:
         return _stat(pid)[0] not in (b"Z", b"X")
     except OSError:
@@ -96,7 +96,7 @@ def is_alive(pid: int) -> bool:
 
 
 def exit_reason(status: int) -> str:
-    """A wait status in words."""
+    """Describes a wait status."""
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return f"exit code {code}"
@@ -105,41 +105,41 @@ def exit_reason(status: int) -> str:
     return f"signal {-code}"
 
 
-def sweep(leader: int, mark: str, seconds: float, spare: Collection[int] = ()) -> bool:
-    """Kills the leader's family but not the leader nor `spare`. False when some outlive `seconds`."""
+def sweep(leader: int, mark: str, *, seconds: float, spare: Collection[int] = ()) -> bool:
+    """Kills the leader's family, except the leader and `spare`. Returns False if some survive for `seconds`."""
     return _kill_all(lambda: [pid for pid in _family(leader, mark) if pid not in spare], seconds)
 
 
 def end_family(leader: int, mark: str, seconds: float) -> None:
     """Kills the leader and its family.
 
-    Nobody may reap the leader before this has returned, or its id may be someone else's.
+    The leader must not be reaped before this returns, or its id may belong to another process.
     """
-    # Stopped, the leader reaps nothing, so that no id of its family is given away meanwhile.
+    # A stopped leader reaps nothing, so no id of its family is reused meanwhile.
     _kill(leader, signal.SIGSTOP)
-    sweep(leader, mark, seconds / 2)
+    sweep(leader, mark, seconds=seconds / 2)
     _kill(leader, signal.SIGKILL)
     give_up_at = time.monotonic() + seconds / 2
-    pause = _SHORTEST_PAUSE_SECONDS
+    pause = _MIN_PAUSE_SECONDS
     while is_alive(leader) and time.monotonic() < give_up_at:
         pause = _wait(pause)
-    sweep(leader, mark, seconds / 2)
+    sweep(leader, mark, seconds=seconds / 2)
     if is_alive(leader):
-        _log.warning("sandbox process %d does not die", leader)
+        _log.warning("sandbox process %d survives SIGKILL", leader)
 
 
 def end_tree(root: int, seconds: float) -> None:
-    """Kills a process, then all that descends from it; the caller reaps it."""
+    """Kills a process and all its descendants; the caller reaps it."""
     _kill(root, signal.SIGSTOP)
     _kill_all(lambda: descendants(root), seconds)
     _kill(root, signal.SIGKILL)
 
 
 def _kill_all(find: Callable[[], Collection[int]], seconds: float) -> bool:
-    give_up_at, pause = time.monotonic() + seconds, _SHORTEST_PAUSE_SECONDS
+    give_up_at, pause = time.monotonic() + seconds, _MIN_PAUSE_SECONDS
     while found := find():
         if time.monotonic() > give_up_at:
-            _log.warning("processes %s of a sandbox do not die", found)
+            _log.warning("sandbox processes %s survive SIGKILL", found)
             return False
         for pid in found:
             _kill(pid, signal.SIGKILL)
@@ -148,15 +148,15 @@ def _kill_all(find: Callable[[], Collection[int]], seconds: float) -> bool:
 
 
 def _wait(seconds: float) -> float:
-    """Waits so long; how long to wait next: a killed process is mostly gone at once."""
+    """Waits, and returns how long to wait next: a killed process is usually gone at once."""
     time.sleep(seconds)
-    return min(2 * seconds, _PAUSE_SECONDS)
+    return min(2 * seconds, _MAX_PAUSE_SECONDS)
 
 
 def _family(leader: int, mark: str) -> list[int]:
     table = _living()
     below = _descendants(leader, table)
-    # The mark stands in the environment as `NAME=value`, ended by a null byte.
+    # In the environment the mark is `NAME=value`, followed by a null byte.
     needle = f"{MARK_VARIABLE}={mark}\0".encode()
     since = _started(leader)
     return [
@@ -166,7 +166,7 @@ def _family(leader: int, mark: str) -> list[int]:
         and (
             entry.pid in below
             or entry.session == leader
-            or (entry.started >= since and needle in _environment(entry.pid))  # An older one cannot be of it.
+            or (entry.started >= since and needle in _environment(entry.pid))  # An older process cannot belong to it.
         )
     ]
 
@@ -204,15 +204,15 @@ def _living() -> list[_Entry]:
 
 
 def _stat(pid: int) -> list[bytes]:
-    """State, parent, group, session ...; the name before them may hold anything, brackets too."""
+    """Returns state, parent, group, session, ...; the name before them may contain anything, even brackets."""
     return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
 
 
 def _read(path: str) -> bytes:
-    """A small file of /proc, at once: hundreds are read at the end of every session."""
+    """Reads a small file of /proc in one call: hundreds are read at the end of every session."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return os.read(descriptor, _FILE_BYTES)
+        return os.read(descriptor, _MAX_FILE_BYTES)
     finally:
         os.close(descriptor)
 
@@ -220,7 +220,7 @@ def _read(path: str) -> bytes:
 def _environment(pid: int) -> bytes:
     try:
         return Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:  # It ended, or belongs to another user and so is not ours.
+    except OSError:  # It has ended, or belongs to another user and so is not ours.
         return b""
 
 
@@ -230,11 +230,11 @@ def _kill(pid: int, number: signal.Signals) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Removes a scratch folder, whatever the code did to it."""
+    """Removes a scratch folder, whatever code did to it."""
     shutil.rmtree(folder, ignore_errors=True)
     if not folder.exists():
         return
-    # The code took its own folders' permissions away. Its links may lead anywhere: leave them.
+    # The code removed its folders' permissions. Its links may point anywhere, so they are left alone.
     with suppress(OSError):
         folder.chmod(0o700)
         for parent, names, _ in os.walk(folder):

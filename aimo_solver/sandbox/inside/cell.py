@@ -1,9 +1,9 @@
-"""Runs one cell of Python in a namespace, as a notebook does, and words its errors for a model.
+"""Runs one cell of Python in a namespace, as a notebook does, and formats its errors for a model.
 
-Guarantees: the last expression is echoed by the syntax tree, never by editing text; whatever the
-code raises comes back as a CellOutcome, but for KeyboardInterrupt, which is the caller's; an error
-text is at most ERROR_CHARS long, and the same in a sandbox and in the caller's own process.
-Does not isolate anything, and does not limit time, memory or output.
+Guarantees: the last expression is found in the syntax tree, never by editing text; whatever the
+code raises comes back as a CellOutcome, except KeyboardInterrupt, which is left to the caller; an
+error text has at most MAX_ERROR_CHARS characters and is the same in a sandbox and in the caller's
+own process. Isolates nothing, and does not limit time, memory or output.
 
 Every sandbox process imports this file when it starts, so it imports almost nothing: no `ast`
 (its C half, `_ast`, is built in), `traceback`, `dataclasses` or `typing`.
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
     CellStatus: TypeAlias = Literal["ok", "error", "exit", "memory_limit"]
 
-ERROR_CHARS = 2000
-MESSAGE_CHARS = 1000
-SOURCE_LINE_CHARS = 200
-FRAMES = 6
-RECURSION_FRAMES = 2
-"""A recursion's frames all say the same."""
+MAX_ERROR_CHARS = 2000
+MAX_MESSAGE_CHARS = 1000
+MAX_SOURCE_LINE_CHARS = 200
+MAX_FRAMES = 6
+MAX_RECURSION_FRAMES = 2
+"""All frames of a recursion look the same."""
 
 _SOURCES = "__cell_sources__"
-"""Where a namespace keeps its cells' texts: a function of an early cell may raise in a late one."""
+"""Where a namespace keeps its cells' source: a function of an early cell may raise in a later one."""
 _CUT_LINE_CHARS = 40
 
 
 class CellOutcome:
-    """How a cell ended: `status`, one of ExecutionStatus's words, and `error`, empty when it is ok.
+    """How a cell ended: `status`, a value of ExecutionStatus, and `error`, empty when it is ok.
 
     A plain class: importing dataclasses would slow the start of every sandbox process.
     """
@@ -50,13 +50,13 @@ class CellOutcome:
 
 
 class _Sources(dict[str, str]):
-    """The cells' texts by the file names of their code objects."""
+    """The cells' source by the file names of their code objects."""
 
 
 def run_cell(code: str, namespace: dict[str, object]) -> CellOutcome:
     """Runs `code` in `namespace` and echoes its last expression to `sys.stdout`.
 
-    Give a namespace `__name__` = "__main__" for code that asks. Lets KeyboardInterrupt through.
+    Set `__name__` to "__main__" in the namespace for code that checks it. Lets KeyboardInterrupt through.
     """
     try:
         body, last = _compile(code, _remember(code, namespace))
@@ -75,7 +75,7 @@ def run_cell(code: str, namespace: dict[str, object]) -> CellOutcome:
 
 
 def clip(text: str, chars: int) -> str:
-    """`text` in at most `chars` characters (80 or more): the head, how much was cut, the tail."""
+    """Returns `text` in at most `chars` characters (80 or more): its head, how much was cut, its tail."""
     if len(text) <= chars:
         return text
     kept = chars - _CUT_LINE_CHARS
@@ -84,25 +84,25 @@ def clip(text: str, chars: int) -> str:
 
 
 def describe_error(error: BaseException) -> str:
-    """A short traceback in Python's own form, without the frames of this file.
+    """Returns a short traceback in Python's own format, without the frames of this file.
 
-    Shows the error alone, not the chain it came from: the last link says what to mend.
+    Shows the last error only, not the chain that led to it: that is the one to fix.
     """
     lines = _frame_lines(error)
     if isinstance(error, SyntaxError):
         lines += _syntax_lines(error)
-    return clip("\n".join([*lines, _message(error)]), ERROR_CHARS)
+    return clip("\n".join([*lines, _message(error)]), MAX_ERROR_CHARS)
 
 
 def _compile(code: str, name: str) -> tuple[CodeType, CodeType | None]:
-    """The statements, and the last expression where the cell ends with one."""
-    # dont_inherit: the cell must not get this file's own `from __future__` imports.
+    """Returns the statements, and the last expression if the cell ends with one."""
+    # dont_inherit=True: the cell must not get this file's own `from __future__` imports.
     tree = compile(code, name, "exec", PyCF_ONLY_AST, True)
-    assert isinstance(tree, Module), "PyCF_ONLY_AST gives a module"
+    assert isinstance(tree, Module), "PyCF_ONLY_AST returns a module"
     last = None
     if tree.body and isinstance(tree.body[-1], Expr):
         expression = tree.body.pop()
-        assert isinstance(expression, Expr), "it was one above"
+        assert isinstance(expression, Expr), "checked above"
         last = compile(Expression(expression.value), name, "eval", 0, True)
     return compile(tree, name, "exec", 0, True), last
 
@@ -113,7 +113,7 @@ def _echo(value: object) -> None:
 
 
 def _remember(code: str, namespace: dict[str, object]) -> str:
-    """Keeps the cell's text for tracebacks; gives the file name that its code objects carry."""
+    """Keeps the cell's source for tracebacks; returns the file name for its code objects."""
     sources = namespace.get(_SOURCES)
     if not isinstance(sources, _Sources):  # The first cell, or the code cleared its own globals.
         sources = namespace[_SOURCES] = _Sources()
@@ -129,8 +129,8 @@ def _source_line(name: str, line: int, namespace: dict[str, object]) -> str:
 
 
 def _frame_lines(error: BaseException) -> list[str]:
-    """The traceback's last frames; the cell's own innermost line is always among them."""
-    most = RECURSION_FRAMES if isinstance(error, RecursionError) else FRAMES
+    """Formats the traceback's last frames; the cell's own innermost line is always included."""
+    max_frames = MAX_RECURSION_FRAMES if isinstance(error, RecursionError) else MAX_FRAMES
     step = _outside_this_file(error.__traceback__)
     kept: list[TracebackType] = []
     total, innermost_in_cell = 0, -1
@@ -139,15 +139,15 @@ def _frame_lines(error: BaseException) -> list[str]:
         if step.tb_frame.f_code.co_filename.startswith("<cell "):
             in_cell, innermost_in_cell = step, total
         kept.append(step)
-        del kept[:-most]
+        del kept[:-max_frames]
         total += 1
         step = step.tb_next
     if not kept:
         return []
-    # No count: it would depend on how deep the caller of run_cell is when a recursion hits its limit.
+    # No count: in a recursion it would depend on how deep the caller of run_cell is.
     cut = ["  ... more frames ..."] if total > len(kept) else []
-    if in_cell is not None and innermost_in_cell < total - most:
-        kept[0] = in_cell  # Deep in a library: the model can only mend its own line.
+    if in_cell is not None and innermost_in_cell < total - max_frames:
+        kept[0] = in_cell  # Deep in a library: the model can only fix its own line.
         cut = [*_lines_of_frame(kept.pop(0)), *cut]
     lines = ["Traceback (most recent call last):", *cut]
     for frame in kept:
@@ -168,23 +168,23 @@ def _lines_of_frame(step: TracebackType) -> list[str]:
     lines = [f'  File "{_shown(name)}", line {step.tb_lineno}, in {code.co_name}']
     source = _source_line(name, step.tb_lineno, step.tb_frame.f_globals)
     if source:
-        lines.append("    " + clip(source, SOURCE_LINE_CHARS))
+        lines.append("    " + clip(source, MAX_SOURCE_LINE_CHARS))
     return lines
 
 
 def _shown(name: str) -> str:
-    """Models know "<cell>"; the number in it is only for finding the text."""
+    """Models know "<cell>"; the number is only for finding the source."""
     return "<cell>" if name.startswith("<cell ") else name
 
 
 def _syntax_lines(error: SyntaxError) -> list[str]:
-    """Where the code does not parse, with a caret under the place."""
+    """Shows where the code does not parse, with a caret under the place."""
     if error.lineno is None:
         return []
     lines = [f'  File "{_shown(str(error.filename))}", line {error.lineno}']
     text = str(error.text or "").rstrip()
     source = text.lstrip()
-    if not source or len(source) > SOURCE_LINE_CHARS:
+    if not source or len(source) > MAX_SOURCE_LINE_CHARS:
         return lines
     lines.append("    " + source)
     if error.offset:
@@ -198,7 +198,7 @@ def _syntax_lines(error: SyntaxError) -> list[str]:
 
 
 def _message(error: BaseException) -> str:
-    """Python's last line of a traceback: the type's name, and the message where there is one."""
+    """Returns the last line of Python's traceback: the type's name, and the message if there is one."""
     kind = type(error)
     name = kind.__qualname__
     if kind.__module__ not in ("builtins", "__main__"):
@@ -207,6 +207,6 @@ def _message(error: BaseException) -> str:
         message = error.msg if isinstance(error, SyntaxError) else str(error)
     except KeyboardInterrupt:
         raise
-    except BaseException:  # `__str__` is model code too; Python itself says it like this.
+    except BaseException:  # `__str__` is model code too; the wording is Python's own.
         message = "<exception str() failed>"
-    return f"{name}: {clip(str(message), MESSAGE_CHARS)}" if message else name
+    return f"{name}: {clip(str(message), MAX_MESSAGE_CHARS)}" if message else name

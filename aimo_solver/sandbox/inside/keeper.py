@@ -1,18 +1,19 @@
-"""The keeper: the process of a session that runs its cells, over a private socket, in turn.
+"""The keeper: the process of a session that runs its cells, one after another, over a private socket.
 
-Both directions carry frames: four bytes of length, then the bytes. In: KEEP or TRY, then a cell's code. Out: once
-`ready`; per cell `running N` before it runs, then a status word, a newline and the error text. The
-cell's own output goes to descriptors 1 and 2, so nothing it prints can be taken for a status.
+Both directions carry frames: four bytes of length, then the bytes. In: KEEP or TRY, then a cell's
+code. Out: `ready` once; per cell `running N` before it runs, then a status word, a newline and the
+error text. The cell's own output goes to descriptors 1 and 2, so nothing it prints can be mistaken
+for a status.
 
-From a session's second cell on, N is a snapshot: a fork, made just before the cell, that does
-nothing while its keeper lives. When the cell takes the keeper down the snapshot is the keeper,
-with the variables as they were, and says `restored`. N is 0 where there is none. A cell that is only
-tried (TRY) leaves its snapshot alive: the host ends the keeper behind it.
+From a session's second cell on, N is the process id of a snapshot: a fork, made just before the
+cell, that does nothing while its keeper lives. If the cell kills the keeper, the snapshot becomes
+the keeper, with the variables as they were, and sends `restored`. N is 0 if there is none. A cell
+that is only tried (TRY) leaves its snapshot alive: the host then ends the keeper.
 
-A cell that goes looking for the socket or the snapshot can spoil its own session and nothing else:
-what the host knows better (time, death) it never takes from here.
+A cell that searches for the socket or the snapshot can break its own session and nothing else:
+time and death are judged by the host and never taken from here.
 
-What it is kept from is in layers.py.
+What a keeper is denied is in layers.py.
 """
 
 from __future__ import annotations
@@ -35,23 +36,23 @@ if TYPE_CHECKING:
     from threading import Thread
 
 MARK_VARIABLE = "AIMO_SANDBOX"
-"""In the environment of what cells start; processes.py finds them by it."""
+"""In the environment of everything that cells start, so that processes.py can find it."""
 PRIVATE_DESCRIPTORS_FROM = 300
-"""Above what a program meets that closes or writes to descriptors by number."""
+"""Higher than the numbers that programs close or write to in loops."""
 
 KEEP, TRY = b"k", b"t"
-"""What becomes of a cell's variables."""
+"""What happens to a cell's variables: they stay, or are rolled back."""
 
 _POLL_SECONDS = 0.01
 
 
 def prepare(leader: int, locks: Sequence[str], *, scratch: str, mark: str, memory_bytes: int) -> None:
-    """Everything that can be done before the session is asked for. `locks`: the layers to apply."""
+    """Does everything that can be done before the session is opened. `locks`: the layers to apply."""
     layers.tie_to(leader)
     os.chdir(scratch)
     layers.apply(locks, scratch, memory_bytes)
     os.environ.update(HOME=scratch, TMPDIR=scratch, **{MARK_VARIABLE: mark})
-    random.seed(0)  # Python's own is seeded anew in every fork.
+    random.seed(0)  # Python seeds its own from the system in every fork.
     sys.modules["__main__"] = type(sys)("__main__")
     sys.argv = [""]
 
@@ -84,7 +85,7 @@ def serve(channel: int, output: int, leader: int) -> None:
 
 
 def _fork() -> int | None:
-    """As os.fork, random numbers included; None where earlier cells have used up what it takes."""
+    """Forks, with the state of `random` copied too; None if earlier cells have exhausted the limits."""
     numbers = random.getstate()
     try:
         pid = os.fork()
@@ -96,10 +97,10 @@ def _fork() -> int | None:
 
 
 def _outlive(keeper: int, leader: int) -> None:
-    """Waits until the keeper is dead and this process is the leader's own."""
-    with suppress(OSError):  # It is dead already, or this kernel has no pidfd.
+    """Waits until the keeper is dead and this process is the leader's child."""
+    with suppress(OSError):  # It is already dead, or this kernel has no pidfd.
         watched = os.pidfd_open(keeper)
-        if os.getppid() == keeper:  # Else the id may be another process's by now.
+        if os.getppid() == keeper:  # Otherwise the id may belong to another process by now.
             select.select([watched], [], [])
         os.close(watched)
     while os.getppid() == keeper:
@@ -114,7 +115,7 @@ def _drop(snapshot: int) -> None:
 
 
 def _copy(descriptor: int) -> int:
-    """A copy that programs started by the cell do not inherit."""
+    """Duplicates a descriptor so that programs started by the cell do not inherit it."""
     return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, PRIVATE_DESCRIPTORS_FROM)
 
 
@@ -125,9 +126,9 @@ def _keep_private(descriptor: int) -> int:
 
 
 def _renew_streams(output: int, null: int) -> None:
-    """Undoes what an earlier cell did to its streams: closed, redirected or replaced them.
+    """Repairs the streams that an earlier cell closed, redirected or replaced.
 
-    Lines leave at once, so that a crash does not swallow what was printed before it.
+    They are line-buffered, so that a crash does not lose what was printed before it.
     """
     os.dup2(null, 0)
     os.dup2(output, 1)
@@ -138,7 +139,7 @@ def _renew_streams(output: int, null: int) -> None:
 
 
 def _run_until_interrupted(code: str, namespace: dict[str, object]) -> tuple[str, str]:
-    """Runs the cell, its threads and its exit; `interrupted` when SIGINT, or its like, ended it."""
+    """Runs the cell and waits for its threads; `interrupted` if SIGINT or a KeyboardInterrupt ended it."""
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
@@ -147,12 +148,12 @@ def _run_until_interrupted(code: str, namespace: dict[str, object]) -> tuple[str
             for thread in _unfinished_threads():
                 thread.join()
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)  # The cell's alarm must not ring in the next.
+            signal.setitimer(signal.ITIMER_REAL, 0)  # The cell's alarm must not go off in the next one.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         if _unfinished_threads():
-            os._exit(1)  # Nothing can stop them but the end of the process.
+            os._exit(1)  # Only the end of the process stops them.
         _flush()
         return "interrupted", "KeyboardInterrupt"
     return outcome.status, outcome.error
@@ -167,7 +168,7 @@ def _flush() -> None:
 
 
 def _unfinished_threads() -> list[Thread]:
-    """Threads that a script would wait for at its end. A pool's idle workers are not among them."""
+    """Returns the threads that a script would wait for at its end, without the idle workers of pools."""
     threading = sys.modules.get("threading")
     if threading is None:
         return []
@@ -181,7 +182,7 @@ def _unfinished_threads() -> list[Thread]:
 
 
 def _reap() -> None:
-    """Collects the earlier cells' processes, which the host ended when their cell did."""
+    """Reaps the processes of earlier cells, which the host killed when their cell ended."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -201,7 +202,7 @@ def _receive(channel: int) -> bytes | None:
 
 
 def _read(channel: int, count: int) -> bytes | None:
-    """`count` bytes, or None when the other end has closed."""
+    """Reads `count` bytes; None if the other end has closed."""
     parts = bytearray()
     while len(parts) < count:
         part = os.read(channel, min(count - len(parts), 2**20))

@@ -1,16 +1,17 @@
-"""Layers: what keeps a cell's process off the rest of the machine, each where the machine allows it.
+"""Layers: what isolates a cell's process from the rest of the machine, each where the machine allows it.
 
-`probe` tries every layer in a fork of its own and says which hold; `apply` locks the calling
-process with those, for good. None needs privileges but `user`, which needs root. What each keeps:
+`probe` tries every layer in its own fork and reports which hold; `apply` locks the calling process
+with those, for good. Only `user` needs privileges, namely root. What each layer does:
 
-- `limits`: address space, open files, file size, no core dumps;
-- `user`: another user's id for each session, so that signals, files and /proc of others are closed;
-- `no_new_privileges`: no setuid program gives anything back;
-- `landlock`: reads Python and the system's libraries, writes its scratch folder, signals and traces
-  nothing but its own; the models, problem files and answers are out of reach (Linux 5.13; signals 6.12);
-- `seccomp`: no sockets, so no engine port and no network; no tracing, mounting, kernel doors.
+- `limits`: limits address space, open files and file size; no core dumps;
+- `user`: gives each session its own user id, so that other users' processes and files are closed to it;
+- `no_new_privileges`: setuid programs give nothing back;
+- `landlock`: may read Python and the system's libraries, write the scratch folder, and signal or trace
+  only its own processes; models, problem files and answers are out of reach (Linux 5.13; signals 6.12);
+- `seccomp`: no sockets, so no engine port and no network; no tracing, mounting or other privileged
+  system calls.
 
-Imported by every sandbox process: nothing but a few small modules of the standard library.
+Every sandbox process imports this file, so it imports only a few small modules of the standard library.
 Sources: landlock(7), seccomp(2), linux/landlock.h, linux/seccomp.h.
 """
 
@@ -28,20 +29,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-KEEPS = {
-    "limits": "memory, open files, file size within bounds",
+EFFECTS = {
+    "limits": "memory, open files and file size limited",
     "user": "other users' processes and files out of reach",
     "no_new_privileges": "setuid programs powerless",
-    "landlock": "files beyond Python and the scratch folder, and processes outside, out of reach",
-    "seccomp": "network, tracing and kernel doors shut",
+    "landlock": "files other than Python and the scratch folder, and outside processes, out of reach",
+    "seccomp": "network, tracing and privileged system calls blocked",
 }
-LAYERS = tuple(KEEPS)
-"""In the order they are applied."""
+LAYERS = tuple(EFFECTS)
+"""In the order in which they are applied."""
 ON = "on"
 
-OPEN_FILES = 1024
-FILE_BYTES = 256 * 2**20
-SESSION_PROCESSES = 128
+MAX_OPEN_FILES = 1024
+MAX_FILE_BYTES = 256 * 2**20
+MAX_SESSION_PROCESSES = 128
 _FIRST_USER = 20_000
 _USERS = 40_000
 
@@ -55,36 +56,36 @@ _SECCOMP_MODE_FILTER = 2
 
 
 def tie_to(parent: int) -> None:
-    """Dies with the parent: with the thread of it that made this process, to be exact."""
+    """Ends this process when its parent dies; precisely, when the parent's thread that forked it ends."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # It died before the line above.
         os._exit(1)
 
 
 def adopt_orphans() -> None:
-    """Orphans below this process stay below it, to be found."""
+    """Makes this process the parent of its orphaned descendants, so that they can be found."""
     _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def hide() -> None:
-    """No process of the same user may trace this one or read its environment."""
+    """Forbids processes of the same user to trace this one or read its environment."""
     _LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def apply(layers: Sequence[str], scratch: str, memory_bytes: int) -> None:
-    """Locks this process. Raises OSError where a layer does not hold."""
+    """Locks this process. Raises OSError if a layer does not hold."""
     for name in LAYERS:
         if name in layers:
             _APPLY[name](scratch, memory_bytes)
 
 
 def probe(folder: str) -> dict[str, str]:
-    """Each layer and "on", or why it is off. `folder` is where scratch folders will be made."""
+    """Returns "on" or the reason why not for each layer. Scratch folders will be made in `folder`."""
     return {name: _probe_in(folder, name) for name in LAYERS}
 
 
 def _probe_in(folder: str, name: str) -> str:
-    """Tried on a scratch folder of its own: a layer may give it away."""
+    """Probes on its own scratch folder, as a layer may change the folder's owner."""
     scratch = os.path.join(folder, f"aimo-sandbox-probe-{os.getpid()}-{name}")
     try:
         os.mkdir(scratch, 0o700)
@@ -100,7 +101,7 @@ def _probe(name: str, folder: str) -> str:
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:
-        said = ON
+        state = ON
         try:
             if name in ("landlock", "seccomp"):
                 _no_new_privileges(folder, 0)
@@ -108,19 +109,19 @@ def _probe(name: str, folder: str) -> str:
             if name == "user":
                 _require_usable(folder)
         except OSError as error:
-            said = f"off: {error.strerror or error}" + (f" ({error.filename})" if error.filename else "")
+            state = f"off: {error.strerror or error}" + (f" ({error.filename})" if error.filename else "")
         finally:
-            os.write(write_end, said.encode()[:1000])
+            os.write(write_end, state.encode()[:1000])
             os._exit(0)
     os.close(write_end)
-    said = os.read(read_end, 1000).decode()
+    state = os.read(read_end, 1000).decode()
     os.close(read_end)
     os.waitpid(pid, 0)
-    return said or "off: it killed the probe"
+    return state or "off: it killed the probe"
 
 
 def _require_usable(folder: str) -> None:
-    """The new user must still reach Python and its scratch folder."""
+    """Raises OSError if the new user cannot reach Python or its scratch folder."""
     os.stat(os.path.join(folder, "."))
     for path in (os.__file__, sys.executable, *(entry for entry in sys.path if os.path.exists(entry))):
         with open(path, "rb") if os.path.isfile(path) else os.scandir(path):
@@ -128,12 +129,12 @@ def _require_usable(folder: str) -> None:
 
 
 def _limits(scratch: str, memory_bytes: int) -> None:
-    """`memory_bytes` is what the cells may add to the address space of the process as it is."""
+    """Lets cells add `memory_bytes` to the address space that the process has now."""
     for kind, wanted in (
         (resource.RLIMIT_AS, _address_space_bytes() + memory_bytes),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, OPEN_FILES),
-        (resource.RLIMIT_FSIZE, FILE_BYTES),
+        (resource.RLIMIT_NOFILE, MAX_OPEN_FILES),
+        (resource.RLIMIT_FSIZE, MAX_FILE_BYTES),
     ):
         _lower(kind, wanted)
 
@@ -154,17 +155,17 @@ def _user(scratch: str, memory_bytes: int) -> None:
         raise OSError(0, "only root can become another user")
     user = _FIRST_USER + os.getpid() % _USERS
     os.chown(scratch, user, user)
-    _lower(resource.RLIMIT_NPROC, SESSION_PROCESSES)  # Counts a user's processes: this session's alone.
+    _lower(resource.RLIMIT_NPROC, MAX_SESSION_PROCESSES)  # Counts the user's processes, which are this session's only.
     parent = os.getppid()
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
-    _LIBC.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)  # Its own /proc/self would be root's otherwise.
-    tie_to(parent)  # Becoming another user has undone it.
+    _LIBC.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)  # Otherwise /proc/self would belong to root.
+    tie_to(parent)  # Changing the user has cleared it.
 
 
 def _no_new_privileges(scratch: str, memory_bytes: int) -> None:
-    _LIBC.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)  # The zygote's forks are hidden; a cell looks into its own /proc/self.
+    _LIBC.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)  # The zygote's forks are hidden, but a cell may read its own /proc/self.
     _check(_LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 
 
@@ -187,14 +188,14 @@ _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEVICE
 _SCOPED = 0b11
 """Abstract sockets and signals."""
 _ACCESS_BITS = {1: 13, 2: 14, 3: 15, 4: 15}
-"""File access rights by version; 16 from version 5 on."""
+"""Number of file access rights by version; 16 from version 5 on."""
 _READABLE = (
     *("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/etc", "/sys/devices/system", "/dev/urandom"),
     *("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys"),
 )
-"""Of /proc its own alone: others' environments hold secrets. A snapshot's /proc/self is another, and closed."""
+"""Of /proc only its own entry, as other environments hold secrets. A restored snapshot's entry is closed too."""
 _WRITABLE = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random")
-"""Not /dev/shm: what is left there has no owner to be found by. multiprocessing pools get a PermissionError."""
+"""Without /dev/shm: what is left there cannot be traced to a session. multiprocessing pools get a PermissionError."""
 
 
 def _landlock(scratch: str, memory_bytes: int) -> None:
@@ -215,7 +216,7 @@ def _landlock(scratch: str, memory_bytes: int) -> None:
 def _allow(ruleset: int, path: str, access: int) -> None:
     try:
         descriptor = os.open(path or "/nonexistent", os.O_PATH | os.O_CLOEXEC)
-    except OSError:  # Not every system has them all.
+    except OSError:  # Not every system has every path.
         return
     if not os.path.isdir(path):
         access &= _OF_FILES
@@ -252,7 +253,7 @@ _DENIED = {
 _DENIED_EVERYWHERE = (425, 426, 427, 428, 429, 430, 438, 442)
 _LOAD, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _RETURN = 0x20, 0x15, 0x35, 0x06
 _ALLOW, _DENY = 0x7FFF0000, 0x00050000 | 1
-"""_DENY fails the call with EPERM."""
+"""_DENY makes the call fail with EPERM."""
 _X32 = 0x40000000
 
 
@@ -266,9 +267,9 @@ def _seccomp(scratch: str, memory_bytes: int) -> None:
 
 
 def _filter(architecture: int, denied: tuple[int, ...]) -> bytes:
-    """Berkeley packet filter code: four numbers an instruction."""
+    """Returns Berkeley packet filter code: four numbers per instruction."""
     calls = (*denied, *_DENIED_EVERYWHERE)
-    to_deny = len(calls) + 1  # Past the tests that follow, and the allowing return.
+    to_deny = len(calls) + 1  # Jumps over the remaining comparisons and the allowing return.
     lines = [
         (_LOAD, 0, 0, 4),
         (_JUMP_EQUAL, 0, to_deny + 2, architecture),
@@ -282,7 +283,7 @@ def _filter(architecture: int, denied: tuple[int, ...]) -> bytes:
 
 
 def platform_name() -> str:
-    """The machine's architecture as the kernel names it."""
+    """Returns the machine's architecture as the kernel names it."""
     return platform.machine()
 
 

@@ -3,21 +3,21 @@
     host -- zygote -- leader -- keeper -- snapshot
                    -- leader -- ...
 
-The zygote has imported what models import, so a session starts in the time of a fork. It never
-runs a model's code. A leader, one a session, heads the session's process group, adopts its orphans
-and tells the host of every death below it; it runs no model code either. The keeper runs the cells
+The zygote has imported what models import, so a session starts as fast as a fork. It never runs a
+model's code. Each session has a leader, which heads its process group, adopts its orphans and
+reports every death below it to the host; it runs no model code either. The keeper runs the cells
 (keeper.py).
 
-Once warm the zygote probes the layers (layers.py) and tells the host, as JSON, which hold.
-Requests come over a socket that keeps message borders, as JSON, one of
+Once warm, the zygote probes the layers (layers.py) and sends the host, as JSON, which of them hold.
+Requests are JSON messages over a socket that preserves message boundaries:
 - `{"prepare": {"scratch", "mark", "memory_bytes"}}`: fork a session's leader and keeper, and let the
-  keeper get everything ready;
-- `{"open": true}`, with three descriptors: the session that was prepared last begins; they are its
-  channel, its output and its news. So a session starts in the time of a message;
-- `{"reap": leader}`: the host has done with the id of a dead leader.
+  keeper get ready;
+- `{"open": true}`, with three descriptors, the session's channel, output and events: the session that
+  was prepared last begins, as fast as a message travels;
+- `{"reap": leader}`: the host no longer needs the id of a dead leader.
 
-A leader writes to the news, a line each: first its own id and the keeper's, then
-"id status cpu_seconds peak_bytes" for whatever it has reaped.
+A leader writes lines to its events: first its own id and the keeper's, then
+"id status cpu_seconds peak_bytes" for each process it has reaped.
 """
 
 from __future__ import annotations
@@ -42,10 +42,13 @@ if TYPE_CHECKING:
 REQUEST_BYTES = 4096
 
 
-def main(control: int, parent: int, preload: str, scratch_parent: str) -> None:
-    """Serves until the other end of `control` closes. Never returns."""
+def main(*, control: int, parent: int, preload: str, scratch_parent: str) -> None:
+    """Serves requests until the other end of `control` closes. Never returns.
+
+    `preload`: names of modules, separated by spaces.
+    """
     layers.tie_to(parent)
-    layers.adopt_orphans()  # Of leaders that were killed.
+    layers.adopt_orphans()  # Those of killed leaders.
     layers.hide()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _warm_up(preload.split())
@@ -66,20 +69,20 @@ def main(control: int, parent: int, preload: str, scratch_parent: str) -> None:
             case {"reap": leader}:
                 leaders.discard(leader)
             case _:
-                if not spare.give(descriptors):  # Something has killed it.
+                if not spare.begin(descriptors):  # Something has killed it.
                     spare = _fork_spare(order, locks, requests)
-                    spare.give(descriptors)
+                    spare.begin(descriptors)
                 leaders.add(spare.leader)
-                # If nobody took them the host reads it from the closed news.
+                # If that failed too, the host notices that the events are closed.
                 for descriptor in descriptors:
                     os.close(descriptor)
         _reap_all_but(leaders | {spare.leader})
 
 
 def _warm_up(modules: list[str]) -> None:
-    """Imports the modules and uses them once: a first call in a fork would pay for it every time."""
+    """Imports the modules and uses them once; otherwise every fork would pay for the first call."""
     for name in modules:
-        with suppress(ImportError):  # The model will read the same error when it imports it.
+        with suppress(ImportError):  # The model gets the same error when it imports it.
             importlib.import_module(name)
     if sympy := sys.modules.get("sympy"):
         x = sympy.Symbol("x")
@@ -89,19 +92,19 @@ def _warm_up(modules: list[str]) -> None:
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed(0)
     gc.collect()
-    gc.freeze()  # The pages of what is here now stay shared: no collection writes to them.
+    gc.freeze()  # Keeps the pages of existing objects shared: no collection writes to them.
 
 
 @dataclass(frozen=True, slots=True)
 class _Spare:
-    """A leader and its keeper that wait for their session to begin."""
+    """A prepared leader, with its keeper, that waits for its session to begin."""
 
     leader: int
-    """Its process; 0 when there is none."""
+    """Its process id; 0 means there is none."""
     line: socket.socket | None
 
-    def give(self, descriptors: Sequence[int]) -> bool:
-        """Lets the session begin. False when nobody is there."""
+    def begin(self, descriptors: Sequence[int]) -> bool:
+        """Lets the session begin. Returns False if the leader is gone."""
         if self.line is None:
             return False
         with self.line:
@@ -117,7 +120,7 @@ def _fork_spare(order: dict[str, Any], locks: tuple[str, ...], requests: socket.
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         leader = os.fork()
-    except OSError:  # No more processes.
+    except OSError:  # The limit of processes is reached.
         near.close()
         far.close()
         return _Spare(0, None)
@@ -148,26 +151,26 @@ def _lead(line: socket.socket, order: dict[str, Any], locks: tuple[str, ...]) ->
         keeper.serve(channel, output, leader)
     far.close()
     with line, near:
-        _, (channel, output, news), _, _ = socket.recv_fds(line, REQUEST_BYTES, 3)
+        _, (channel, output, events), _, _ = socket.recv_fds(line, REQUEST_BYTES, 3)
         socket.send_fds(near, [b"begin"], (channel, output))
     os.close(channel)
     os.close(output)
-    _tell(news, f"{leader} {keeper_pid}")
+    _report(events, f"{leader} {keeper_pid}")
     while True:
         try:
             pid, status, used = os.wait3(0)
         except ChildProcessError:
             os._exit(0)
-        _tell(news, f"{pid} {status} {used.ru_utime + used.ru_stime:.3f} {used.ru_maxrss * 1024}")
+        _report(events, f"{pid} {status} {used.ru_utime + used.ru_stime:.3f} {used.ru_maxrss * 1024}")
 
 
-def _tell(news: int, line: str) -> None:
-    with suppress(OSError):  # The host has gone, and this process is about to.
-        os.write(news, f"{line}\n".encode())
+def _report(events: int, line: str) -> None:
+    with suppress(OSError):  # The host is gone, and this process is about to end.
+        os.write(events, f"{line}\n".encode())
 
 
 def _reap_all_but(leaders: set[int]) -> None:
-    """Collects dead children. A leader's id stays taken until the host has done with it."""
+    """Reaps dead children, except leaders, whose ids stay reserved until the host releases them."""
     with open(f"/proc/self/task/{os.getpid()}/children") as file:
         children = map(int, file.read().split())
     for pid in children:
