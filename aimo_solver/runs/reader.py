@@ -24,7 +24,6 @@ from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
 from aimo_solver.sandbox.base import ExecutionStatus
 from aimo_solver.solver.solution import Solution
 from aimo_solver.utils.files import json_rows, read_text, whole_lines
-from aimo_solver.utils.text import plural
 from aimo_solver.voting import Vote
 from aimo_solver.voting.selection import Selection, SelectionReason
 
@@ -85,7 +84,7 @@ def read_run(path: Path) -> LoggedRun:
     solutions = tuple(_solutions(path, problems, trajectories))
     empty = sum(not solution.trajectories for solution in solutions)
     if empty:
-        notes.append(f"{empty} of {plural(len(solutions), 'answer')} have no rollouts")
+        notes.append(f"answers without rollouts: {empty} of {len(solutions)}")
     for solution in solutions:
         problems.setdefault(solution.problem.id, solution.problem)
     return LoggedRun(
@@ -258,8 +257,7 @@ def _selection(row: Mapping[str, str | None]) -> Selection | None:
         judgings=int(_text(row, "judgings")),
         tokens=int(_text(row, "judging_tokens")),
         seconds=float(_text(row, "judging_seconds")),
-        tally=tuple((int(answer), int(count)) for answer, count in judged),
-    )
+        tally=tuple((int(answer), int(count)) for answer, count in judged),)
 
 
 def _text(row: Mapping[str, str | None], name: str) -> str:

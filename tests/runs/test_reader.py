@@ -1,8 +1,9 @@
-"""Run folders read back: what was written, after a kill, from another version."""
+"""Run folders read back: as they were written, after a kill, from another version."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from aimo_solver.errors import InputError
 from aimo_solver.problems.problem import Problem
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
-from aimo_solver.runs.reader import read_run, trajectory_of
+from aimo_solver.runs.reader import latest_run, read_run, trajectory_of
 from aimo_solver.runs.writer import RunFolder, trajectory_row
 from aimo_solver.sandbox.base import ExecutionStatus
 from tests.helpers.examples import rollouts, solution, trajectory
@@ -87,7 +88,7 @@ def test_a_folder_of_an_older_version_is_read_without_statements(tmp_path: Path)
     assert "the statements are not in the folder" in run.notes[0]
 
 
-def test_a_line_of_another_version_is_told(tmp_path: Path) -> None:
+def test_a_line_of_another_version_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "run")
     file = path / "trajectories.jsonl"
     file.write_text(file.read_text().replace('"version": 1', '"version": 2'))
@@ -100,30 +101,48 @@ def test_an_answer_without_rollouts_is_noted(tmp_path: Path) -> None:
     (path / "trajectories.jsonl").write_text("")
     run = read_run(path)
     assert run.solutions[0].trajectories == ()
-    assert "1 of 1 answers have no rollouts" in run.notes
+    assert "answers without rollouts: 1 of 1" in run.notes
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "sentence"),
     [
         ("trajectories.jsonl", '{"version": 1}\n', "line 1: has no 'problem_id'; is it a run folder of this program"),
         ("answers.csv", "run,id,answer\n0,p1,x\n", "line 2: is not an answer of this program"),
         ("settings.toml", "= 3", "not a TOML file"),
     ],
 )
-def test_what_is_no_run_folder_is_refused_by_line(tmp_path: Path, name: str, text: str, told: str) -> None:
+def test_a_faulty_file_is_refused_by_line(tmp_path: Path, name: str, text: str, sentence: str) -> None:
     path = write(tmp_path / "run")
     (path / name).write_text(text)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=sentence):
         read_run(path)
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder; give a run folder"):
         read_run(tmp_path / "run")
 
 
-def test_to_go_on_drops_what_a_kill_cut_short(tmp_path: Path) -> None:
+def test_a_folder_of_runs_names_the_latest_in_it(tmp_path: Path) -> None:
+    for begun, name in enumerate(("20260102-000000-demo", "20260101-000000-demo")):
+        os.utime(write(tmp_path / "runs" / name) / "settings.toml", ns=(begun, begun))
+    latest = tmp_path / "runs" / "20260101-000000-demo"
+    assert latest_run(tmp_path / "runs") == latest
+    with pytest.raises(InputError) as caught:
+        read_run(tmp_path / "runs")
+    assert str(caught.value) == f"{tmp_path}/runs: is not a run folder; the latest in it is {latest}"
+
+
+def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "settings.toml").touch()
+    assert latest_run(tmp_path) is None
+    with pytest.raises(InputError, match="is not a run folder; give a run folder, such as runs/2026"):
+        read_run(tmp_path)
+
+
+def test_resuming_drops_what_a_kill_cut_short(tmp_path: Path) -> None:
     path = write(tmp_path / "run")
     with RunFolder.resume(path, read_run(path)) as folder:
         ends = (StopReason.ANSWERED, StopReason.CANCELLED, StopReason.ENGINE_FAILED)
@@ -135,7 +154,7 @@ def test_to_go_on_drops_what_a_kill_cut_short(tmp_path: Path) -> None:
     assert len([t for t in run.trajectories if t.problem_id == "p1"]) == 3
 
 
-def test_going_on_brings_the_folder_to_whole_lines_and_writes_nothing_twice(tmp_path: Path) -> None:
+def test_resuming_brings_the_folder_to_whole_lines_and_writes_nothing_twice(tmp_path: Path) -> None:
     path = write(tmp_path / "run")
     (path / "trajectories.jsonl").open("a").write('{"version": 1, "prob')
     (path / "answers.csv").open("a").write("0,p9")

@@ -8,22 +8,22 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.helpers.fakes import InProcessSandbox
 from rich.console import Console
 
 from aimo_solver.app import kernel as entry
 from aimo_solver.app import runtime as workshop
+from aimo_solver.app.options import RunOptions, run_options
 from aimo_solver.engine.base import Sampling
 from aimo_solver.engine.scripted import Reply, ScriptedEngine
 from aimo_solver.errors import EngineLoadError, InputError
-from aimo_solver.runs.reader import LoggedRun, read_run
 from aimo_solver.problems.problem import Problem
 from aimo_solver.problems.problem_set import ProblemSet, join_sets
+from aimo_solver.rollouts.trajectory import Trajectory
+from aimo_solver.runs.reader import LoggedRun, read_run
 from aimo_solver.runs.writer import RunFolder
-from aimo_solver.app.options import RunOptions, run_options
 from aimo_solver.simulation.virtual_clock import run_virtual
 from aimo_solver.solver.solution import Solution
-from aimo_solver.rollouts.trajectory import Trajectory
+from tests.helpers.fakes import InProcessSandbox
 
 PROBLEMS = join_sets([ProblemSet("three", tuple(Problem(name, f"Problem {name}?", 2) for name in "abc"))])
 ROLLOUTS = 3

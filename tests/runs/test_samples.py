@@ -1,16 +1,17 @@
-"""Run logs: what runs left in their folders is read back, or refused in one sentence."""
+"""Samples: the finished rollouts of run folders, or the sentence that refuses them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from tests.helpers.examples import solution, trajectory
 
 from aimo_solver.errors import InputError
-from aimo_solver.runs.writer import RunFolder
-from aimo_solver.runs.samples import count_cut, read_samples
 from aimo_solver.rollouts.trajectory import StopReason
+from aimo_solver.runs.reader import read_run
+from aimo_solver.runs.samples import LoggedStream, count_cut, read_samples, read_streams
+from aimo_solver.runs.writer import RunFolder
+from tests.helpers.examples import solution, trajectory
 
 
 def test_runs_become_pools(tmp_path: Path) -> None:
@@ -24,7 +25,7 @@ def test_runs_become_pools(tmp_path: Path) -> None:
     assert {sample["answer"] for sample in logged.samples} == {42}
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="give a run folder"):
         read_samples([tmp_path])
 
@@ -61,3 +62,23 @@ def test_rollouts_that_were_cut_short_are_counted(tmp_path: Path) -> None:
         ended = [trajectory(42 if end is ends[0] else None, at, stop_reason=end) for at, end in enumerate(ends)]
         folder.add(solution(ended))
     assert count_cut([tmp_path / "one"]) == 2
+
+
+def test_a_run_of_another_version_is_refused_as_a_report_refuses_it(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "one", {}) as folder:
+        folder.add(solution([trajectory(answer=42)]))
+    file = tmp_path / "one/trajectories.jsonl"
+    file.write_text(file.read_text().replace('"version": 1', '"version": 2'))
+    sentences: list[str] = []
+    for read in (lambda: read_run(tmp_path / "one"), lambda: read_samples([tmp_path / "one"])):
+        with pytest.raises(InputError, match="line 1: version must be 1, got 2") as caught:
+            read()
+        sentences.append(str(caught.value))
+    assert sentences[0] == sentences[1]
+
+
+def test_rollouts_of_one_problem_and_run_are_streams_side_by_side(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "one", {}) as folder:
+        folder.add(solution([trajectory(answer=42, rollout=n) for n in range(2)]))
+        folder.add(solution([trajectory(answer=42, problem_id="p2")], problem_id="p2"))
+    assert read_streams([tmp_path / "one"]) == [[LoggedStream(0.0, 1.0, 10)] * 2, [LoggedStream(0.0, 1.0, 10)]]

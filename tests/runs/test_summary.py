@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from tests.helpers.examples import rollouts, solution, trajectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aimo_solver.rollouts.trajectory import StopReason, Trajectory
 from aimo_solver.runs.summary import summarise
 from aimo_solver.utils.statistics import Estimate
-from aimo_solver.rollouts.trajectory import StopReason, Trajectory
+from tests.helpers.examples import rollouts, solution, trajectory
 
 answers = st.lists(st.sampled_from([42, 7, None]), min_size=1, max_size=5)
 
