@@ -18,10 +18,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from aimo_solver.config.policy_settings import NuminaSettings
 from aimo_solver.policies.numina import NuminaPolicy
 from aimo_solver.policies.speed_table import load_speed_table
-from aimo_solver.simulation.contest import ProblemOrder, draw_contest, run_contest
 from aimo_solver.simulation.pool import Pool, PoolProblem, Sample
+from aimo_solver.simulation.simulated_contest import ProblemOrder, draw_contest, simulate_contest
 from aimo_solver.simulation.study import StudyPlan, run_study
 
 PROBLEMS, SAMPLES = 50, 24
@@ -41,12 +42,12 @@ def made_up_pool(samples: int = SAMPLES) -> Pool:
 
 def contest_seconds(problems: int, samples: int) -> Callable[[], float]:
     """A timer of one contest."""
-    contest = draw_contest(made_up_pool(samples), problems, ProblemOrder.FILE, 0, 0)
-    speeds, policy = load_speed_table("h100"), NuminaPolicy(rollouts=samples, concurrent=samples)
+    contest = draw_contest(made_up_pool(samples), problems=problems, order=ProblemOrder.FILE, seed=0, index=0)
+    speeds, policy = load_speed_table("h100"), NuminaPolicy(NuminaSettings(rollouts=samples, concurrent=samples))
 
     def once() -> float:
         started = time.perf_counter()
-        run_contest(contest, policy, speeds, 1e6)
+        simulate_contest(contest, policy=policy, speeds=speeds, total_seconds=1e6)
         return time.perf_counter() - started
 
     return once
@@ -79,7 +80,13 @@ def main(
     console.print(table)
     console.print(f"asked: at most {1e3 * ASKED_SECONDS:.0f} ms for the first")
     policies = ("fixed", "nemoskills", "imagination", "aimo3-public", "adaptive")
-    plan = StudyPlan(made_up_pool(), load_speed_table("h100"), policies, (5_000.0,), contests=contests)
+    plan = StudyPlan(
+        pool=made_up_pool(),
+        speeds=load_speed_table("h100"),
+        policies=policies,
+        budgets_seconds=(5_000.0,),
+        contests=contests,
+    )
     started = time.perf_counter()
     list(run_study(plan))
     seconds = time.perf_counter() - started

@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from aimo_solver.simulation.engine_profile import profile_engine
 from rich.console import Console
 
 from aimo_solver.app.options import RunOptions
@@ -34,6 +33,7 @@ from aimo_solver.reports.metrics import pass_at_1_difference
 from aimo_solver.rollouts.trajectory import StopReason
 from aimo_solver.runs.reader import read_run
 from aimo_solver.runs.summary import summarise
+from aimo_solver.simulation.engine_speeds import measure_engine_speeds
 from aimo_solver.solver.solution import Solution
 from aimo_solver.utils.files import make_folder, read_text, write_text
 from quantize.calibration import CalibrationRow, row_ids
@@ -193,7 +193,14 @@ def base_texts(
 async def _probe(runtime: Runtime, texts: Sequence[ReferenceText], prompts: Sequence[Sequence[int]]) -> ProbeResult:
     engine = runtime.measurable_engine
     drafts = engine.drafts()  # Those of the runs: read before anything else is generated.
-    table = await profile_engine(engine, prompts[0], (SPEED_STREAMS,), SPEED_SECONDS, "probe", "measured")
+    table = await measure_engine_speeds(
+        engine,
+        prompt_token_ids=prompts[0],
+        streams=(SPEED_STREAMS,),
+        seconds=SPEED_SECONDS,
+        name="probe",
+        source="measured",
+    )
     room = engine.context_tokens - 1
     read = [await engine.next_tokens(text.token_ids[:room], ALTERNATIVES) for text in texts]
     next_tokens = [

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from aimo_solver.app.kernel import run_or_exit
 from aimo_solver.app.options import DEFAULT_LIMIT_SECONDS, RunOptions, run_options
 from aimo_solver.app.runtime import open_runtime
 from aimo_solver.config.settings import load_preset
@@ -25,18 +24,17 @@ from aimo_solver.policies import POLICIES
 from aimo_solver.policies.speed_table import SpeedTable, Workload, load_speed_table
 from aimo_solver.policies.stop_table import write_stop_table
 from aimo_solver.problems.problem import AnswerRule, answer_rule
-from aimo_solver.simulation.plot import plot_study
-from aimo_solver.utils.plots import check_plot_path
 from aimo_solver.runs.samples import count_cut, read_samples, read_streams
-from aimo_solver.simulation import engine_profile
-from aimo_solver.simulation.contest import ProblemOrder
-from aimo_solver.simulation.engine_profile import speed_table_toml
-from aimo_solver.simulation.learning import learn_stop_table
+from aimo_solver.simulation.engine_speeds import measure_engine_speeds, speed_table_toml
+from aimo_solver.simulation.plot import plot_study
 from aimo_solver.simulation.pool import Pool, load_pool, pool_row
-from aimo_solver.simulation.run_speeds import speeds_of_runs
+from aimo_solver.simulation.run_speeds import estimate_run_speeds
+from aimo_solver.simulation.simulated_contest import ProblemOrder
+from aimo_solver.simulation.stop_table_learning import learn_stop_table
 from aimo_solver.simulation.study import PolicyFigures, StudyPlan, run_study
 from aimo_solver.utils.files import write_text
 from aimo_solver.utils.paths import DEMO_MODEL
+from aimo_solver.utils.plots import check_plot_path
 
 PROFILE_PROBLEM = "How many integers from $1$ to $90$ are relatively prime to $12$?"
 ROLLOUTS_IN_TIME = (3, 6, 12)
@@ -69,37 +67,34 @@ def simulate(
     """
     console = Console(stderr=as_json)
 
-    def run() -> None:
-        if plot is not None:
-            check_plot_path(plot)
-        speeds, rule = load_speed_table(hardware), answer_rule(edition)
-        for streams, speed, source in zip(speeds.streams, speeds.tokens_per_second, speeds.sources, strict=True):
-            console.print(f"{speeds.name}: {streams} streams, {speed:g} tokens/s each ({source})", style="dim")
-        own = {Path(name).stem: load_preset(name).policy for name in policies if name.endswith(".toml")}
-        names = tuple(Path(name).stem if name.endswith(".toml") else name for name in policies) or tuple(POLICIES)
-        plans = [
-            StudyPlan(
-                pool,
-                speeds,
-                names,
-                tuple(budgets) or _usual_budgets(pool, speeds, problems),
-                contests,
-                problems,
-                order,
-                seed,
-                scaled=not unscaled,
-                own=own,
-            )
-            for pool in (_load_pool(path, rule, console) for path in pools)
-        ]
-        figures = [one for plan in plans for one in _play(plan, console)]
-        if plot is not None:
-            plot_study(figures, problems, plot)
-            console.print(f"{plot}: {len(figures)} figures drawn")
-        if as_json:
-            typer.echo(json.dumps({"policies": [one.to_json() for one in figures]}, indent=2))
-
-    run_or_exit(run)
+    if plot is not None:
+        check_plot_path(plot)
+    speeds, rule = load_speed_table(hardware), answer_rule(edition)
+    for streams, speed, source in zip(speeds.streams, speeds.tokens_per_second, speeds.sources, strict=True):
+        console.print(f"{speeds.name}: {streams} streams, {speed:g} tokens/s each ({source})", style="dim")
+    own = {Path(name).stem: load_preset(name).policy for name in policies if name.endswith(".toml")}
+    names = tuple(Path(name).stem if name.endswith(".toml") else name for name in policies) or tuple(POLICIES)
+    plans = [
+        StudyPlan(
+            pool=pool,
+            speeds=speeds,
+            policies=names,
+            budgets_seconds=tuple(budgets) or _usual_budgets(pool, speeds, problems),
+            contests=contests,
+            problems=problems,
+            order=order,
+            seed=seed,
+            scaled=not unscaled,
+            own=own,
+        )
+        for pool in (_load_pool(path, rule, console) for path in pools)
+    ]
+    figures = [one for plan in plans for one in _play(plan, console)]
+    if plot is not None:
+        plot_study(figures, problems, plot)
+        console.print(f"{plot}: {len(figures)} figures drawn")
+    if as_json:
+        typer.echo(json.dumps({"policies": [one.to_json() for one in figures]}, indent=2))
 
 
 def _load_pool(path: Path, rule: AnswerRule, console: Console) -> Pool:
@@ -160,22 +155,18 @@ def pool(
 
     Example: aimo pool runs/20261120-230000-demo --out demo-pool.jsonl --speeds demo.toml
     """
-
-    def run() -> None:
-        samples = read_samples(runs)
-        if not samples:
-            raise InputError("the runs hold no finished rollout of a problem whose gold answer is known")
-        lines = [json.dumps(pool_row(one.id, one.gold, one.samples)) for one in samples]
-        write_text(out, "\n".join(lines) + "\n")
-        typer.echo(f"{out}: {len(samples)} problems, {sum(len(one.samples) for one in samples)} samples")
-        if cut := count_cut(runs):
-            typer.echo(f"{cut} rollouts were cut short and left out: log with --no-early-stop for whole samples")
-        if speeds is not None:
-            table = speeds_of_runs(read_streams(runs), speeds.stem)
-            write_text(speeds, speed_table_toml(table))
-            typer.echo(f"{speeds}: {len(table.streams)} rows, code and prompts included")
-
-    run_or_exit(run)
+    samples = read_samples(runs)
+    if not samples:
+        raise InputError("the runs hold no finished rollout of a problem whose gold answer is known")
+    lines = [json.dumps(pool_row(one.id, one.gold, one.samples)) for one in samples]
+    write_text(out, "\n".join(lines) + "\n")
+    typer.echo(f"{out}: {len(samples)} problems, {sum(len(one.samples) for one in samples)} samples")
+    if cut := count_cut(runs):
+        typer.echo(f"{cut} rollouts were cut short and left out: log with --no-early-stop for whole samples")
+    if speeds is not None:
+        table = estimate_run_speeds(read_streams(runs), speeds.stem)
+        write_text(speeds, speed_table_toml(table))
+        typer.echo(f"{speeds}: {len(table.streams)} rows, code and prompts included")
 
 
 def learn_table(
@@ -188,14 +179,10 @@ def learn_table(
 
     Example: aimo learn-table demo-pool.jsonl --out table.json
     """
-
-    def run() -> None:
-        table = learn_stop_table(load_pool(pool_file, answer_rule(edition)), load_speed_table(hardware))
-        write_stop_table(table, out)
-        states = sum(len(rows) for rows in table.stop_up_to.values())
-        typer.echo(f"{out}: {len(table.widths)} prices of time, {states} states")
-
-    run_or_exit(run)
+    table = learn_stop_table(load_pool(pool_file, answer_rule(edition)), load_speed_table(hardware))
+    write_stop_table(table, out)
+    states = sum(len(rows) for rows in table.stop_up_to.values())
+    typer.echo(f"{out}: {len(table.widths)} prices of time, {states} states")
 
 
 def profile_engine(
@@ -212,22 +199,19 @@ def profile_engine(
     """
     console = Console()
 
-    def run() -> None:
-        if not seconds > 0:  # Before minutes of loading.
-            raise InputError(f"seconds must be positive, got {seconds!r}")
-        options = run_options(
-            model=model,
-            preset=preset,
-            hardware=hardware,
-            edition="any-integer",
-            seed=0,
-            limit_seconds=DEFAULT_LIMIT_SECONDS,
-        )
-        table = asyncio.run(_profile(options, sorted(set(streams)), seconds, out.stem, console))
-        write_text(out, f"# {model} with hardware {hardware}. Tokens/s of one stream.\n" + speed_table_toml(table))
-        console.print(f"{out}: {len(table.streams)} rows")
-
-    run_or_exit(run)
+    if not seconds > 0:  # Before minutes of loading.
+        raise InputError(f"seconds must be positive, got {seconds!r}")
+    options = run_options(
+        model=model,
+        preset=preset,
+        hardware=hardware,
+        edition="any-integer",
+        seed=0,
+        limit_seconds=DEFAULT_LIMIT_SECONDS,
+    )
+    table = asyncio.run(_profile(options, sorted(set(streams)), seconds, out.stem, console))
+    write_text(out, f"# {model} with hardware {hardware}. Tokens/s of one stream.\n" + speed_table_toml(table))
+    console.print(f"{out}: {len(table.streams)} rows")
 
 
 async def _profile(
@@ -244,4 +228,12 @@ async def _profile(
     async with open_runtime(options, log, ends_at) as runtime:
         prompt = find_dialect(options.preset.dialect).encode_prompt(PROFILE_PROBLEM, runtime.engine.tokenizer)
         source = f"measured by aimo profile-engine, {seconds:g} s a row"
-        return await engine_profile.profile_engine(runtime.engine, prompt, streams, seconds, name, source, measured)
+        return await measure_engine_speeds(
+            runtime.engine,
+            prompt_token_ids=prompt,
+            streams=streams,
+            seconds=seconds,
+            name=name,
+            source=source,
+            on_row=measured,
+        )

@@ -1,8 +1,8 @@
-"""Pools: logged samples of real rollouts, to simulate contests from.
+"""Pools: logged samples of real rollouts, from which contests are simulated.
 
-JSON lines `{"id", "gold", "samples": [{"answer", "tokens", "time_s"?, ...}]}`, one problem a line.
-Guarantees: a file is read whole or refused in one sentence that names file, line and cure; what
-was left out is counted in `notes`, in words.
+JSON lines `{"id", "gold", "samples": [{"answer", "tokens", "time_s"?, ...}]}`, one problem per line.
+Guarantees: a file is read whole or refused in one sentence that names the file, the line and the
+cure; `notes` says in words what was left out.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from aimo_solver.errors import InputError
 from aimo_solver.problems.problem import AnswerRule
 from aimo_solver.utils.files import json_rows, read_text
 
-MOST: Final = 1e9
-"""Tokens, characters or seconds of one sample."""
-CHARS_PER_TOKEN = 4
-"""What stands in for a missing token count."""
+MAX_AMOUNT: Final = 1e9
+"""Limit for the tokens, characters or seconds of one sample."""
+CHARS_PER_TOKEN: Final = 4
+"""For samples without a token count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +46,24 @@ class Pool:
     name: str
     problems: tuple[PoolProblem, ...]
     notes: tuple[str, ...] = ()
-    """What was left out or stood in for."""
+    """What was left out or estimated, in words."""
 
     @property
     def rollout_tokens(self) -> float:
-        """Mean length of a rollout."""
+        """Mean length of a rollout, in tokens."""
         lengths = [sample.tokens for problem in self.problems for sample in problem.samples]
         return sum(lengths) / len(lengths)
 
 
 class _Reader:
-    """Reads rows and counts what it leaves out."""
+    """Reads rows, and counts what it leaves out or estimates."""
 
     def __init__(self, path: Path, rule: AnswerRule) -> None:
         self._path, self._rule = path, rule
-        self.golds_outside = self.guessed_tokens = self.unknown_tokens = self.later_rounds = self.unreadable = 0
+        self.golds_outside = self.estimated_lengths = self.unknown_lengths = self.later_rounds = self.unreadable = 0
 
     def problem(self, line: int, row: Mapping[str, Any]) -> PoolProblem | None:
-        """None where the gold answer is outside the rule, or no sample can be used."""
+        """Returns None when the gold answer is outside the rule, or no sample can be used."""
         where = f"{self._path}, line {line}"
         if not isinstance(row.get("id"), str) or not row["id"]:
             raise InputError(f"{where}: id must be a non-empty string, got {row.get('id')!r}")
@@ -83,38 +83,38 @@ class _Reader:
         return PoolProblem(row["id"], gold, samples) if samples else None
 
     def _sample(self, where: str, sample: object) -> Sample | None:
-        """None where nothing tells how long it was."""
+        """Returns None when its length is not known."""
         if not isinstance(sample, dict) or "answer" not in sample:
-            raise InputError(f"{where}: must have an answer (null where there was none), got {sample!r:.80}")
+            raise InputError(f"{where}: must have an answer (null for none), got {sample!r:.80}")
         time_s = sample.get("time_s")
         if time_s is not None and not _is_amount(time_s):
             raise InputError(f"{where}: time_s must be 0 or more, got {time_s!r}")
         tokens, chars = sample.get("tokens"), sample.get("chars")
         if tokens is None and _is_amount(chars):
-            self.guessed_tokens += 1
+            self.estimated_lengths += 1
             tokens = int(chars) // CHARS_PER_TOKEN
         if tokens is None and chars is None and "tokens" in sample:
-            self.unknown_tokens += 1
+            self.unknown_lengths += 1
             return None
         if not _is_amount(tokens):
-            raise InputError(f"{where}: tokens must be 0 or more, or null where nobody counted, got {tokens!r}")
+            raise InputError(f"{where}: tokens must be 0 or more, or null if they were not counted, got {tokens!r}")
         value = _integer(sample["answer"])
         self.unreadable += value is None and sample["answer"] is not None
         return Sample(None if value is None else self._rule.apply(value), int(tokens))
 
     def notes(self) -> tuple[str, ...]:
-        told = (
+        counts = (
             (self.golds_outside, f"problems left out: their gold answers are outside the rule {self._rule.name}"),
-            (self.guessed_tokens, f"samples without a token count: characters / {CHARS_PER_TOKEN} stands in"),
-            (self.unknown_tokens, "samples left out: nothing tells how long they were"),
-            (self.unreadable, "samples whose answers are no integers: they cast no vote"),
-            (self.later_rounds, "samples of later rounds left out: that they exist depends on the first vote"),
+            (self.estimated_lengths, f"samples without a token count: taken as characters / {CHARS_PER_TOKEN}"),
+            (self.unknown_lengths, "samples left out: their length is not known"),
+            (self.unreadable, "samples whose answers are not integers: they cast no vote"),
+            (self.later_rounds, "samples of later rounds left out: whether they exist depends on the first vote"),
         )
-        return tuple(f"{count} {text}" for count, text in told if count)
+        return tuple(f"{count} {text}" for count, text in counts if count)
 
 
 def load_pool(path: Path, rule: AnswerRule) -> Pool:
-    """The pool in a file, its answers read by `rule`. Raises InputError."""
+    """Reads a pool from a file, its answers by `rule`. Raises InputError."""
     reader, problems = _Reader(path, rule), dict[str, PoolProblem]()
     for line, row in json_rows(path, read_text(path, "a pool, a .jsonl file of logged samples")):
         problem = reader.problem(line, row)
@@ -136,7 +136,7 @@ def pool_row(id: str, gold: int, samples: Sequence[Mapping[str, Any]]) -> dict[s
 
 
 def _integer(value: object) -> int | None:
-    """The integer that is written there, or None: what is no integer casts no vote."""
+    """The value as an integer, or None if it is not one."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -150,4 +150,4 @@ def _integer(value: object) -> int | None:
 
 
 def _is_amount(value: object) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MOST
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MAX_AMOUNT

@@ -1,7 +1,7 @@
-"""Rollouts that replay logged samples, one chunk each, at the speed a table gives them.
+"""Rollouts that replay logged samples at the speeds of a table.
 
-A sample takes the time its tokens take beside the others; one that its deadline cuts leaves no
-answer, and nobody knows what it would have answered when asked.
+A sample takes as long as its tokens take at the speed that the number of concurrent streams allows.
+One cut by its deadline leaves no answer: what the model would have said when asked is not known.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class PoolRollouts:
 
 
 class PoolRollout:
-    """One sample under way."""
+    """LiveRollout that replays one sample."""
 
     __slots__ = ("_sample", "_started_at", "_stream", "_streams", "task")
 
@@ -45,15 +45,15 @@ class PoolRollout:
 
     async def run(self) -> Trajectory:
         loop = self._streams.loop
-        self._stream = stream = self._streams.begin(self._sample.tokens)
+        self._stream = stream = self._streams.start(self._sample.tokens)
         deadline = loop.call_at(self.task.deadline.at, stream.cut)
         try:
-            done = await stream.done()
+            complete = await stream.wait()
         finally:
             deadline.cancel()
-        # A sample's tokens are told at its end: within a rollout a limit on tokens is as coarse as that.
+        # A sample's tokens are charged when it ends, so a limit on tokens acts between rollouts only.
         self.task.spend(self.tokens)
-        if not done:
+        if not complete:
             return self._trajectory(StopReason.DEADLINE, None)
         answer = self._sample.answer
         return self._trajectory(StopReason.NO_ANSWER if answer is None else StopReason.ANSWERED, answer)

@@ -1,8 +1,8 @@
 """An event loop whose time is a counter: nothing waits, and every run has the same trace.
 
-When no callback is ready the loop asks its selector to wait for the next timer; this selector
-moves the counter instead. With no timer either, the program can never go on: that raises. Threads,
-processes and sockets do not belong on this loop.
+When no callback is ready, the loop asks its selector to wait for the next timer; this selector
+advances the counter instead. With no timer either, the program can never continue: that raises.
+Threads, processes and sockets must not be used on this loop.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
-# Far from zero, so that nobody takes loop time for seconds since the start.
-START_SECONDS = 1_000_000.0
-# A program whose timers keep each other going never ends by itself.
-LIMIT_SECONDS = 1_000_000.0
+START_SECONDS: Final = 1_000_000.0
+"""Far from zero, so that loop time cannot be mistaken for seconds since the start."""
+LIMIT_SECONDS: Final = 1_000_000.0
+"""Ends a program whose timers keep each other alive for ever."""
 
 
 class VirtualDeadlock(RuntimeError):
-    """Everything waits, and nothing will ever happen."""
+    """Every task waits for something that will never happen."""
 
 
 class _VirtualSelector(selectors.SelectSelector):
@@ -34,7 +34,7 @@ class _VirtualSelector(selectors.SelectSelector):
             raise VirtualDeadlock("all tasks wait and no timer is set")
         self.seconds += max(timeout, 0.0)
         if self.seconds > START_SECONDS + LIMIT_SECONDS:
-            raise VirtualDeadlock(f"not done after {LIMIT_SECONDS:.0f} virtual seconds")
+            raise VirtualDeadlock(f"not finished after {LIMIT_SECONDS:.0f} virtual seconds")
         return []
 
 
@@ -50,6 +50,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run_virtual(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Runs the coroutine to its end on a fresh virtual clock."""
+    """Runs the coroutine to completion on a new virtual clock."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(coroutine)

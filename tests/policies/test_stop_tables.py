@@ -21,21 +21,24 @@ from aimo_solver.policies.speed_table import SpeedTable, Workload
 from aimo_solver.policies.stop_table import NO_ROW, UNSEEN, StopTable, load_stop_table, write_stop_table
 from aimo_solver.policies.stopping import doubt
 from aimo_solver.policies.table import TablePolicy
-from aimo_solver.simulation.groups import draw_groups
-from aimo_solver.simulation.induction import induce
-from aimo_solver.simulation.learning import FOLDS, learn_fold, learn_stop_table
+from aimo_solver.simulation.optimal_stopping import solve_optimal_stopping
 from aimo_solver.simulation.pool import Pool, PoolProblem, Sample
+from aimo_solver.simulation.rollout_groups import draw_groups
+from aimo_solver.simulation.stop_table_learning import FOLDS, learn_stop_table, learn_stop_table_for_fold
 
-SPEEDS = SpeedTable("even", (1,), (100.0,), ("a test",))
+SPEEDS = SpeedTable("even", streams=(1,), tokens_per_second=(100.0,), sources=("a test",))
 # u is 10 s. A share of 20 s or less: two rollouts, stopped at 1-0-1 from 10 s on. More: four.
 TABLE = StopTable(
-    (2.0,), (2, 4), 0.5, {2: {"-": (-1, -1, -1), "1-0-1": (-1, -1, 0)}, 4: {"-": (-1, -1, UNSEEN), "2-0-2": (-1, 1, 1)}}
+    shares=(2.0,),
+    widths=(2, 4),
+    step=0.5,
+    stop_up_to={2: {"-": (-1, -1, -1), "1-0-1": (-1, -1, 0)}, 4: {"-": (-1, -1, UNSEEN), "2-0-2": (-1, 1, 1)}},
 )
 POLICY = TablePolicy(TABLE, AdaptivePolicy(Workload(1000.0, SPEEDS)))
 
 
 def progress(now: float, *answers: int | None, running: int = 1) -> Progress:
-    return Progress(now, 0.0, 1000.0, answers, running, 0)
+    return Progress(now=now, started_at=0.0, deadline=1000.0, answers=answers, running=running, waiting=0)
 
 
 def ledger(share_seconds: float) -> Ledger:
@@ -58,7 +61,7 @@ def test_width_follows_the_share() -> None:
 
 def test_the_policy_asks_to_be_asked_when_the_table_stops() -> None:
     decision = POLICY.review(progress(6.0, 7), ledger(15.0))
-    assert (decision.action, decision.review_at) == (Action.GO_ON, 10.0)
+    assert (decision.action, decision.review_at) == (Action.CONTINUE, 10.0)
     assert POLICY.review(progress(10.0, 7), ledger(15.0)).action is Action.STOP
 
 
@@ -108,24 +111,30 @@ def test_a_fold_learns_nothing_from_its_own_problems() -> None:
     kinds = [(1,) * 6] * (2 * FOLDS)
     changed = list(kinds)
     changed[0] = changed[FOLDS] = (9,) * 6
-    assert learn_fold(pool(*kinds), 0, SPEEDS) == learn_fold(pool(*changed), 0, SPEEDS)
-    assert learn_fold(pool(*kinds), 1, SPEEDS) != learn_fold(pool(*changed), 1, SPEEDS)
+    assert learn_stop_table_for_fold(pool(*kinds), 0, SPEEDS) == learn_stop_table_for_fold(pool(*changed), 0, SPEEDS)
+    assert learn_stop_table_for_fold(pool(*kinds), 1, SPEEDS) != learn_stop_table_for_fold(pool(*changed), 1, SPEEDS)
 
 
 def test_dearer_time_is_never_worth_more() -> None:
-    groups = draw_groups(pool((1, 2, 1, 1, 3, 1), (2, 1, 2, 2, 1, 2)), 4, 50, SPEEDS, np.random.default_rng(0))
+    groups = draw_groups(
+        pool((1, 2, 1, 1, 3, 1), (2, 1, 2, 2, 1, 2)),
+        width=4,
+        groups_per_problem=50,
+        speeds=SPEEDS,
+        rng=np.random.default_rng(0),
+    )
     moments, prices = np.linspace(0.0, 20.0, 41), np.array([0.0, 0.01, 0.1])
-    values = induce(groups, prices, moments).values
+    values = solve_optimal_stopping(groups, prices=prices, moments=moments).values
     assert values[0] >= values[1] >= values[2] >= 0.0
 
 
 def test_a_prior_draws_a_states_worth_to_the_votes_own_belief() -> None:
     # Always right, but one vote to none is believed no further than 1 - doubt(1, 0).
-    groups = draw_groups(pool((1, 1)), 2, 10, SPEEDS, np.random.default_rng(0))
+    groups = draw_groups(pool((1, 1)), width=2, groups_per_problem=10, speeds=SPEEDS, rng=np.random.default_rng(0))
     moments, dear = np.linspace(0.0, 20.0, 201), np.array([0.0, 1e6])
-    believed = induce(groups, dear, moments, prior_groups=1e9).values[0]
+    believed = solve_optimal_stopping(groups, prices=dear, moments=moments, prior_groups=1e9).values[0]
     assert believed == pytest.approx(1 - doubt(2, 0), abs=1e-3)
-    assert induce(groups, dear, moments).values[0] == pytest.approx(1.0)
+    assert solve_optimal_stopping(groups, prices=dear, moments=moments).values[0] == pytest.approx(1.0)
 
 
 def test_a_table_is_read_back_as_it_was_written(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Pools: what is read, what is left out and told, what is refused."""
+"""Pools: what is read, what is left out and reported, what is refused."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def test_samples_are_read_in_their_order(tmp_path: Path) -> None:
     assert pool.rollout_tokens == 53.5
 
 
-def test_what_is_no_integer_casts_no_vote(tmp_path: Path) -> None:
+def test_an_answer_that_is_not_an_integer_casts_no_vote(tmp_path: Path) -> None:
     pool = load(tmp_path, row(sample("x+1"), sample("2.5"), sample(True), sample(-3)), rule=AIMO3)
     assert [one.answer for one in pool.problems[0].samples] == [None] * 4
 
 
-def test_golds_outside_the_rule_are_dropped_and_told(tmp_path: Path) -> None:
+def test_golds_outside_the_rule_are_left_out_and_reported(tmp_path: Path) -> None:
     pool = load(tmp_path, row(sample(), id="a"), row(sample(), id="b", gold=100_000), rule=AIMO3)
     assert (len(pool.problems), pool.notes) == (
         1,
@@ -46,10 +46,10 @@ def test_golds_outside_the_rule_are_dropped_and_told(tmp_path: Path) -> None:
     )
 
 
-def test_missing_token_counts_fall_back_to_characters_and_are_told(tmp_path: Path) -> None:
+def test_missing_token_counts_are_estimated_from_characters_and_reported(tmp_path: Path) -> None:
     pool = load(tmp_path, row(sample(tokens=None, chars=400)))
     assert pool.problems[0].samples[0].tokens == 100
-    assert pool.notes == ("1 samples without a token count: characters / 4 stands in",)
+    assert pool.notes == ("1 samples without a token count: taken as characters / 4",)
 
 
 def test_a_second_round_depends_on_the_first_and_is_left_out(tmp_path: Path) -> None:
@@ -83,15 +83,15 @@ def test_an_id_used_twice_is_refused(tmp_path: Path) -> None:
         load(tmp_path, row(sample()), row(sample()))
 
 
-def test_a_sample_that_nobody_counted_is_left_out_and_told(tmp_path: Path) -> None:
+def test_a_sample_of_unknown_length_is_left_out_and_reported(tmp_path: Path) -> None:
     path = tmp_path / "pool.jsonl"
     path.write_text(json.dumps(row(sample(), sample(tokens=None, chars=None))) + "\n")
     pool = load_pool(path, AIMO3)
     assert [len(problem.samples) for problem in pool.problems] == [1]
-    assert pool.notes == ("1 samples left out: nothing tells how long they were",)
+    assert pool.notes == ("1 samples left out: their length is not known",)
 
 
 def test_integers_that_pandas_wrote_as_floats_are_answers(tmp_path: Path) -> None:
     pool = load(tmp_path, row(sample(42.0), sample(41.5), sample("none")))
     assert [one.answer for one in pool.problems[0].samples] == [42, None, None]
-    assert pool.notes == ("2 samples whose answers are no integers: they cast no vote",)
+    assert pool.notes == ("2 samples whose answers are not integers: they cast no vote",)

@@ -1,6 +1,6 @@
-"""Groups: rollouts of one problem side by side, watched at each finish, thousands at a time.
+"""Rollout groups: rollouts of one problem side by side, observed at each finish, thousands of groups at a time.
 
-What `bounds` and `stop_tables` are computed from; contests themselves go through the solver.
+`bounds` and `stop_table_learning` are computed from them; contests themselves go through the solver.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from aimo_solver.policies.speed_table import SpeedTable
 from aimo_solver.simulation.pool import Pool, Sample
 
 WIDTHS: Final = (1, 2, 3, 4, 6, 8, 10, 12, 16, 24, 32, 48)
+"""Numbers of rollouts that a bound may choose from."""
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -26,54 +27,60 @@ NOTHING_YET: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Groups:
-    """Arrays of shape (groups, width): what is known after each finish."""
+class RolloutGroups:
+    """Groups of equal width. Arrays of shape (groups, width) hold what is known after each finish."""
 
     seconds: Floats
     leader: Integers
+    """Votes for the leading answer."""
     runner_up: Integers
+    """Votes for the second answer."""
     answered: Integers
+    """Rollouts that finished with an answer."""
     right: Floats
-    """The share of the leading answers that is right: 1, 0, or a fraction in a tie."""
+    """Share of the leading answers that is right: 1 or 0, or a fraction in a tie."""
 
     def at(self, moments: Floats) -> tuple[Integers, Floats]:
-        """Each group's state and the rightness of its vote, both (groups, moments)."""
+        """Returns the state of each group and how right its vote is, both of shape (groups, moments)."""
         finished = (self.seconds[:, :, None] <= moments).sum(axis=1)
         rows, last = np.arange(len(finished))[:, None], np.maximum(finished - 1, 0)
-        names = 1 + (self.leader * _BASE + self.runner_up) * _BASE + self.answered
+        states = 1 + (self.leader * _BASE + self.runner_up) * _BASE + self.answered
         return (
-            np.where(finished > 0, names[rows, last], NOTHING_YET),
+            np.where(finished > 0, states[rows, last], NOTHING_YET),
             np.where(finished > 0, self.right[rows, last], 0.0),
         )
 
 
 def unpack_states(states: Integers) -> tuple[Integers, Integers, Integers]:
-    """Leader, runner-up and answered of each state; zeros of NOTHING_YET."""
+    """Returns leader, runner-up and answered of each state; zeros for NOTHING_YET."""
     known = np.maximum(states - 1, 0)
     return known // _BASE**2, known // _BASE % _BASE, known % _BASE
 
 
-def widths_for(most: int) -> tuple[int, ...]:
-    """Those a policy may use where a problem has at most so many samples."""
-    return (*(width for width in WIDTHS if width < most), min(most, max(WIDTHS)))
+def widths_up_to(max_width: int) -> tuple[int, ...]:
+    """The WIDTHS below `max_width`, and `max_width` itself (or the largest of WIDTHS, where that is less)."""
+    return (*(width for width in WIDTHS if width < max_width), min(max_width, max(WIDTHS)))
 
 
 def draw_groups(
-    pool: Pool, width: int, groups_a_problem: int, speeds: SpeedTable, rng: np.random.Generator
-) -> list[Groups]:
-    """Random groups of every problem. One with fewer samples gets them all, as a policy does: an entry a width."""
+    pool: Pool, *, width: int, groups_per_problem: int, speeds: SpeedTable, rng: np.random.Generator
+) -> list[RolloutGroups]:
+    """Draws random groups of every problem, and returns one RolloutGroups per width that occurs.
+
+    A problem with fewer samples than `width` gets them all, as it would from a policy.
+    """
     by_width: dict[int, list[tuple[int, list[Sample]]]] = {}
     for problem in pool.problems:
         used = min(width, len(problem.samples))
-        for _ in range(groups_a_problem):
+        for _ in range(groups_per_problem):
             drawn = [problem.samples[i] for i in rng.permutation(len(problem.samples))[:used]]
             by_width.setdefault(used, []).append((problem.gold, drawn))
-    return [run_groups(drawn, speeds) for drawn in by_width.values()]
+    return [simulate_groups(drawn, speeds) for drawn in by_width.values()]
 
 
-def run_groups(groups: Sequence[tuple[int, Sequence[Sample]]], speeds: SpeedTable) -> Groups:
-    """Groups of equally many samples, each with its gold answer, all begun at once."""
-    codes, tokens = _coded(groups)
+def simulate_groups(groups: Sequence[tuple[int, Sequence[Sample]]], speeds: SpeedTable) -> RolloutGroups:
+    """Simulates groups of (gold answer, samples), all of one width, whose rollouts start together."""
+    codes, tokens = _encode(groups)
     order = np.argsort(tokens, axis=1, kind="stable")
     codes, tokens = np.take_along_axis(codes, order, 1), np.take_along_axis(tokens, order, 1)
     count, width = tokens.shape
@@ -91,14 +98,15 @@ def run_groups(groups: Sequence[tuple[int, Sequence[Sample]]], speeds: SpeedTabl
         leader[:, place], runner_up[:, place], answered[:, place] = best, top_two, votes.sum(axis=1)
         leads = (votes == best[:, None]) & (best[:, None] > 0)
         right[:, place] = leads[:, 0] / np.maximum(1, leads.sum(axis=1))
-    return Groups(seconds, leader, runner_up, answered, right)
+    return RolloutGroups(seconds, leader, runner_up, answered, right)
 
 
-def _coded(groups: Sequence[tuple[int, Sequence[Sample]]]) -> tuple[Integers, Floats]:
-    """Answers as small integers, 0 the gold one, -1 none; and tokens."""
-    codes, tokens = [], []
+def _encode(groups: Sequence[tuple[int, Sequence[Sample]]]) -> tuple[Integers, Floats]:
+    """Returns answers as small integers (0 is the gold answer, -1 is none), and tokens; both (groups, width)."""
+    codes: list[list[int]] = []
+    tokens: list[list[int]] = []
     for gold, samples in groups:
-        names = {gold: 0}
-        codes.append([-1 if s.answer is None else names.setdefault(s.answer, len(names)) for s in samples])
+        code_of = {gold: 0}
+        codes.append([-1 if s.answer is None else code_of.setdefault(s.answer, len(code_of)) for s in samples])
         tokens.append([s.tokens for s in samples])
     return np.array(codes, dtype=np.int64), np.array(tokens, dtype=np.float64)
