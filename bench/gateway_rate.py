@@ -18,6 +18,7 @@ import polars as pl
 import typer
 from rich.console import Console
 
+from aimo_solver.config.policy_settings import NemoSkillsSettings
 from aimo_solver.config.settings import RolloutSettings
 from aimo_solver.dialects.numina import NuminaDialect
 from aimo_solver.engine.scripted import ByteTokenizer, Reply, ScriptedEngine
@@ -28,6 +29,7 @@ from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.problems.problem import AIMO3
 from aimo_solver.rollouts.engine_rollouts import EngineRollouts
+from aimo_solver.rollouts.parts import RolloutParts
 from aimo_solver.runs.writer import RunFolder
 from aimo_solver.sandbox.process_sandbox import ProcessSandbox
 from aimo_solver.solver.solver import Solver
@@ -55,8 +57,12 @@ def _measure(problems: int, place: Path) -> list[float]:
         engine = ScriptedEngine(_reply, tokenizer=ByteTokenizer())
         await engine.start()
         sandbox = ProcessSandbox(preload=())
-        rollouts = EngineRollouts(engine, sandbox, NuminaDialect(), RolloutSettings(), AIMO3)
-        solver = Solver(rollouts, NemoSkillsPolicy(agree=0, finished_share=1.0), AIMO3)
+        rollouts = EngineRollouts(
+            RolloutParts(
+                engine=engine, sandbox=sandbox, dialect=NuminaDialect(), settings=RolloutSettings(), rule=AIMO3
+            )
+        )
+        solver = Solver(rollouts=rollouts, policy=NemoSkillsPolicy(NemoSkillsSettings(agree=0, finished_share=1.0)), rule=AIMO3)
         with RunFolder(place, {}) as folder:
             yield SolverAnswerer(
                 solver, Ledger(time.monotonic(), 3600.0, problems_left=problems), folder, lambda _: None

@@ -1,6 +1,6 @@
 """RolloutSource: where the solver gets its rollouts from.
 
-A kernel run takes them from an engine and a sandbox, a simulation from logged samples. The solver,
+A kernel run gets them from an engine and a sandbox, a simulation from logged samples. The solver,
 the policies and the votes are the same objects in both.
 """
 
@@ -16,11 +16,11 @@ from aimo_solver.rollouts.trajectory import Trajectory, Turn
 from aimo_solver.utils.deadline import Deadline
 
 
-def _free(tokens: int) -> None:
-    """Nobody counts."""
+def _uncounted(tokens: int) -> None:
+    """Counts no tokens."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutTask:
     """Which rollout of which problem, and when it must be over. Times are loop times."""
 
@@ -30,8 +30,8 @@ class RolloutTask:
     seed: int
     problem_started_at: float
     deadline: Deadline
-    spend: Callable[[int], None] = _free
-    """Told of tokens as they are generated, on whatever branch."""
+    spend: Callable[[int], None] = _uncounted
+    """Is called with the number of tokens as they are generated, on any branch."""
 
 
 class LiveRollout(Protocol):
@@ -42,15 +42,15 @@ class LiveRollout(Protocol):
 
     @property
     def tokens(self) -> int:
-        """Generated so far."""
+        """Tokens generated so far."""
         ...
 
     async def run(self) -> Trajectory:
-        """The attempt, to its end: by the deadline, and with a stated StopReason. Never raises for what a model did."""
+        """Runs to its end, by the deadline, with a stated StopReason. Never raises for what a model did."""
         ...
 
     def cancelled(self) -> Trajectory:
-        """What it left when it was cancelled: no answer, so no vote."""
+        """Returns what the rollout left when it was cancelled: no answer, so no vote."""
         ...
 
 
@@ -59,11 +59,11 @@ class RolloutSource(Protocol):
 
     @property
     def lost_seconds(self) -> float:
-        """So far, in which no rollout could go on through no fault of its own: an engine was restarted."""
+        """Seconds so far in which no rollout could make progress through no fault of its own: engine restarts."""
         ...
 
     def open(self, task: RolloutTask) -> LiveRollout:
-        """A rollout that has not begun; called inside the running event loop, in the order they are to begin."""
+        """Returns a rollout that has not begun. Call it inside the running event loop, in the order of beginning."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Writing: a generation under way, as its pieces come in, and how one is asked for."""
+"""Generation: a turn under way, as its pieces come in, and how it is sampled."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from aimo_solver.config.settings import RolloutSettings
 from aimo_solver.engine.base import Completion, FinishReason, Sampling, TokenLogprob
 
 
-class Writing:
+class Generation:
     """A turn while it is generated."""
 
     def __init__(self, started_at: float, opening: str = "", *, flush: bool = False) -> None:
-        """`opening` was written for the model, which goes on behind it."""
+        """`opening` is text written for the model, which continues it."""
         self.started_at, self.opening, self.flush = started_at, opening, flush
         self.token_ids: list[int] = []
         self.entropies: list[float] = []
         self.confidences: list[float] = []
         self.finish_reason: FinishReason | None = None
         self.stop: str | None = None
-        """The string that ended it."""
+        """The stop string that ended it; None when something else did."""
         self.unsure = False
-        """Given up for its confidence."""
+        """Whether it was given up for its low confidence."""
         self.code_started_at: float | None = None
+        """Loop time at which its code began to run; None without code."""
 
     def add(self, piece: Completion) -> None:
+        """Appends what the engine generated next."""
         self.token_ids += piece.token_ids
         if piece.logprobs is not None:
             self.entropies += entropies(piece.logprobs)
@@ -35,11 +37,11 @@ class Writing:
 
     @property
     def ended_itself(self) -> bool:
-        """Whether the model ended its turn; its last token says so then."""
+        """Whether the model ended its turn; the last token is then its end-of-turn token."""
         return self.finish_reason is FinishReason.STOP and self.stop is None
 
     def cut_before(self, marker: str | None, decode: Callable[[Sequence[int]], str]) -> None:
-        """Takes the marker back, or the end of the turn where there is none, with the tokens it is in."""
+        """Removes the marker, with every token that holds a part of it; with None, the end-of-turn token."""
         if marker is None:
             del self.token_ids[-1:]
         else:
@@ -52,17 +54,17 @@ class Writing:
 
 
 def entropies(logprobs: Sequence[TokenLogprob]) -> list[float]:
-    """Per token, the entropy in nats of its logged alternatives (a lower bound on the true one)."""
+    """Returns, per token, the entropy in nats of its logged alternatives (a lower bound on the true one)."""
     return [-sum(math.exp(value) * value for value in token.top.values()) for token in logprobs]
 
 
 def confidences(logprobs: Sequence[TokenLogprob]) -> list[float]:
-    """Per token, minus the mean log-probability of its logged alternatives: high where the model is sure."""
+    """Returns, per token, minus the mean log-probability of its logged alternatives: high where the model is sure."""
     return [-sum(token.top.values()) / max(1, len(token.top)) for token in logprobs]
 
 
-def drawn_by(settings: RolloutSettings, max_tokens: int, seed: int, stop: tuple[str, ...]) -> Sampling:
-    """One generation drawn as the settings say."""
+def sampling_of(settings: RolloutSettings, *, max_tokens: int, seed: int, stop: tuple[str, ...]) -> Sampling:
+    """Returns the sampling of one generation under the settings."""
     return Sampling(
         max_tokens=max_tokens,
         temperature=settings.temperature,

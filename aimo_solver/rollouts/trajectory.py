@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from aimo_solver.sandbox.execution import ExecutionStatus
+from aimo_solver.sandbox.base import ExecutionStatus
 
 
 class StopReason(StrEnum):

@@ -13,6 +13,7 @@ from aimo_solver.engine.base import Sampling, Tokenizer
 from aimo_solver.engine.scripted import Reply, ScriptedEngine
 from aimo_solver.problems.problem import ANY_INTEGER
 from aimo_solver.rollouts.base import RolloutTask
+from aimo_solver.rollouts.parts import RolloutParts
 from aimo_solver.rollouts.search import SearchRollouts
 from aimo_solver.rollouts.search.node import Node
 from aimo_solver.rollouts.trajectory import Trajectory
@@ -81,21 +82,30 @@ class SearchStage:
 
     def rollouts(self) -> SearchRollouts:
         return SearchRollouts(
-            self.engine,
-            self.sandbox,
-            NuminaDialect(),
-            self.settings,
-            self.search,
-            ANY_INTEGER,
-            self.scorer,
-            self.observer,
-            self.lines.append,
-            lambda task, root: self.roots.append(root),
+            RolloutParts(
+                engine=self.engine,
+                sandbox=self.sandbox,
+                dialect=NuminaDialect(),
+                settings=self.settings,
+                rule=ANY_INTEGER,
+                observer=self.observer,
+                log=self.lines.append,
+            ),
+            search=self.search,
+            scorer=self.scorer,
+            tree_finished=lambda task, root: self.roots.append(root),
         )
 
     def task(self) -> RolloutTask:
         now = asyncio.get_running_loop().time()
-        return RolloutTask(PROBLEM, 0, 0, self.seed, now, Deadline(now + self.seconds))
+        return RolloutTask(
+            problem=PROBLEM,
+            run=0,
+            index=0,
+            seed=self.seed,
+            problem_started_at=now,
+            deadline=Deadline(now + self.seconds),
+        )
 
     async def run(self) -> Trajectory:
         await self.engine.start()

@@ -7,17 +7,18 @@ from dataclasses import replace
 
 import pytest
 
+from aimo_solver.config.policy_settings import NemoSkillsSettings
 from aimo_solver.config.settings import CodeMode, DeepConfSettings, RolloutSettings
 from aimo_solver.dialects.dialect import open_thought
 from aimo_solver.dialects.prompt import prefilled
 from aimo_solver.engine.base import Completion, Sampling, TokenLogprob
 from aimo_solver.engine.scripted import Reply, ScriptedEngine
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
-from aimo_solver.rollouts.generation import Writing
+from aimo_solver.rollouts.generation import Generation
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory
 from aimo_solver.simulation.virtual_clock import run_virtual
 from aimo_solver.solver.solution import Solution
-from tests.helpers.fakes import TOKENIZER, Stage, boxed, code
+from tests.helpers.fakes import TOKENIZER, SolverHarness, boxed, code
 from tests.rollouts.test_rollout import ONE, SETTINGS
 
 
@@ -30,7 +31,7 @@ def attempt(settings: RolloutSettings, *turns: str) -> tuple[Trajectory, list[st
         return Reply(turns[len(seen) - 1])
 
     async def story() -> Trajectory:
-        return (await Stage(reply, settings, ONE).solve()).trajectories[0]
+        return (await SolverHarness(reply, settings, ONE).solve()).trajectories[0]
 
     return run_virtual(story()), seen
 
@@ -123,10 +124,10 @@ def test_a_rollout_less_sure_than_those_before_is_given_up() -> None:
     texts = iter(["8888 " + boxed(42), "7777 " + boxed(42), "9999 1111 2222 3333 " + boxed(7), "9999 " + boxed(42)])
 
     async def story() -> Solution:
-        stage = Stage(
+        stage = SolverHarness(
             lambda text, sampling: Reply(next(texts)),
             settings,
-            NemoSkillsPolicy(rollouts=4, concurrent=1, agree=0, finished_share=1.0, base_seconds=60.0),
+            NemoSkillsPolicy(NemoSkillsSettings(rollouts=4, concurrent=1, agree=0, finished_share=1.0, base_seconds=60.0)),
         )
         stage.engine = SureEngine(stage.answer, tokenizer=TOKENIZER)
         return await stage.solve()
@@ -143,7 +144,7 @@ def test_code_that_is_off_stays_off_while_the_model_is_told_to_wait() -> None:
 
 
 def test_a_marker_that_is_not_there_takes_nothing_back() -> None:
-    writing = Writing(0.0)
-    writing.token_ids = TOKENIZER.encode("abc")
-    writing.cut_before("</think>", TOKENIZER.decode)
-    assert TOKENIZER.decode(writing.token_ids) == "abc"
+    generation = Generation(0.0)
+    generation.token_ids = TOKENIZER.encode("abc")
+    generation.cut_before("</think>", TOKENIZER.decode)
+    assert TOKENIZER.decode(generation.token_ids) == "abc"

@@ -27,8 +27,8 @@ def test_groups_are_the_means_of_every_window(values: list[float], window: int) 
     assert list(group_confidences(values, window)) == pytest.approx(means)
     assert lowest_confidence(values, window) == pytest.approx(min(means))
     assert tail_confidence(values, window) == pytest.approx(means[-1])
-    least = sorted(means)[: max(1, math.ceil(0.1 * len(means)))]
-    assert bottom_confidence(values, window) == pytest.approx(sum(least) / len(least))
+    lowest = sorted(means)[: max(1, math.ceil(0.1 * len(means)))]
+    assert bottom_confidence(values, window) == pytest.approx(sum(lowest) / len(lowest))
 
 
 @given(VALUES, st.integers(1, 10))
@@ -44,12 +44,12 @@ def test_no_tokens_have_no_confidence() -> None:
     assert (bottom_confidence([]), lowest_confidence([]), tail_confidence([])) == (0.0, 0.0, 0.0)
 
 
-def test_everybody_passes_until_the_gate_is_warm() -> None:
+def test_every_rollout_passes_until_the_gate_is_warm() -> None:
     gate = ConfidenceGate(window_tokens=2, warm_up=4, keep_share=0.75)
     for lowest in (4.0, 1.0, 3.0):
         gate.learn([9.0, 9.0, lowest, lowest])
-        assert gate.least == -math.inf
+        assert gate.min_confidence == -math.inf
     gate.learn([2.0, 2.0])
-    assert gate.least == pytest.approx(1.75)  # A quarter of 1, 2, 3, 4 lies below.
+    assert gate.min_confidence == pytest.approx(1.75)  # A quarter of 1, 2, 3, 4 lies below.
     gate.learn([0.0, 0.0])
-    assert gate.least == pytest.approx(1.75)
+    assert gate.min_confidence == pytest.approx(1.75)

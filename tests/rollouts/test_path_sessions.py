@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from aimo_solver.rollouts.search.path_sessions import MOST_SESSIONS, PathSessions
-from aimo_solver.sandbox.execution import ExecutionStatus
+from aimo_solver.rollouts.search.path_sessions import MAX_SESSIONS, PathSessions
+from aimo_solver.sandbox.base import ExecutionStatus
 from aimo_solver.simulation.virtual_clock import run_virtual
 from tests.helpers.fakes import InProcessSandbox
 
@@ -15,7 +15,7 @@ def test_no_more_sessions_are_open_than_there_may_be() -> None:
         for n in range(20):
             result = await sessions.attempt((f"x = {n % 7}", "y = x"), "print(x + y)")
             assert result.stdout == f"{2 * (n % 7)}\n"
-            assert sandbox.open_sessions <= MOST_SESSIONS
+            assert sandbox.open_sessions <= MAX_SESSIONS
         await sessions.close()
         assert sandbox.open_sessions == 0
 

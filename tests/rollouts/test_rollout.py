@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from aimo_solver.config.policy_settings import NemoSkillsSettings
 from aimo_solver.config.settings import CodeMode, RolloutSettings
 from aimo_solver.engine.base import Sampling
 from aimo_solver.engine.scripted import Reply
 from aimo_solver.errors import SandboxError
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.problems.problem import AIMO3, ANY_INTEGER, AnswerRule
-from aimo_solver.rollouts.rollout import NO_CODE
+from aimo_solver.rollouts.code_tool import NO_CODE
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory
-from aimo_solver.sandbox.execution import ExecutionStatus
+from aimo_solver.sandbox.base import ExecutionStatus
 from aimo_solver.simulation.virtual_clock import run_virtual
-from tests.helpers.fakes import InProcessSandbox, InProcessSession, Stage, boxed, code
+from tests.helpers.fakes import InProcessSandbox, InProcessSession, SolverHarness, boxed, code
 
-ONE = NemoSkillsPolicy(rollouts=1, concurrent=1, base_seconds=60.0)
+ONE = NemoSkillsPolicy(NemoSkillsSettings(rollouts=1, concurrent=1, base_seconds=60.0))
 SETTINGS = RolloutSettings(max_tokens=400, flush_seconds=2.0)
 
 
@@ -35,7 +36,9 @@ def run_one(
             turn = next(script)
             return turn if isinstance(turn, Reply) else Reply(turn)
 
-        stage = Stage(reply, settings, ONE, rule, sandbox=sandbox or InProcessSandbox(), context_tokens=context_tokens)
+        stage = SolverHarness(
+            reply, settings, ONE, rule, sandbox=sandbox or InProcessSandbox(), context_tokens=context_tokens
+        )
         solution = await stage.solve()
         assert stage.sandbox.open_sessions == 0
         assert not stage.engine.active_requests
@@ -64,7 +67,7 @@ def test_the_model_sees_the_output_inside_its_own_block() -> None:
         return Reply(code("print(6 * 7)") if len(seen) == 1 else boxed(42))
 
     async def story() -> None:
-        await Stage(reply, SETTINGS, ONE).solve()
+        await SolverHarness(reply, SETTINGS, ONE).solve()
 
     run_virtual(story())
     assert seen[1] == code("print(6 * 7)") + "42\n```\n"

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aimo_solver.config.policy_settings import NemoSkillsSettings
 from aimo_solver.config.settings import CodeMode, SearchMethod, SearchSettings
 from aimo_solver.engine.base import Sampling
 from aimo_solver.engine.scripted import Reply
@@ -19,14 +20,14 @@ from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.problems.problem import ANY_INTEGER
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory
-from aimo_solver.sandbox.execution import ExecutionStatus
+from aimo_solver.sandbox.base import ExecutionStatus
 from aimo_solver.simulation.virtual_clock import run_virtual
 from aimo_solver.solver.solver import Solver
 from tests.helpers.fakes import PROBLEM, InProcessSandbox, boxed, code
 from tests.helpers.search_stage import SETTINGS, ScriptedScorer, SearchStage, Told, grow, node_at, scores
 
 MCTS = SearchSettings(simulations=1, depth=4, width=2)
-DVTS = SearchSettings(SearchMethod.DVTS, depth=4, width=2, samples=2)
+DVTS = SearchSettings(method=SearchMethod.DVTS, depth=4, width=2, samples=2)
 BEAM = replace(DVTS, method=SearchMethod.BEAM)
 METHODS = (MCTS, DVTS, BEAM)
 TWO_WAYS = {
@@ -307,7 +308,7 @@ def test_a_scorer_that_fails_is_told_of_once_and_done_without(score: Any) -> Non
     assert told.root.closed
     assert told.trajectory.score is None
     assert len(told.stage.lines) == 1
-    assert "goes on without its scorer" in told.stage.lines[0]
+    assert "continues without its scorer" in told.stage.lines[0]
     assert "\n" not in told.stage.lines[0]
 
 
@@ -319,7 +320,7 @@ def test_whoever_takes_the_tree_cannot_cost_its_answer() -> None:
 
     trajectory, lines = run_virtual(story())
     assert trajectory.answer == 1
-    assert "the finished tree was not taken" in lines[0]
+    assert "the finished tree could not be kept" in lines[0]
 
 
 def test_the_solver_votes_over_trees() -> None:
@@ -327,9 +328,9 @@ def test_the_solver_votes_over_trees() -> None:
         drawn = iter([boxed(1), boxed(2), boxed(2)])
         stage = SearchStage(lambda text, sampling: Reply(next(drawn)), replace(MCTS, width=1))
         await stage.engine.start()
-        policy = NemoSkillsPolicy(rollouts=3, concurrent=1, base_seconds=60.0)
+        policy = NemoSkillsPolicy(NemoSkillsSettings(rollouts=3, concurrent=1, base_seconds=60.0))
         ledger = Ledger(asyncio.get_running_loop().time(), 1000.0, problems_left=1)
-        solution = await Solver(stage.rollouts(), policy, ANY_INTEGER).solve(PROBLEM, ledger)
+        solution = await Solver(rollouts=stage.rollouts(), policy=policy, rule=ANY_INTEGER).solve(PROBLEM, ledger)
         return solution.answer, [trajectory.score for trajectory in solution.trajectories]
 
     assert run_virtual(story()) == (2, [None, None, None])

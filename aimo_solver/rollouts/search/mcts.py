@@ -1,9 +1,10 @@
 """Monte-Carlo tree search over steps, as rStar-Math does it (arXiv 2501.04519).
 
-A simulation goes from the root to where nothing follows: at a node without steps they are sampled,
-answers among them are counted for all nodes above, and it goes on with the child that `Node.choose`
-names. A simulation that ends at a node none of whose steps has an answer counts that node with -1: the
-paper does not say so, but without it the next simulation would go the same way again, one step aside.
+A simulation descends from the root to a node where nothing follows: a node without steps gets its steps
+sampled, the answers among them are counted for all nodes above, and the simulation continues with the
+child that `Node.choose` returns. A simulation that ends at a node none of whose steps has an answer counts
+that node with -1: the paper does not say so, but without it the next simulation would take the same way
+again, but for one step.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from aimo_solver.config.settings import SearchSettings
 from aimo_solver.rollouts.search.node import FAILED_VALUE
 from aimo_solver.rollouts.search.tree import Tree
 
-WIDTH = 32
+DEFAULT_WIDTH = 32
 
 
 async def mcts(tree: Tree, settings: SearchSettings) -> None:
-    """Runs the simulations: fewer when the tree is grown out, or its tokens are used up."""
+    """Runs the simulations: fewer when the tree is complete, or its tokens are used up."""
     for _ in range(settings.simulations):
         if tree.spent or tree.root.closed:
             return
-        await _simulate(tree, settings.width or WIDTH, settings.exploration)
+        await _simulate(tree, settings.width or DEFAULT_WIDTH, settings.exploration)
 
 
 async def _simulate(tree: Tree, width: int, exploration: float) -> None:

@@ -1,6 +1,6 @@
 """Node: a step in a tree, and what is known of its worth.
 
-N and Q are rStar-Math's (arXiv 2501.04519): how many answers below it were counted, and the sum of
+N and Q are rStar-Math's (arXiv 2501.04519): how many answers below the node were counted, and the sum of
 their values. A step whose code failed counts once, with -1, for itself alone.
 """
 
@@ -15,29 +15,31 @@ from aimo_solver.rollouts.search.path import Path
 FAILED_VALUE = -1.0
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, kw_only=True)
 class Node:
-    """The end of a path. The root's path has no step."""
+    """The end of a path. The root's path has no steps."""
 
-    path: Path
+    path: Path = field(default_factory=Path)
     parent: Node | None = None
     place: tuple[int, ...] = ()
-    """The way to it: which child of which child."""
+    """Where the node is in the tree: the index of a child at each level."""
     terminal: bool = False
-    """Nothing follows it."""
+    """Whether nothing follows it."""
     answer: int | None = None
-    """A terminal's, where it has one."""
+    """The answer of a terminal node, if it has one."""
     score: float | None = None
-    """The scorer's, in [-1, 1]; None where there is none."""
+    """The scorer's, in [-1, 1]; None where there is no scorer."""
     children: list[Node] = field(default_factory=list)
     visits: int = 0
+    """N."""
     total: float = 0.0
+    """Q."""
     closed: bool = False
-    """All steps below it have been found."""
+    """Whether all steps below it have been found."""
 
     @property
     def failed(self) -> bool:
-        """Whether its code did."""
+        """Whether its step's code failed."""
         return bool(self.path.steps) and self.path.steps[-1].failed
 
     @property
@@ -51,13 +53,13 @@ class Node:
         return 0.0 if self.score is None else self.score
 
     def walk(self) -> Iterator[Node]:
-        """Itself and all below it, in the order of their places."""
+        """Yields the node and all nodes below it, in the order of their places."""
         yield self
         for child in self.children:
             yield from child.walk()
 
     def back_up(self, value: float) -> None:
-        """Counts a value for itself and for all it came from."""
+        """Counts a value for the node and all its ancestors."""
         node: Node | None = self
         while node is not None:
             node.visits += 1
@@ -65,14 +67,14 @@ class Node:
             node = node.parent
 
     def close(self) -> None:
-        """Nothing is left to be found below it; the same may be true of its parent by now."""
+        """Closes the node if nothing is left to be found below it, and then its ancestors likewise."""
         node: Node | None = self
         while node is not None and all(child.terminal or child.closed for child in node.children):
             node.closed = True
             node = node.parent
 
     def choose(self, exploration: float) -> Node | None:
-        """The child to go on with; None when none can be gone on with.
+        """Returns the child to continue with; None when no child can be continued.
 
         Children without a visit come first, in the order of their scores: the formula is infinite
         there. Then argmax Q/N + c sqrt(ln N_parent / N). The first child wins a tie.

@@ -1,6 +1,6 @@
 """Path: the steps from a problem's prompt to a node of its tree.
 
-Guarantees: immutable; generated tokens are kept as they were drawn and never re-tokenised.
+Guarantees: immutable; generated tokens are kept as the engine returned them and never re-tokenised.
 """
 
 from __future__ import annotations
@@ -9,30 +9,30 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from aimo_solver.rollouts.trajectory import Turn
-from aimo_solver.sandbox.execution import ExecutionStatus
+from aimo_solver.sandbox.base import ExecutionStatus
 
 
 class StepEnd(StrEnum):
     """Why a step ended."""
 
-    GOES_ON = "goes_on"
-    """At the separator, or where a longer one is cut."""
+    CUT = "cut"
+    """At the separator, or at the limit of its tokens: the text continues in another step."""
     CALL = "call"
-    """Its code wants to run."""
+    """The model asks for its code to be run."""
     TURN = "turn"
     """The model ended its turn."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One step: what the model wrote, and the run of the code it asked for."""
 
     token_ids: tuple[int, ...]
     text: str
-    """The decode of its token ids."""
+    """The decoded token ids."""
     end: StepEnd
     seconds: float = 0.0
-    """Time generating."""
+    """Time spent generating."""
     code: str | None = None
     """The code that was run; it may have begun in an earlier step."""
     output: str | None = None
@@ -47,17 +47,16 @@ class Step:
 
     @property
     def failed(self) -> bool:
-        """Whether its code did: by how the run ended, whatever it printed."""
+        """Whether its code failed: by how the run ended, whatever it printed."""
         return self.status not in (None, ExecutionStatus.OK)
 
     @property
-    def goes_on(self) -> bool:
+    def continues(self) -> bool:
         """Whether another step can follow."""
-        ran = self.status is ExecutionStatus.OK
-        return ran if self.end is StepEnd.CALL else self.end is StepEnd.GOES_ON
+        return self.status is ExecutionStatus.OK if self.end is StepEnd.CALL else self.end is StepEnd.CUT
 
-    def turn(self) -> Turn:
-        """As a trajectory has it."""
+    def as_turn(self) -> Turn:
+        """Returns the step as a turn of a trajectory."""
         return Turn(
             text=self.text,
             tokens=len(self.token_ids),
@@ -82,21 +81,21 @@ class Path:
 
     @property
     def token_ids(self) -> tuple[int, ...]:
-        """Of everything behind the prompt, outputs included."""
+        """The token ids of everything after the prompt, outputs included."""
         return tuple(token_id for step in self.steps for token_id in (*step.token_ids, *step.shown_token_ids))
 
     @property
     def text(self) -> str:
-        """Everything behind the prompt, outputs included."""
+        """Everything after the prompt, outputs included."""
         return "".join(step.text + step.shown for step in self.steps)
 
     @property
     def written(self) -> str:
-        """What the model wrote, outputs left out."""
+        """What the model wrote, without outputs."""
         return "".join(step.text for step in self.steps)
 
     @property
-    def turn(self) -> str:
+    def turn_text(self) -> str:
         """What the model wrote since the last output: a blank line may have cut its code into steps."""
         place = max((place for place, step in enumerate(self.steps, 1) if step.output is not None), default=0)
         return "".join(step.text for step in self.steps[place:])
@@ -108,5 +107,5 @@ class Path:
 
     @property
     def tokens(self) -> int:
-        """Generated."""
+        """How many tokens were generated."""
         return sum(len(step.token_ids) for step in self.steps)

@@ -1,9 +1,9 @@
 """Tree: the steps found for one problem so far, grown node by node.
 
 Guarantees: the same seed grows the same tree, if engine, sandbox and scorer hold to their protocols;
-what was found when growing is cut short stays.
-A path is at its end where the model ended its turn, its code failed, its steps or code rounds are used
-up. It may have an answer there unless its code failed.
+what was found before growing was cut short stays.
+A path ends where the model ended its turn, its code failed, or its steps or code rounds are used up. It may
+have an answer there unless its code failed.
 """
 
 from __future__ import annotations
@@ -11,30 +11,32 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from aimo_solver.rollouts.search.judge import Judge
 from aimo_solver.rollouts.search.node import FAILED_VALUE, Node
-from aimo_solver.rollouts.search.path import Path, Step
+from aimo_solver.rollouts.search.path import Step
+from aimo_solver.rollouts.search.step_scorer import StepScorer
 from aimo_solver.rollouts.search.step_source import StepSource
 from aimo_solver.rollouts.seeds import step_seed
 from aimo_solver.utils.aio import together
 
 FindAnswer = Callable[[str], int | None]
-"""In what the model wrote."""
+"""From what the model wrote to the answer in it."""
 
 
 class Tree:
     """One tree. Grow it from one task."""
 
-    def __init__(self, source: StepSource, judge: Judge, find_answer: FindAnswer, depth: int, seed: int) -> None:
-        """Paths have `depth` steps at most."""
-        self._source, self._judge, self._find_answer = source, judge, find_answer
-        self._depth, self._seed = depth, seed
-        self.root = Node(Path())
+    def __init__(
+        self, source: StepSource, scorer: StepScorer, *, find_answer: FindAnswer, max_depth: int, seed: int
+    ) -> None:
+        """Paths have at most `max_depth` steps."""
+        self._source, self._scorer, self._find_answer = source, scorer, find_answer
+        self._max_depth, self._seed = max_depth, seed
+        self.root = Node()
         self.spent = False
         """Whether the tree's tokens are used up."""
         self._answered: list[Node] = []
         self._votes = Counter[int]()
-        """How many of them have an answer."""
+        """How many of the answered nodes have an answer."""
 
     async def grow(self, nodes: Sequence[Node], count: int) -> None:
         """Gives each node `count` next steps, fewer where tokens run out, and counts what they are worth.
@@ -45,34 +47,36 @@ class Tree:
         if steps == 0:
             self.spent = True
             return
-        drawn = await together([self._source.sample(node.path, self._seeds(node, steps), max_tokens) for node in nodes])
-        born: list[Node] = []
-        for node, drafts in zip(nodes, drawn, strict=True):
+        sampled = await together(
+            [self._source.sample(node.path, self._seeds(node, steps), max_tokens) for node in nodes]
+        )
+        added: list[Node] = []
+        for node, drafts in zip(nodes, sampled, strict=True):
             for draft in drafts:
-                born.append(self._add(node, await self._source.run(node.path, draft)))
-        await self._value(born)
+                added.append(self._add(node, await self._source.run(node.path, draft)))
+        await self._value(added)
         for node in nodes:
             node.close()
 
     def value(self, node: Node) -> float:
-        """Of an answered node: its score; without one, the share of the answers so far that are its own."""
+        """Returns an answered node's score or, without one, the share of the answers so far that equal its own."""
         if node.score is not None:
             return node.score
         assert node.answer is not None
         return self._votes[node.answer] / len(self._answered)
 
     def best(self) -> Node | None:
-        """The answered node of the highest value, of equal ones the first found.
+        """Returns the answered node with the highest value, the first one of a tie.
 
-        Those with a score come first: a share of answers is no number to hold against it.
+        Nodes with a score come first: a score and a share of answers cannot be compared.
         """
         return max(self._answered, key=lambda node: (node.score is not None, self.value(node)), default=None)
 
     def most_promising(self) -> Node:
-        """Where to ask for an answer when there is none: from the root the best step of each level that goes on."""
+        """Returns the node to ask for an answer when there is none: at each level the best step that continues."""
         node = self.root
-        while going_on := [child for child in node.children if child.path.steps[-1].goes_on]:
-            node = max(going_on, key=lambda child: child.prior)
+        while continuing := [child for child in node.children if child.path.steps[-1].continues]:
+            node = max(continuing, key=lambda child: child.prior)
         return node
 
     def _seeds(self, node: Node, count: int) -> list[int]:
@@ -80,8 +84,8 @@ class Tree:
 
     def _add(self, parent: Node, step: Step) -> Node:
         path = parent.path + step
-        terminal = not step.goes_on or len(path.steps) == self._depth
-        node = Node(path, parent, (*parent.place, len(parent.children)), terminal)
+        terminal = not step.continues or len(path.steps) == self._max_depth
+        node = Node(path=path, parent=parent, place=(*parent.place, len(parent.children)), terminal=terminal)
         if step.failed:
             node.visits, node.total = 1, FAILED_VALUE
         elif terminal:
@@ -92,9 +96,9 @@ class Tree:
         parent.children.append(node)
         return node
 
-    async def _value(self, born: Sequence[Node]) -> None:
-        sound = [node for node in born if not node.failed]
-        for node, score in zip(sound, await self._judge.scores([node.path for node in sound]), strict=True):
+    async def _value(self, added: Sequence[Node]) -> None:
+        sound = [node for node in added if not node.failed]
+        for node, score in zip(sound, await self._scorer.scores([node.path for node in sound]), strict=True):
             node.score = score
         for node in sound:
             if node.answer is not None:

@@ -1,0 +1,147 @@
+"""RolloutLifeCycle: how a generated rollout runs, is asked for its answer, and ends, whatever it generates.
+
+Guarantees: it ends by its deadline whether or not a token arrives; every end has a StopReason; an answer
+already written is not lost because of how the rollout ended; whatever fails in it ends this rollout only.
+Cancelling it frees its engine slots and its sessions; `cancelled` then returns what it left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from typing import Final
+
+from aimo_solver.errors import EngineError, SandboxError
+from aimo_solver.rollouts.base import RolloutTask
+from aimo_solver.rollouts.parts import RolloutParts
+from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
+from aimo_solver.utils.log import unbreakable
+
+FLUSH_SHARE = 0.25
+"""A flush takes at most this share of a problem's time."""
+_STOP_REASONS: Final[dict[type[Exception], StopReason]] = {
+    TimeoutError: StopReason.DEADLINE,
+    EngineError: StopReason.ENGINE_FAILED,
+    SandboxError: StopReason.SANDBOX_FAILED,
+}
+
+
+def stop_reason(error: Exception) -> StopReason:
+    """Returns the reason why a rollout ended that was ended by `error`."""
+    return next((reason for kind, reason in _STOP_REASONS.items() if isinstance(error, kind)), StopReason.FAILED)
+
+
+class RolloutLifeCycle(ABC):
+    """A LiveRollout but for what it generates. Run it once."""
+
+    def __init__(self, task: RolloutTask, parts: RolloutParts, *, prompt_tokens: int) -> None:
+        self.task = task
+        self._prompt_tokens = prompt_tokens
+        self._engine, self._dialect, self._settings = parts.engine, parts.dialect, parts.settings
+        self._rule, self._observer, self._write_line = parts.rule, parts.observer, unbreakable(parts.log)
+        self._loop = asyncio.get_running_loop()
+        self._started_at = self._loop.time()
+        self._flush_reserve_seconds = _flush_reserve_seconds(self._settings.flush_seconds, task)
+        self._flushed = False
+        """Whether an answer there is now came from a flush."""
+
+    async def run(self) -> Trajectory:
+        """Runs the rollout to its end."""
+        reason = await self._run_to_end()
+        answer = None if reason is StopReason.UNSURE else self._answer()
+        if answer is not None:
+            reason = StopReason.FLUSHED if self._flushed else StopReason.ANSWERED
+        trajectory = self._trajectory(reason, answer)
+        self._ended(trajectory)
+        return trajectory
+
+    def cancelled(self) -> Trajectory:
+        """Returns what the rollout left when it was cancelled: no answer, so no vote."""
+        return self._trajectory(StopReason.CANCELLED, None)
+
+    @property
+    @abstractmethod
+    def tokens(self) -> int:
+        """Tokens generated so far."""
+
+    @abstractmethod
+    async def _attempt(self) -> StopReason:
+        """Generates until there is nothing more to generate; says why.
+
+        Is cut short by TimeoutError when only the time for a flush is left.
+        """
+
+    @abstractmethod
+    def _may_flush(self, reason: StopReason) -> bool:
+        """Whether a rollout without an answer, whose attempt ended for that reason, is asked for it."""
+
+    @abstractmethod
+    async def _flush(self) -> None:
+        """Closes the text and asks for the answer, and sets `_flushed`. May be cut short by TimeoutError."""
+
+    @abstractmethod
+    async def _close(self) -> None:
+        """Closes every session."""
+
+    @abstractmethod
+    def _answer(self) -> int | None:
+        """Returns the answer that what has been generated so far commits to."""
+
+    @abstractmethod
+    def _all_turns(self) -> tuple[Turn, ...]:
+        """Returns the trajectory's turns, as far as they have been generated."""
+
+    @abstractmethod
+    def _score(self) -> float | None:
+        """Returns the trajectory's score; None where there is no scorer."""
+
+    @abstractmethod
+    def _ended(self, trajectory: Trajectory) -> None:
+        """Is called with the trajectory of a rollout that was not cancelled."""
+
+    async def _run_to_end(self) -> StopReason:
+        try:
+            async with self.task.deadline.limit():
+                reason = await self._attempt_in_time()
+                if self._may_flush(reason) and self._answer() is None:
+                    await self._flush()
+                return reason
+        except Exception as error:  # noqa: BLE001  Whatever it is, it ends this rollout alone.
+            reason = stop_reason(error)
+            if reason is StopReason.FAILED:
+                self._log(f"{type(error).__name__}: {error}")
+            return reason
+        finally:
+            await self._close()
+
+    async def _attempt_in_time(self) -> StopReason:
+        try:
+            async with self.task.deadline.limit(before_seconds=self._flush_reserve_seconds):
+                return await self._attempt()
+        except TimeoutError:
+            return StopReason.DEADLINE
+
+    def _trajectory(self, reason: StopReason, answer: int | None) -> Trajectory:
+        turns = self._all_turns()
+        return Trajectory(
+            problem_id=self.task.problem.id,
+            run=self.task.run,
+            rollout=self.task.index,
+            seed=self.task.seed,
+            prompt_tokens=self._prompt_tokens,
+            turns=turns,
+            answer=answer,
+            stop_reason=reason,
+            started_seconds=self._started_at - self.task.problem_started_at,
+            seconds=self._loop.time() - self._started_at,
+            side_tokens=self.tokens - sum(turn.tokens for turn in turns),
+            score=self._score(),
+        )
+
+    def _log(self, line: str) -> None:
+        self._write_line(f"{self.task.problem.id}, rollout {self.task.index}: {line}")
+
+
+def _flush_reserve_seconds(flush_seconds: float, task: RolloutTask) -> float:
+    """Returns the time kept before the deadline to ask for the answer."""
+    return min(flush_seconds, FLUSH_SHARE * (task.deadline.at - task.problem_started_at))
