@@ -1,4 +1,4 @@
-"""How a model family writes thoughts, code, output and answers: one family a file."""
+"""How a model family writes thoughts, code, output and answers: one family per file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
 
 
 def find_dialect(name: str) -> Dialect:
-    """The dialect of that name. Raises InputError that lists what there is."""
-    if name not in DIALECTS:
+    """Returns the dialect of that name. Raises InputError, which lists the names, if there is none."""
+    dialect = DIALECTS.get(name.casefold())
+    if dialect is None:
         raise InputError(f"dialect must be one of {', '.join(DIALECTS)}, got {name!r}")
-    return DIALECTS[name]
+    return dialect

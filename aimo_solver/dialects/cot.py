@@ -1,4 +1,4 @@
-"""Plain chain of thought: no tool, `<think>` where the model has it, the answer in a box."""
+"""Plain chain of thought: no tool, `<think>` where the model has it, the answer in `\\boxed`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ INSTRUCTION = "Please reason step by step, and put your final answer within \\bo
 
 @dataclass(frozen=True, slots=True)
 class CotDialect:
-    """Nothing stops a turn but its end."""
+    """Has no calls, so that a turn stops only where it ends."""
 
     tool: ToolSettings = field(default_factory=ToolSettings)
     name: str = "cot"

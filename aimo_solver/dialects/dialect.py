@@ -1,4 +1,4 @@
-"""The Dialect protocol and the tool settings that belong to a model family."""
+"""Dialect: how a model family writes, and the tool settings it was trained with."""
 
 from __future__ import annotations
 
@@ -7,56 +7,56 @@ from typing import Protocol
 
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.problems.problem import AnswerRule
-from aimo_solver.sandbox.execution import ExecutionResult
+from aimo_solver.sandbox.base import ExecutionResult
 
 
 @dataclass(frozen=True, slots=True)
 class ToolSettings:
-    """How a family's models were used to their Python tool."""
+    """The limits of the Python tool that a family's models were trained with."""
 
     timeout_seconds: float = 5.0
-    """For one cell."""
+    """Per cell."""
     output_chars: int = 400
-    """What the model is shown of a cell's output; the middle is cut out of anything longer."""
+    """Characters of a cell's output that the model is shown; the middle of a longer output is cut out."""
 
 
 class Dialect(Protocol):
-    """How one model family writes. Stateless."""
+    """How one model family writes thoughts, code, output and answers. Stateless."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def stop(self) -> tuple[str, ...]:
-        """Strings that end a turn because code wants to run."""
+        """Strings that end a turn because the model asks for its code to be run."""
         ...
 
     @property
     def think_end(self) -> str | None:
-        """What ends thinking; None where the end of the turn does."""
+        """The text that ends thinking; None where the end of the turn does."""
         ...
 
     @property
     def tool(self) -> ToolSettings: ...
 
     def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
-        """Token ids of the whole prompt, opened for the model's first turn."""
+        """Returns the token ids of the whole prompt, opened for the model's first turn."""
         ...
 
     def find_code(self, turn: str) -> str | None:
-        """The code this turn asks to run, or None when the turn does not end in a call."""
+        """Returns the code this turn asks to run; None when the turn does not end in a call."""
         ...
 
     def render_output(self, output: str) -> str:
-        """What follows the turn once its code has run."""
+        """Returns the text that follows the turn once its code has run."""
         ...
 
     def close_thinking(self, text: str) -> str:
-        """What to append to an unfinished text so that the next tokens are the answer."""
+        """Returns the text to append to an unfinished one so that the next tokens are the answer."""
         ...
 
     def find_answer(self, text: str, rule: AnswerRule) -> int | None:
-        """The answer the generated text (tool output left out) commits to."""
+        """Returns the answer that the generated text, without tool output, commits to."""
         ...
 
 
@@ -64,7 +64,7 @@ CALL_START, CALL_END = "<tool_call>", "</tool_call>"
 
 
 def find_call(turn: str) -> str | None:
-    """What stands in the turn's last call; the token that completed the stop may run past its end."""
+    """Returns the body of the turn's last call; the token that completed the stop string may run past its end."""
     end = turn.rfind(CALL_END)
     start = turn.rfind(CALL_START, 0, max(end, 0))
     return turn[start + len(CALL_START) : end] if 0 <= start < end else None
@@ -74,26 +74,26 @@ _THINK_START, THINK_END = "<think>", "</think>"
 
 
 def open_thought(prompt_tail: str) -> str:
-    """The thinking that a prompt's end has opened, by its template or by a prefill; else nothing."""
+    """Returns the thinking that the end of a prompt has opened, by its template or a prefill; "" if it has not."""
     start = prompt_tail.rfind(_THINK_START)
     return prompt_tail[start:] if start > prompt_tail.rfind(THINK_END) else ""
 
 
 def close_think(text: str) -> str:
-    """Ends `<think>` where it is open, and begins the answer: for families that think between these tags."""
+    """Returns the end of an open `<think>` and the start of the answer, for families that think between these tags."""
     thinking = text.rfind(_THINK_START) > text.rfind(THINK_END)
     return f"{THINK_END if thinking else ''}\nThe answer is $\\boxed{{"
 
 
-def shown_output(result: ExecutionResult, limit_chars: int) -> str:
-    """What the model sees of a result: what was printed, then the error, the middle cut out."""
+def shown_output(result: ExecutionResult, max_chars: int) -> str:
+    """Returns what the model is shown of a result: what was printed, then the error, the middle cut out."""
     parts = [part.rstrip("\n") for part in (result.stdout, result.error) if part]
-    return cut_middle("\n".join(parts), limit_chars)
+    return cut_middle("\n".join(parts), max_chars)
 
 
-def cut_middle(text: str, limit_chars: int) -> str:
-    """At most about `limit_chars` of the text, its head and its tail."""
-    if len(text) <= limit_chars:
+def cut_middle(text: str, max_chars: int) -> str:
+    """Returns the text; if it is longer than `max_chars`, its head and tail of together that length, and a note between."""
+    if len(text) <= max_chars:
         return text
-    head, tail = limit_chars // 2, limit_chars - limit_chars // 2
-    return f"{text[:head]}\n... {len(text) - limit_chars} characters cut ...\n{text[len(text) - tail :]}"
+    head, tail = max_chars // 2, max_chars - max_chars // 2
+    return f"{text[:head]}\n... {len(text) - max_chars} characters cut ...\n{text[len(text) - tail :]}"

@@ -1,8 +1,8 @@
 """Harmony, gpt-oss's dialect: messages in channels, code as a message to `python`.
 
 Source: OpenAI's Harmony format. The prompt is rendered by `oss-harmony`, which vLLM itself uses and
-which holds everything it needs: nothing is fetched. Turns are read and answered here, token by token
-as the format has it.
+which contains everything it needs: nothing is downloaded. Turns are read and answered here, exactly as
+the format prescribes.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ INSTRUCTION = "Put the final answer, an integer, inside \\boxed{}."
 
 @dataclass(frozen=True, slots=True)
 class HarmonyDialect:
-    """Stops at a call; the tool's reply is a message of its own."""
+    """Stops at a call; the tool's reply is a separate message."""
 
     tool: ToolSettings = field(default_factory=lambda: ToolSettings(timeout_seconds=6.0, output_chars=8000))
     name: str = "harmony"
     stop: tuple[str, ...] = (_CALL,)
     think_end: str | None = None
     effort: str = "high"
-    """Low, medium or high: how long it reasons."""
+    """How long the model reasons: low, medium or high."""
 
     def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
-        """Raises InputError where the checkpoint's tokenizer has no Harmony tokens."""
+        """Raises InputError if the checkpoint's tokenizer has no Harmony tokens."""
         for special in (_START, _CHANNEL, _MESSAGE, _END, _CALL):
             if len(tokenizer.encode(special)) != 1:
                 raise InputError(f"dialect harmony needs a gpt-oss tokenizer: this one has no token {special}")
         return tokenizer.encode(harmony_prompt(problem, self.effort))
 
     def find_code(self, turn: str) -> str | None:
-        """The code of the turn's last message, if that goes to python."""
+        """Returns the code of the turn's last message, if it is addressed to python."""
         start = turn.rfind(_MESSAGE)
         header = turn[turn.rfind(_START, 0, max(start, 0)) + 1 : max(start, 0)]
         if start < 0 or not _TO_PYTHON.search(header):
@@ -58,7 +58,7 @@ class HarmonyDialect:
         if _FINAL in text:
             return f"\n{answer}"
         message = text[max(text.rfind(_END), text.rfind(_CALL), 0) :]
-        if not text or text.endswith(_CALL):  # A message is begun already: by the prompt, or behind the tool's reply.
+        if not text or text.endswith(_CALL):  # A message has begun: in the prompt, or after the tool's reply.
             return f"{_FINAL}{answer}"
         if message == _END:
             return f"{_START}assistant{_FINAL}{answer}"
@@ -69,12 +69,12 @@ class HarmonyDialect:
 
 
 def harmony_prompt(problem: str, effort: str) -> str:
-    """The prompt's text, special tokens spelled out, opened for the assistant."""
+    """Returns the prompt's text, special tokens spelled out, opened for the assistant."""
     try:
         import openai_harmony as harmony
 
         encoding = harmony.load_harmony_encoding(harmony.HarmonyEncodingName.HARMONY_GPT_OSS)
-    except Exception as error:  # OpenAI's own build fetches its vocabulary, and fails without a network.
+    except Exception as error:  # OpenAI's own build downloads its vocabulary, and fails without a network.
         raise InputError(f"dialect harmony cannot be loaded here ({error}); install oss-harmony") from error
     system = harmony.SystemContent.new().with_reasoning_effort(harmony.ReasoningEffort(effort.capitalize()))
     developer = harmony.DeveloperContent.new().with_instructions(INSTRUCTION)

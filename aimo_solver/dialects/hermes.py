@@ -1,7 +1,7 @@
 """Hermes-style calls, as Qwen's models make them: JSON between `<tool_call>` tags, ChatML around it.
 
 Source: the chat template of Qwen2.5 and Qwen3 (tools in the system message, results as a user's
-`<tool_response>`). One call a turn: what a model writes behind its first is not generated.
+`<tool_response>`). One call per turn: nothing is generated after the first.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class HermesDialect:
         return tokenizer.encode_chat([{"role": "system", "content": SYSTEM}, {"role": "user", "content": problem}])
 
     def find_code(self, turn: str) -> str | None:
-        """The call's code. What is no such JSON is run as it stands: its error tells the model what to mend."""
+        """Returns the call's code. A body that is not such JSON is run as it is, so that the model is shown an error."""
         call = find_call(turn)
         if call is None:
             return None

@@ -1,7 +1,7 @@
 """Numina's dialect: ```` ```python ```` blocks answered by ```` ```output ```` blocks.
 
-Source: project-numina/aimo-progress-prize; the demo model speaks it too. Unlike the original, the
-last block alone runs in a session that remembers the earlier ones, and output keeps its tail.
+Source: project-numina/aimo-progress-prize; the demo model speaks it too. Unlike the original, only
+the last block runs, in a session that keeps the variables of the earlier ones, and output keeps its tail.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _CODE_START, _CODE_END, _OUTPUT_START = "```python\n", "\n```", "```output\n"
 
 @dataclass(frozen=True, slots=True)
 class NuminaDialect:
-    """Stops at the output block the model opens, and fills it in."""
+    """Stops at the output block that the model opens, and fills it in."""
 
     tool: ToolSettings = field(default_factory=ToolSettings)
     name: str = "numina"
@@ -29,14 +29,14 @@ class NuminaDialect:
         return tokenizer.encode_chat([{"role": "user", "content": problem}])
 
     def find_code(self, turn: str) -> str | None:
-        """The turn's last block. The token that completed the stop may run past it."""
+        """Returns the turn's last block. The token that completed the stop string may run past it."""
         opened = turn.rfind(_OUTPUT_START)
         if opened < 0:
             return None
         start = turn.rfind(_CODE_START, 0, opened)
         if start < 0:
             return None
-        # With the newline before it, so that the end of an empty block is found too.
+        # Begins with the newline before the code, so that the end of an empty block is found too.
         code = turn[start + len(_CODE_START) - 1 : opened]
         end = code.rfind(_CODE_END)
         return code[1:end] if end >= 0 else code[1:]

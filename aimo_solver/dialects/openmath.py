@@ -1,7 +1,7 @@
 """OpenMath's dialect: code between `<tool_call>` tags, answered by an ```` ```output ```` block.
 
 Source: NVIDIA-NeMo/Skills (code tags of OpenMath-Nemotron), arXiv 2504.16891. Unlike the original,
-tool output counts towards the context, and the middle of a long one is cut, not its end.
+tool output counts towards the context, and a long one loses its middle, not its end.
 """
 
 from __future__ import annotations

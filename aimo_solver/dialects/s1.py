@@ -20,7 +20,7 @@ _FINAL = "Final Answer: The final answer is $\\boxed{"
 
 @dataclass(frozen=True, slots=True)
 class S1Dialect:
-    """Thinks, then answers; `waits` and `max_tokens` force its budget."""
+    """Thinks, then answers; the settings `waits` and `max_tokens` force its budget (s1's budget forcing)."""
 
     tool: ToolSettings = field(default_factory=ToolSettings)
     name: str = "s1"
@@ -28,7 +28,7 @@ class S1Dialect:
     think_end: str | None = _ANSWER
 
     def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
-        """Raises InputError where the checkpoint's tokenizer has no ChatML."""
+        """Raises InputError if the checkpoint's tokenizer has no ChatML tokens."""
         if len(tokenizer.encode(_START)) != 1:
             raise InputError(f"dialect s1 needs a ChatML tokenizer: this one has no token {_START}")
         return tokenizer.encode_chat([{"role": "user", "content": problem}]) + tokenizer.encode(_THINK)

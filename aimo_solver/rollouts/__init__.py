@@ -1,1 +1,1 @@
-"""Rollouts: attempts at a problem, live or recorded."""
+"""Rollouts: attempts at a problem, generated or recorded."""

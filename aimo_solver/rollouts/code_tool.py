@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from aimo_solver.config.settings import CodeMode, RolloutSettings
+from aimo_solver.config.names import CodeMode
+from aimo_solver.config.settings import RolloutSettings
 from aimo_solver.dialects.dialect import Dialect, shown_output
 from aimo_solver.errors import SandboxError
 from aimo_solver.sandbox.base import ExecutionResult, ExecutionStatus, Session

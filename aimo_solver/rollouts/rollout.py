@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from itertools import chain
 
-from aimo_solver.config.settings import CodeMode
+from aimo_solver.config.names import CodeMode
 from aimo_solver.dialects.prompt import opened_thought
 from aimo_solver.engine.base import FinishReason
 from aimo_solver.rollouts.base import RolloutTask

@@ -1,4 +1,4 @@
-"""Seeds: every rollout's own, and every selection's, from the base seed and their place alone."""
+"""Seeds: one per rollout, turn, step and selection, computed from the base seed and the place alone."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Sequence
 
 
 def rollout_seed(base_seed: int, run: int, problem_id: str, rollout: int) -> int:
-    """A seed in 0 .. 2**31 - 1 that no other rollout of the run shares, but by a one in 2**31 chance."""
+    """Returns a seed in 0 .. 2**31 - 1; two rollouts of a run share one with a probability of 1 in 2**31."""
     return _seed(f"{base_seed}/{run}/{rollout}/{problem_id}")
 
 
 def selection_seed(base_seed: int, run: int, problem_id: str) -> int:
-    """The seed for choosing among a problem's answers; as unlike any rollout's as those are to one another."""
+    """Returns the seed for choosing among a problem's answers, as distinct from rollouts' seeds as those are."""
     return _seed(f"{base_seed}/{run}/selection/{problem_id}")
 
 
 def turn_seed(seed: int, turn: int) -> int:
-    """The seed of a rollout's turn: turns must not repeat one another's random numbers."""
+    """Returns the seed of a rollout's turn: turns must not repeat each other's random numbers."""
     return (seed + turn * 0x9E3779B1) % 2**31
 
 
 def step_seed(seed: int, place: Sequence[int], sample: int) -> int:
-    """The seed of a tree's step: `place` is the way to its node, child by child."""
+    """Returns the seed of a step that is sampled at the node at `place`: the index of a child at each level."""
     return _seed(f"{seed}/{'.'.join(map(str, place))}/{sample}")
 
 

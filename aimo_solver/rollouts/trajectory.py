@@ -1,4 +1,4 @@
-"""Trajectory: what one rollout leaves behind, turn by turn, and why it ended."""
+"""Trajectory: what one rollout generated, turn by turn, and why it ended."""
 
 from __future__ import annotations
 
@@ -19,47 +19,49 @@ class StopReason(StrEnum):
     NO_ANSWER = "no_answer"
     """The model ended its turn without an answer the rule accepts."""
     TOKEN_LIMIT = "token_limit"
-    """Its tokens or the context were used up, and the flush gave no answer."""
+    """Its tokens or its context were used up, and the flush gave no answer."""
     ROUND_LIMIT = "round_limit"
     """It asked for more code than it may run, and the flush gave no answer."""
     DEADLINE = "deadline"
     """Its time was up, and the flush gave no answer."""
     UNSURE = "unsure"
-    """Its confidence fell below what other rollouts of the problem kept."""
+    """Its confidence fell below what the problem's first rollouts kept."""
     CANCELLED = "cancelled"
     """The vote was settled without it."""
     SANDBOX_FAILED = "sandbox_failed"
+    """The sandbox raised SandboxError."""
     ENGINE_FAILED = "engine_failed"
+    """The engine raised EngineError."""
     FAILED = "failed"
-    """By something nobody foresaw; the run's log says what."""
+    """An unexpected error ended it; the run's log says which."""
 
 
 RolloutKey = tuple[int, str, int]
-"""A rollout's place: run, problem id, index."""
+"""Identifies a rollout: run, problem id, index."""
 ENDED_BY_ITSELF: Final = frozenset({StopReason.ANSWERED, StopReason.NO_ANSWER})
-"""The model came to its own end: such a rollout's length is a whole one."""
+"""The model ended the rollout, so that its length was not cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One generation of the model, and the run of the code it asked for."""
+    """One generation, and the run of the code it asked for."""
 
     text: str
-    """The decode of the turn's token ids."""
+    """The turn's decoded token ids, after what was written for the model at its start."""
     tokens: int
     seconds: float
-    """Time generating."""
+    """Time spent generating."""
     code: str | None = None
-    """The code that was run, when the turn ended in a call."""
+    """The code that was run; None unless the turn ended in a call."""
     output: str | None = None
-    """What the model was shown of the run."""
+    """What the model was shown of the run; None unless the turn ended in a call."""
     status: ExecutionStatus | None = None
     code_seconds: float = 0.0
-    """Time waiting for the sandbox, its queue included."""
+    """Time spent waiting for the sandbox, its queue included."""
     flush: bool = False
-    """True when the turn continues a text that was closed for the model to force its answer."""
+    """Whether the turn continues a text that was closed for the model, to force its answer."""
     entropies: tuple[float, ...] | None = None
-    """Per token, nats, over the logged alternatives; when log-probabilities were asked for."""
+    """Per token, in nats, over the logged alternatives; None unless log-probabilities were asked for."""
     confidences: tuple[float, ...] | None = None
     """Per token, minus the mean log-probability of the logged alternatives (DeepConf, arXiv 2508.15260)."""
 
@@ -78,12 +80,12 @@ class Trajectory:
     answer: int | None
     stop_reason: StopReason
     started_seconds: float
-    """Since the problem was begun."""
+    """Seconds between the start of the problem and that of the rollout."""
     seconds: float
     side_tokens: int = 0
-    """Generated besides the turns: branches a search left, judging, drafts that were thrown away."""
+    """Tokens generated outside the turns: on the other branches of a search."""
     score: float | None = None
-    """What a scorer made of it, in [-1, 1]; None where there is none."""
+    """The scorer's value of it, in [-1, 1]; None where there is no scorer."""
 
     @property
     def key(self) -> RolloutKey:
@@ -91,7 +93,7 @@ class Trajectory:
 
     @property
     def tokens(self) -> int:
-        """Generated tokens, side tokens included, tool output and prompt left out."""
+        """Tokens generated, including side tokens, without tool output and prompt."""
         return self.side_tokens + sum(turn.tokens for turn in self.turns)
 
     @property

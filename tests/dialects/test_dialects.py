@@ -11,14 +11,16 @@ from aimo_solver.dialects.dialect import cut_middle, shown_output
 from aimo_solver.dialects.numina import NUMINA
 from aimo_solver.errors import InputError
 from aimo_solver.problems.problem import AIMO3, ANY_INTEGER
-from aimo_solver.sandbox.execution import ExecutionResult, ExecutionStatus
+from aimo_solver.sandbox.base import ExecutionResult, ExecutionStatus
 from tests.helpers.fakes import PROBLEM, PROMPT, TOKENIZER, code
 
 programs = st.text("x=1()# \n\tπ'", max_size=40)
 
 
 def result(stdout: str = "", error: str = "") -> ExecutionResult:
-    return ExecutionResult(ExecutionStatus.ERROR if error else ExecutionStatus.OK, stdout, error, 0.1)
+    return ExecutionResult(
+        status=ExecutionStatus.ERROR if error else ExecutionStatus.OK, stdout=stdout, error=error, seconds=0.1
+    )
 
 
 # Prompt

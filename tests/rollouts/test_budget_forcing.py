@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from aimo_solver.config.names import CodeMode
 from aimo_solver.config.policy_settings import NemoSkillsSettings
-from aimo_solver.config.settings import CodeMode, DeepConfSettings, RolloutSettings
+from aimo_solver.config.settings import DeepConfSettings, RolloutSettings
 from aimo_solver.dialects.dialect import open_thought
-from aimo_solver.dialects.prompt import prefilled
+from aimo_solver.dialects.prompt import prefilled_prompt
 from aimo_solver.engine.base import Completion, Sampling, TokenLogprob
 from aimo_solver.engine.scripted import Reply, ScriptedEngine
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
@@ -86,12 +87,12 @@ def test_a_call_is_no_end() -> None:
     ],
 )
 def test_open_r1_thinking_is_opened_where_the_template_does_not(prompt: str, opened: str) -> None:
-    tokens = prefilled(TOKENIZER.encode(prompt), "<think>\n", TOKENIZER)
+    tokens = prefilled_prompt(TOKENIZER.encode(prompt), "<think>\n", TOKENIZER)
     assert TOKENIZER.decode(tokens) == opened
 
 
 def test_no_prefill_changes_nothing() -> None:
-    assert prefilled([1, 2, 3], "", TOKENIZER) == [1, 2, 3]
+    assert prefilled_prompt([1, 2, 3], "", TOKENIZER) == [1, 2, 3]
 
 
 def test_thinking_that_the_prompt_opened_is_closed_by_a_flush() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from aimo_solver.config.names import CodeMode
 from aimo_solver.config.policy_settings import NemoSkillsSettings
-from aimo_solver.config.settings import CodeMode, RolloutSettings
+from aimo_solver.config.settings import RolloutSettings
 from aimo_solver.engine.base import Sampling
 from aimo_solver.engine.scripted import Reply
 from aimo_solver.errors import SandboxError

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aimo_solver.config.names import CodeMode, SearchMethod
 from aimo_solver.config.policy_settings import NemoSkillsSettings
-from aimo_solver.config.settings import CodeMode, SearchMethod, SearchSettings
+from aimo_solver.config.settings import SearchSettings
 from aimo_solver.engine.base import Sampling
 from aimo_solver.engine.scripted import Reply
 from aimo_solver.errors import EngineError, SandboxError

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from aimo_solver.config.settings import SearchMethod, SearchSettings
+from aimo_solver.config.names import SearchMethod
+from aimo_solver.config.settings import SearchSettings
 from aimo_solver.dialects.prompt import encode_prompt
 from aimo_solver.engine.base import Completion, Scorer
 from aimo_solver.rollouts.base import RolloutTask

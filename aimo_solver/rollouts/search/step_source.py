@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-from aimo_solver.config.settings import CodeMode, SearchSettings
+from aimo_solver.config.names import CodeMode
+from aimo_solver.config.settings import SearchSettings
 from aimo_solver.dialects.prompt import opened_thought
 from aimo_solver.engine.base import Completion, FinishReason
 from aimo_solver.rollouts.code_tool import CodeTool
