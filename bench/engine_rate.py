@@ -21,7 +21,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from aimo_solver.config.settings import CodeMode, RolloutSettings
+from aimo_solver.config.names import CodeMode
+from aimo_solver.config.policy_settings import FixedSettings
+from aimo_solver.config.settings import RolloutSettings
 from aimo_solver.dialects import find_dialect
 from aimo_solver.engine.vllm.engine import VllmEngine
 from aimo_solver.engine.vllm.settings import VllmSettings
@@ -30,6 +32,7 @@ from aimo_solver.policies.ledger import Ledger
 from aimo_solver.problems.problem import ANY_INTEGER, Problem
 from aimo_solver.problems.problem_set import load_problem_set
 from aimo_solver.rollouts.engine_rollouts import EngineRollouts
+from aimo_solver.rollouts.parts import RolloutParts
 from aimo_solver.rollouts.seeds import turn_seed
 from aimo_solver.sandbox.process_sandbox import ProcessSandbox
 from aimo_solver.solver.solver import Solver
@@ -70,11 +73,21 @@ class SolverBench:
         """One pass of the solver; the work it did, problem by problem."""
         loop = asyncio.get_running_loop()
         dialect = find_dialect("numina")
-        policy = FixedPolicy(self._rollouts, self._rollouts)
+        policy = FixedPolicy(FixedSettings(rollouts=self._rollouts, concurrent=self._rollouts))
         # No flush: it would be work the bare engine does not do.
         settings = replace(self._settings, flush_tokens=1, flush_seconds=0.0)
         solver = Solver(
-            EngineRollouts(self._engine, ProcessSandbox(), dialect, settings, ANY_INTEGER), policy, ANY_INTEGER
+            rollouts=EngineRollouts(
+                RolloutParts(
+                    engine=self._engine,
+                    sandbox=ProcessSandbox(),
+                    dialect=dialect,
+                    settings=settings,
+                    rule=ANY_INTEGER,
+                )
+            ),
+            policy=policy,
+            rule=ANY_INTEGER,
         )
         work: list[list[Work]] = []
         begun = loop.time()

@@ -62,14 +62,19 @@ def _measure(problems: int, place: Path) -> list[float]:
                 engine=engine, sandbox=sandbox, dialect=NuminaDialect(), settings=RolloutSettings(), rule=AIMO3
             )
         )
-        solver = Solver(rollouts=rollouts, policy=NemoSkillsPolicy(NemoSkillsSettings(agree=0, finished_share=1.0)), rule=AIMO3)
+        solver = Solver(
+            rollouts=rollouts, policy=NemoSkillsPolicy(NemoSkillsSettings(agree=0, finished_share=1.0)), rule=AIMO3
+        )
         with RunFolder(place, {}) as folder:
             yield SolverAnswerer(
-                solver, Ledger(time.monotonic(), 3600.0, problems_left=problems), folder, lambda _: None
+                solver,
+                ledger=Ledger(time.monotonic(), 3600.0, problems_left=problems),
+                folder=folder,
+                log=lambda _: None,
             )
         await sandbox.close()
 
-    predictor = Predictor(open_answerer, AIMO3, time.monotonic() + 3600.0, lambda _: None)
+    predictor = Predictor(open_answerer, rule=AIMO3, ends_at=time.monotonic() + 3600.0, log=lambda _: None)
     predictor.start()
     predict, seconds = make_predict(predictor.answer), list[float]()
     for number in range(problems + 1):

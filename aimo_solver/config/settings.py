@@ -1,238 +1,303 @@
 """Settings: frozen, read from TOML; presets/ and hardware/ hold the shipped ones.
 
-Guarantees: an unknown key, a wrong type or a value out of range is one sentence that names file
-and key, before anything is loaded.
+Guarantees: an unknown key, a wrong type or a value out of range is refused in one sentence that names
+file and key, before anything is loaded.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeVar, cast
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
+from aimo_solver.config.fields import (
+    KNOWN_KEYS_ONLY,
+    Flag,
+    NonNegative,
+    NonNegativeInt,
+    Positive,
+    PositiveInt,
+    PositiveShare,
+    Share,
+)
+from aimo_solver.config.names import CodeMode, PolicyName, SearchMethod, TieBreak, VoteName
+from aimo_solver.config.policy_settings import POLICY_SETTINGS, OwnSettings
+from aimo_solver.config.shipped import HARDWARE, PRESETS, find_shipped
 from aimo_solver.errors import InputError
 
-_HERE: Final = Path(__file__).parent
-PRESETS: Final = _HERE / "presets"
-HARDWARE: Final = _HERE / "hardware"
-
-_STRICT: Final = ConfigDict(extra="forbid")
-Positive = Annotated[float, Field(gt=0)]
-PositiveInt = Annotated[int, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
-class CodeMode(StrEnum):
-    """What becomes of the code a model writes."""
-
-    ON = "on"
-    DISABLED = "disabled"
-    """Every call is answered "code execution is disabled"."""
-    OFF = "off"
-    """Calls are not recognised: plain generation to the end of the turn."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeepConfSettings:
-    """When a rollout is given up for its confidence (DeepConf's online stop, arXiv 2508.15260)."""
+    """When a rollout is given up for its low confidence (DeepConf's online stop, arXiv 2508.15260)."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    __pydantic_config__: ClassVar[ConfigDict] = KNOWN_KEYS_ONLY
 
     window_tokens: PositiveInt = 2048
     warm_up: PositiveInt = 16
-    """Rollouts of a problem that ended before any is given up."""
-    keep_share: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Of those, that would have passed."""
+    """Rollouts of a problem that must end before any is given up."""
+    keep_share: PositiveShare = 0.9
+    """Share of those rollouts that would have passed the threshold."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutSettings:
-    """How one rollout is drawn and what it may use."""
+    """How one rollout is sampled and what it may use."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    __pydantic_config__: ClassVar[ConfigDict] = KNOWN_KEYS_ONLY
 
-    temperature: Annotated[float, Field(ge=0)] = 1.0
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    top_k: Annotated[int, Field(ge=0)] = 0
+    temperature: NonNegative = 1.0
+    top_p: PositiveShare = 1.0
+    top_k: NonNegativeInt = 0
     min_p: Share = 0.0
     max_tokens: PositiveInt = 16_384
-    """Generated tokens of a whole rollout, all turns together."""
-    logprobs: Annotated[int, Field(ge=0, le=20)] = 0
-    """Alternatives per token whose entropy is logged; 0: none."""
+    """Tokens generated per rollout, all turns together."""
+    logprobs: Annotated[int, Field(ge=0, le=20, strict=True)] = 0
+    """Alternatives per token whose entropy is logged; 0 means none."""
     code: CodeMode = CodeMode.ON
-    code_rounds: Annotated[int, Field(ge=0)] = 4
+    code_rounds: NonNegativeInt = 4
     code_timeout_seconds: Positive | None = None
-    """None: the dialect's own."""
+    """Seconds per cell; None means the dialect's own limit."""
     output_chars: PositiveInt | None = None
-    """What the model is shown of a cell's output. None: the dialect's own."""
-    flush_seconds: Annotated[float, Field(ge=0)] = 10.0
-    """Kept before the deadline to close thinking and ask for the answer."""
+    """Characters of a cell's output that the model is shown; None means the dialect's own limit."""
+    flush_seconds: NonNegative = 10.0
+    """Seconds before the deadline that are kept to close thinking and ask for the answer."""
     flush_tokens: PositiveInt = 24
     prefill: str = ""
     """The model's first words, such as "<think>\\n", where its template does not write them."""
-    waits: Annotated[int, Field(ge=0)] = 0
-    """How often the end of thinking is taken back and `wait_text` written instead (s1)."""
+    waits: NonNegativeInt = 0
+    """How often the end of thinking is replaced by `wait_text` (s1)."""
     wait_text: str = "Wait"
     deepconf: DeepConfSettings | None = None
-    """None: no rollout is given up. Needs `logprobs`."""
+    """None means that no rollout is given up. Needs `logprobs`."""
 
 
-class SearchMethod(StrEnum):
-    """How a tree of steps is grown."""
-
-    MCTS = "mcts"
-    """Monte-Carlo tree search as rStar-Math does it (arXiv 2501.04519)."""
-    BEAM = "beam"
-    """Of each level's steps the best go on."""
-    DVTS = "dvts"
-    """As beam, but that every beam stays in a subtree of its own."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSettings:
     """How a rollout that is a tree of steps is grown."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    __pydantic_config__: ClassVar[ConfigDict] = KNOWN_KEYS_ONLY
 
     method: SearchMethod = SearchMethod.MCTS
     simulations: PositiveInt = 12
-    """MCTS: ways from the root to an end."""
+    """MCTS: paths from the root to an end."""
     depth: PositiveInt = 16
-    """Steps of a path at most."""
+    """Steps per path, at most."""
     width: PositiveInt | None = None
-    """MCTS: steps sampled of a node. Beam and DVTS: beams. None: 32 and 4."""
+    """MCTS: steps sampled per node. Beam and DVTS: beams. None means 32 and 4."""
     samples: PositiveInt = 4
-    """Beam and DVTS: steps sampled of each beam."""
-    exploration: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.0
+    """Beam and DVTS: steps sampled per beam."""
+    exploration: NonNegative = 2.0
     """MCTS: the c of Q/N + c sqrt(ln N_parent / N)."""
     separator: Annotated[str, Field(min_length=1)] = "\n\n"
-    """Ends a step."""
+    """Text that ends a step."""
     step_tokens: PositiveInt = 1024
-    """A step that is longer is cut in two."""
+    """Tokens per step; a longer step is cut in two."""
     scorer: str | None = None
-    """The folder of a step scorer's checkpoint; None: the tree's own answers say what is good."""
-    scorer_memory_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """Of each card's memory, taken off the engine's: 0.2 of an H100 for 7 B parameters in 16 bits."""
-    keep_trees: bool = False
-    """Every tree's steps and what came of them go into the run folder's trees.jsonl, to train a scorer on."""
+    """The folder of a step scorer's checkpoint; None means that steps are valued by the tree's own answers."""
+    scorer_memory_share: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.1
+    """Share of each GPU's memory, taken from the engine's: 0.2 of an H100 for 7 B parameters in 16 bits."""
+    keep_trees: Flag = False
+    """Write every tree's steps and their outcomes to the run folder's trees.jsonl, to train a scorer on."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySettings:
-    """A policy by name, with its own settings."""
+    """A policy by name, with its own settings, and limits that hold for any policy."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    __pydantic_config__: ClassVar[ConfigDict] = KNOWN_KEYS_ONLY
 
-    name: str = "adaptive"
+    name: PolicyName = PolicyName.ADAPTIVE
     rollouts: PositiveInt | None = None
-    """For every problem, all at once; None: the policy's own."""
+    """Rollouts per problem, all at once; None means the policy's own number."""
     concurrent: PositiveInt | None = None
-    """At most so many at once; None: the policy's own."""
-    tokens: PositiveInt | None = None
-    """Of a whole problem, all its rollouts together; None: no limit."""
-    early_stop: bool = True
-    """False: every rollout runs to its own end."""
-    settings: dict[str, int | float | bool | str] = field(default_factory=dict)
+    """Rollouts that run at once, at most; None means the policy's own number."""
+    max_tokens: PositiveInt | None = None
+    """Tokens per problem, all its rollouts together; None means no limit."""
+    early_stop: Flag = True
+    """False means that every rollout runs to its end."""
+    settings: OwnSettings = field(default=cast(OwnSettings, None))
+    """The policy's own settings; where they are left out, its defaults."""
+
+    def __post_init__(self) -> None:
+        own: OwnSettings | None = self.settings
+        if own is None:
+            object.__setattr__(self, "settings", POLICY_SETTINGS[self.name]())
+        elif own.name is not self.name:
+            raise InputError(f"policy {self.name} cannot have the settings of {own.name}")
+
+    @field_validator("settings", mode="plain")
+    @classmethod
+    def _of_the_named_policy(cls, values: object, info: ValidationInfo) -> object:
+        """Reads the settings as those of the policy in `name`."""
+        name = info.data.get("name")
+        if name is None:  # The error about the name comes first.
+            return None
+        kind = POLICY_SETTINGS[name]
+        known = [one.name for one in fields(kind)]
+        if isinstance(values, Mapping):
+            for key in cast(Mapping[str, object], values):
+                if key not in known:
+                    raise ValueError(f"policy {name} has no setting {key!r}; it has {', '.join(known)}")
+        try:
+            return TypeAdapter(kind).validate_python(values)
+        except InputError as error:
+            raise ValueError(str(error)) from None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GenSelectSettings:
     """How the model judges between the answers of a contested vote."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    __pydantic_config__: ClassVar[ConfigDict] = KNOWN_KEYS_ONLY
 
     judgings: PositiveInt = 5
-    """Of the same candidates, each in an order and with a seed of its own."""
-    temperature: Annotated[float, Field(ge=0)] = 0.6
+    """Judgings of the same candidates, each with its own order and seed."""
+    temperature: NonNegative = 0.6
     max_tokens: PositiveInt = 4096
-    """Of one judging; one that is not over by then names nobody."""
-    candidates: Annotated[int, Field(ge=2)] = 16
-    """At most so many answers, those of most votes."""
-    window: Annotated[int, Field(ge=2)] = 8
-    """At most so many are compared at once."""
+    """Tokens per judging; a judging that is cut short names no candidate."""
+    max_candidates: Annotated[int, Field(ge=2, strict=True)] = 16
+    """Answers that are judged, at most: those with most votes."""
+    window: Annotated[int, Field(ge=2, strict=True)] = 8
+    """Candidates in one comparison, at most."""
     summary_chars: PositiveInt = 2000
-    """What a judge is shown of a solution."""
-    most_margin: Share = 1.0
-    """The leader's share of the votes up to which they are judged; 1: every contested vote is."""
+    """Characters of a solution that a judge is shown."""
+    max_margin: Share = 1.0
+    """Judge the vote only if the leader's share of it is at most this; 1 means every contested vote."""
     worth: Share | None = None
-    """What the judges' choice adds to its answer, as a share of the whole vote; None: it overrules any vote."""
-    least_seconds: Positive = 20.0
+    """What the judges' choice adds to its answer, as a share of the whole vote; None means it overrules any vote."""
+    min_seconds: Positive = 20.0
     """Judging does not begin with less than this before the deadline."""
-    reserve_seconds: Annotated[float, Field(ge=0)] = 0.0
-    """Kept of every problem's time for judging: its rollouts end so much earlier. 0: judging takes what they leave."""
+    reserve_seconds: NonNegative = 0.0
+    """Seconds of each problem's time that its rollouts leave for judging; 0 means that judging takes what is left."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """A whole method by name: dialect, sampling, policy, vote, and whether the vote is judged."""
+    """A whole method: dialect, sampling, policy, vote, and whether the vote is judged."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    __pydantic_config__: ClassVar[ConfigDict] = KNOWN_KEYS_ONLY
 
-    dialect: str = "numina"
+    dialect: Annotated[str, AfterValidator(str.casefold)] = "numina"
     rollout: RolloutSettings = field(default_factory=RolloutSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
     search: SearchSettings | None = None
-    """None: a rollout is one text, not a tree."""
-    vote: str = "plurality"
-    """A vote rule's name; `aimo revote` lists them."""
-    tie_break: str = "first_rollout"
+    """None means that a rollout is one text, not a tree."""
+    vote: VoteName = VoteName.PLURALITY
+    tie_break: TieBreak = TieBreak.FIRST_ROLLOUT
     sandbox_memory_bytes: PositiveInt = 2 * 2**30
     genselect: GenSelectSettings | None = None
-    """None: the vote stands as it is."""
+    """None means that the vote is not judged."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hardware:
     """How the engine is set up on one kind of machine. Names are vLLM's own."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    __pydantic_config__: ClassVar[ConfigDict] = KNOWN_KEYS_ONLY
 
     dtype: str = "auto"
     tensor_parallel: PositiveInt = 1
     kv_cache_dtype: str = "auto"
     max_model_len: PositiveInt | None = None
-    """None: the checkpoint's own."""
+    """Tokens of context; None means the checkpoint's own limit."""
     max_num_seqs: PositiveInt = 32
-    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.92
+    gpu_memory_utilization: PositiveShare = 0.92
     cpu_kvcache_gib: PositiveInt | None = None
-    enforce_eager: bool = False
+    enforce_eager: Flag = False
     stream_interval: PositiveInt = 8
-    """Tokens a delta."""
+    """Tokens per delta."""
     stall_seconds: Positive = 120.0
-    """Without a token for this long while rollouts wait, the engine is started again."""
+    """The engine is restarted after this long without a token while rollouts wait."""
     load_seconds: Positive = 900.0
     speculative: dict[str, int | float | bool | str] | None = None
-    """vLLM's speculative_config: {"method": "ngram", "num_speculative_tokens": 4}, or a draft model's. None: none."""
+    """vLLM's speculative_config: {"method": "ngram", "num_speculative_tokens": 4}, for example; None means none."""
 
 
 T = TypeVar("T")
 
 
 def load_preset(name_or_file: str) -> Preset:
-    """A shipped preset by name, or one from a TOML file."""
-    return _load(Preset, name_or_file, PRESETS, "preset")
+    """Reads a shipped preset by name, or one from a TOML file. Raises InputError."""
+    return _load(Preset, find_shipped(name_or_file, PRESETS, "preset"))
 
 
 def load_hardware(name_or_file: str) -> Hardware:
-    """Shipped hardware settings by name, or some from a TOML file."""
-    return _load(Hardware, name_or_file, HARDWARE, "hardware")
+    """Reads shipped hardware settings by name, or some from a TOML file. Raises InputError."""
+    return _load(Hardware, find_shipped(name_or_file, HARDWARE, "hardware"))
 
 
-def _load(kind: type[T], name_or_file: str, folder: Path, noun: str) -> T:
-    path = Path(name_or_file) if name_or_file.endswith(".toml") else folder / f"{name_or_file}.toml"
-    if not path.is_file():
-        names = ", ".join(sorted(known.stem for known in folder.glob("*.toml")))
-        raise InputError(f"{noun} must be one of {names}, or a .toml file, got {name_or_file!r}")
+def _load(kind: type[T], path: Path) -> T:
     try:
-        values: Any = tomllib.loads(path.read_text(encoding="utf-8"))
-        return TypeAdapter(kind).validate_python(values)
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a TOML file: {error}") from error
+    return checked(kind, values, path)
+
+
+def checked(kind: type[T], values: object, source: object) -> T:
+    """Builds settings of this kind from what `source` holds.
+
+    Raises InputError: one sentence that names the source and the key.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{path}: {key}: {first['msg']}, got {first['input']!r}") from error
+        raise InputError(f"{source}: {_sentence(error.errors()[0])}") from error
+
+
+def _sentence(error: ErrorDetails) -> str:
+    """What is wrong, in our words: "rollout.top_p must be less than or equal to 1, got 2.0"."""
+    key, value, context = ".".join(map(str, error["loc"])), error["input"], error.get("ctx", {})
+    match error["type"]:
+        case "unexpected_keyword_argument":
+            return f"{key}: unknown key, got {value!r}"
+        case "value_error":
+            return f"{key}: {context['error']}"
+        case "enum":
+            names = context["expected"].replace("'", "").replace(" or ", ", ")
+            return f"{key} must be one of {names}, got {value!r}"
+        case "dataclass_type":
+            return f"{key} must be a table, got {value!r}"
+        case _:
+            return f"{key} {re.sub(r'^[A-Za-z]+ should', 'must', error['msg'])}, got {value!r}"
+
+
+_RENAMED: Final[Mapping[tuple[str, ...], Mapping[str, str]]] = {
+    ("policy",): {"tokens": "max_tokens"},
+    ("policy", "settings"): {
+        "least_seconds": "min_seconds",
+        "most_seconds": "max_seconds",
+        "most_doubt": "max_doubt",
+    },
+    ("genselect",): {
+        "candidates": "max_candidates",
+        "most_margin": "max_margin",
+        "least_seconds": "min_seconds",
+    },
+}
+"""By table: keys that had another name when older run folders were written."""
+
+
+def with_current_keys(preset: Mapping[str, Any]) -> dict[str, Any]:
+    """The preset of an older run folder, under the keys of today."""
+    return _with_current_keys(preset, ())
+
+
+def _with_current_keys(table: Mapping[str, Any], place: tuple[str, ...]) -> dict[str, Any]:
+    renamed = _RENAMED.get(place, {})
+    return {
+        renamed.get(key, key): _with_current_keys(cast(Mapping[str, Any], value), (*place, key))
+        if isinstance(value, Mapping)
+        else value
+        for key, value in table.items()
+    }

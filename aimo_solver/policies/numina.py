@@ -1,19 +1,19 @@
-"""Numina's AIMO1 winner: 48 copies of the problem, all to their end, no early stop.
+"""Numina's AIMO1 winner: 48 copies of the problem, all run to their end, no early stop.
 
-Source: project-numina/aimo-progress-prize (48 candidates, 4 code rounds). Its kernel had no clock
-of its own; here each problem has an equal share of the time. The rounds are the rollouts' setting.
+Source: project-numina/aimo-progress-prize (48 candidates, 4 code rounds). Its kernel had no clock;
+here each problem has an equal share of the time. The code rounds are a setting of the rollouts.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from aimo_solver.config.policy_settings import FixedSettings, NuminaSettings
 from aimo_solver.policies.fixed import FixedPolicy
 
 
 @dataclass(frozen=True, slots=True)
 class NuminaPolicy(FixedPolicy):
-    """Pure, as every policy."""
+    """`FixedPolicy` with Numina's numbers. Pure, like every policy."""
 
-    rollouts: int = 48
-    concurrent: int = 48
+    settings: FixedSettings = field(default_factory=NuminaSettings)

@@ -1,17 +1,16 @@
 """The Policy protocol: pure functions of the ledger and of a problem's progress.
 
-The simulator and the kernel run the same object, so a policy keeps no state and reads no clock.
+The simulator and the kernel run the same object: a policy keeps no state and reads no clock.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from dataclasses import dataclass, fields, replace
+from dataclasses import KW_ONLY, dataclass, fields, replace
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
-from aimo_solver.errors import InputError
+from aimo_solver.config.policy_settings import OwnSettings
 from aimo_solver.policies.ledger import Ledger
 
 
@@ -20,27 +19,28 @@ class Grant:
     """What a policy gives one problem."""
 
     seconds: float
-    """From the problem's start to its last moment, flush included."""
+    """From the problem's start to its deadline, including the flush."""
     rollouts: int
     concurrent: int
-    """How many may run at once."""
-    tokens: int | None = None
-    """The most that all its rollouts may generate together; None: no limit."""
+    """Rollouts that run at once, at most."""
+    _: KW_ONLY
+    max_tokens: int | None = None
+    """Tokens per problem, all its rollouts together; None means no limit."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """A problem's state when the policy is asked."""
+    """The state of a problem when the policy reviews it."""
 
     now: float
     """Loop time, seconds."""
     started_at: float
     deadline: float
     answers: tuple[int | None, ...]
-    """One a finished rollout, in the order they finished."""
+    """One per finished rollout, in the order they finished; None for a rollout without an answer."""
     running: int
     waiting: int
-    """Granted rollouts not begun yet."""
+    """Granted rollouts that have not begun."""
 
     @property
     def votes(self) -> Counter[int]:
@@ -54,57 +54,52 @@ class Progress:
 class Action(StrEnum):
     """What the solver should do."""
 
-    GO_ON = "go_on"
+    CONTINUE = "continue"
     STOP = "stop"
-    """The vote is good enough: cancel the rest."""
+    """The vote is good enough: cancel the rollouts that still run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A policy's word on a problem's progress."""
+    """What a policy decides about a problem in progress."""
 
     action: Action
     reason: str = ""
-    """For the log: which rule said so."""
+    """For the log: the rule that decided."""
     review_at: float | None = None
-    """Loop time at which to ask again even if nothing happens; None: when a rollout finishes."""
+    """Loop time of the next review, even if nothing happens; None means when a rollout finishes."""
 
 
 class Policy(Protocol):
     """Shares time between problems and stops rollouts. Pure."""
 
-    def grant(self, ledger: Ledger, now: float) -> Grant: ...
+    def grant(self, ledger: Ledger, now: float) -> Grant:
+        """Returns what the next problem gets. `now` is loop time."""
+        ...
 
-    def review(self, progress: Progress, ledger: Ledger) -> Decision: ...
+    def review(self, progress: Progress, ledger: Ledger) -> Decision:
+        """Decides whether the problem continues. `ledger` is the account before this problem."""
+        ...
 
 
 @runtime_checkable
 class ScalablePolicy(Policy, Protocol):
-    """A policy with absolute seconds, made for a contest of another length."""
+    """A policy whose settings are seconds, chosen for a contest of one length."""
 
     @property
     def contest_share_seconds(self) -> float:
-        """Of one problem in the contest its seconds were chosen for."""
+        """Seconds per problem in the contest its settings were chosen for."""
         ...
 
     def scaled(self, factor: float) -> Policy:
-        """The same policy with its seconds multiplied."""
+        """Returns the same policy with its seconds multiplied."""
         ...
 
 
-def require_positive(settings: object, *names: str) -> None:
-    """Raises InputError for a setting that is not a finite number above 0."""
-    for name in names:
-        value = getattr(settings, name)
-        if not 0 < value < math.inf:  # NaN is refused too.
-            raise InputError(f"{name} must be positive, got {value!r}")
+T = TypeVar("T", bound=OwnSettings)
 
 
-T = TypeVar("T")
-
-
-def scaled_seconds(policy: T, factor: float) -> T:
-    """The policy with every setting that is in seconds multiplied."""
-    settings: Any = policy
+def scaled_seconds(settings: T, factor: float) -> T:
+    """Returns the settings with every one that is in seconds multiplied."""
     names = [field.name for field in fields(settings) if "seconds" in field.name]
-    return replace(settings, **{name: getattr(policy, name) * factor for name in names})
+    return replace(settings, **{name: getattr(settings, name) * factor for name in names})

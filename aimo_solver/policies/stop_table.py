@@ -1,8 +1,8 @@
-"""Stop tables: what dynamic programming over logged samples found about when to stop.
+"""Stop tables: when to stop, learnt from logged samples by dynamic programming.
 
-A JSON file that `aimo learn-table` writes. Its unit of time is u, what a mean rollout takes beside
-five others, so that a table learnt on one card serves on another. A table is read whole or refused
-in one sentence.
+A JSON file that `aimo learn-table` writes. Its unit of time is u, the time of a mean rollout beside
+five others, so that a table learnt on one GPU can be used on another. A table is read whole or
+refused in one sentence.
 """
 
 from __future__ import annotations
@@ -14,39 +14,40 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from aimo_solver.config.shipped import STOP_TABLES, find_shipped
 from aimo_solver.errors import InputError
 from aimo_solver.utils.files import read_text, write_text
 
-STOP_TABLES: Final = Path(__file__).parents[1] / "config" / "stop_tables"
-NOTHING_YET = "-"
+NOTHING_YET: Final = "-"
 """The state before the first rollout has finished."""
-NO_ROW = -1
-UNSEEN = -2
-_ROUNDING = 1e-9
-"""A moment asked for by its own index must be found there again."""
+NO_ROW: Final = -1
+UNSEEN: Final = -2
+"""No logged group was in this state at this moment."""
+_ROUNDING: Final = 1e-9
+"""A moment computed from its index must give that index again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopTable:
-    """For each share of the time: how many rollouts, and in which states to stop."""
+    """For each share of time: how many rollouts, and in which states to stop."""
 
     shares: tuple[float, ...]
-    """In u, growing: where the next row begins. A row is a price of time; more time, a lower price."""
+    """In u, increasing: where the next row begins. A row is a price of time; the more time, the lower the price."""
     widths: tuple[int, ...]
-    """Rollouts a problem, one a row: one more than `shares`."""
+    """Rollouts per problem, by row; one more than `shares`."""
     step: float
-    """Between two moments, in u."""
+    """Time between two moments, in u."""
     stop_up_to: Mapping[int, Mapping[str, tuple[int, ...]]]
-    """By width and state, at each moment: the last row in which to stop, NO_ROW or UNSEEN."""
+    """By width and state, for each moment: the last row in which to stop, NO_ROW or UNSEEN."""
 
     def row(self, share: float) -> int:
-        """The row for a problem whose share is so many u."""
+        """Returns the row for a problem whose share is this long, in u."""
         return bisect_right(self.shares, share)
 
     def review(self, row: int, state: str, moment: float) -> tuple[bool, float | None]:
-        """Whether to stop in this state after so many u, and if not, the moment to ask again.
+        """Returns whether to stop in this state at this moment, in u, and if not, the moment of the next review.
 
-        KeyError: no logged group was in this state at that time.
+        Raises KeyError if no logged group was in this state at that time.
         """
         rows = self.stop_up_to[self.widths[row]][state]
         now = int(moment / self.step + _ROUNDING)
@@ -60,31 +61,21 @@ class StopTable:
 
 
 def state_name(votes: int, runner_up: int, answered: int) -> str:
-    """How a table names a state: the leader's votes, the runner-up's, and all votes."""
+    """Returns a table's name for a state: the leader's votes, the runner-up's, and all votes."""
     return f"{votes}-{runner_up}-{answered}"
 
 
-def find_stop_table(name_or_file: str) -> Path:
-    """A shipped table by name, or a .json file."""
-    if name_or_file.endswith(".json"):
-        return Path(name_or_file)
-    path = STOP_TABLES / f"{name_or_file}.json"
-    if not path.is_file():
-        names = ", ".join(sorted(known.stem for known in STOP_TABLES.glob("*.json")))
-        raise InputError(f"table must be one of {names}, or a .json file, got {name_or_file!r}")
-    return path
-
-
-def load_stop_table(path: Path) -> StopTable:
-    """Raises InputError."""
+def load_stop_table(name_or_file: str) -> StopTable:
+    """Reads a shipped stop table by name, or one from a JSON file. Raises InputError."""
+    path = find_shipped(name_or_file, STOP_TABLES, "table", ".json")
     text = read_text(path, "a stop table, as `aimo learn-table` writes it")
     try:
         content: dict[str, Any] = json.loads(text)
         table = StopTable(
-            tuple(float(share) for share in content["shares"]),
-            tuple(int(width) for width in content["widths"]),
-            float(content["step"]),
-            {
+            shares=tuple(float(share) for share in content["shares"]),
+            widths=tuple(int(width) for width in content["widths"]),
+            step=float(content["step"]),
+            stop_up_to={
                 int(width): {state: tuple(map(int, rows)) for state, rows in states.items()}
                 for width, states in content["stop_up_to"].items()
             },
@@ -93,12 +84,12 @@ def load_stop_table(path: Path) -> StopTable:
         raise InputError(f"{path}: not a stop table ({error!r}); write one with aimo learn-table") from error
     rows = len(table.shares) + 1
     if len(table.widths) != rows or not table.step > 0 or not set(table.widths) <= set(table.stop_up_to):
-        raise InputError(f"{path}: its rows, widths and states do not fit; write it with aimo learn-table")
+        raise InputError(f"{path}: its rows, widths and states do not match; write it with aimo learn-table")
     return table
 
 
 def write_stop_table(table: StopTable, path: Path) -> None:
-    """Raises InputError."""
+    """Writes the table as JSON. Raises InputError."""
     content = {
         "shares": table.shares,
         "widths": table.widths,

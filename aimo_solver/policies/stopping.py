@@ -1,7 +1,7 @@
-"""Stopping rules: parts that policies combine. Each says why it would stop, or None.
+"""Stopping rules: parts that policies combine. Each returns its reason to stop, or None.
 
-All of them certify which answer leads, not that it is right. Votes are taken in the order in which
-rollouts finished; a rollout without an answer casts none.
+They certify which answer leads, not that it is right. Votes count in the order in which rollouts
+finished; a rollout without an answer casts none.
 """
 
 from __future__ import annotations
@@ -12,24 +12,27 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final, Protocol
 
+from aimo_solver.config.names import StoppingRuleName
 from aimo_solver.policies.policy import Progress
 
 
 class StoppingRule(Protocol):
-    """Says why to stop, or None."""
+    """Decides from the votes alone."""
 
-    def __call__(self, progress: Progress) -> str | None: ...
+    def __call__(self, progress: Progress) -> str | None:
+        """Returns the reason to stop, or None."""
+        ...
 
 
 def cannot_be_caught(progress: Progress) -> str | None:
-    """Lossless: the leader's lead exceeds the votes still to come."""
+    """Stops when the lead exceeds the votes still to come: the winner is that of the full vote."""
     leader, votes, runner_up = leader_of(progress)
     to_come = progress.running + progress.waiting
     return f"{leader} cannot be caught" if votes - runner_up > to_come > 0 else None
 
 
 def agreement(needed: int, first: int) -> StoppingRule:
-    """`needed` of the first `first` answers agree (NVIDIA AIMO2: 4 of 5). 0 turns it off."""
+    """Stops when `needed` of the first `first` answers agree (NVIDIA AIMO2: 4 of 5). 0 turns it off."""
 
     def rule(progress: Progress) -> str | None:
         answers = _answers(progress)[:first]
@@ -42,7 +45,7 @@ def agreement(needed: int, first: int) -> StoppingRule:
 
 
 def agreement_of_last(needed: int, last: int) -> StoppingRule:
-    """`needed` of the last `last` answers, by time, agree (imagination-research AIMO2: 4 of 5)."""
+    """Stops when `needed` of the last `last` answers, by time, agree (imagination-research AIMO2: 4 of 5)."""
 
     def rule(progress: Progress) -> str | None:
         answers = _answers(progress)[-last:]
@@ -55,7 +58,7 @@ def agreement_of_last(needed: int, last: int) -> StoppingRule:
 
 
 def enough_finished(share: float) -> StoppingRule:
-    """At least `share` of the rollouts have finished (NVIDIA AIMO2: 10 of 12). 1 turns it off."""
+    """Stops when at least `share` of the rollouts have finished (NVIDIA AIMO2: 10 of 12). 1 turns it off."""
 
     def rule(progress: Progress) -> str | None:
         finished, total = len(progress.answers), progress.rollouts
@@ -67,7 +70,7 @@ def enough_finished(share: float) -> StoppingRule:
 
 
 def adaptive_consistency(confidence: float = 0.95) -> StoppingRule:
-    """The leader would win a majority against the runner-up with this posterior probability (Aggarwal et al. 2023)."""
+    """Stops when the leader beats the runner-up with this posterior probability (Aggarwal et al. 2023)."""
 
     def rule(progress: Progress) -> str | None:
         leader, votes, runner_up = leader_of(progress)
@@ -78,7 +81,7 @@ def adaptive_consistency(confidence: float = 0.95) -> StoppingRule:
 
 
 def sequential_ratio(likely: float = 0.8, error: float = 0.05) -> StoppingRule:
-    """Wald's test (SPRT) of "the leader has `likely` of the votes against the runner-up" against one half."""
+    """Stops by Wald's test (SPRT): of the first two answers' votes the leader gets `likely`, against one half."""
     gain, loss, needed = math.log(2 * likely), math.log(2 * (1 - likely)), math.log((1 - error) / error)
 
     def rule(progress: Progress) -> str | None:
@@ -92,8 +95,8 @@ def sequential_ratio(likely: float = 0.8, error: float = 0.05) -> StoppingRule:
 def e_process(error: float = 0.05) -> StoppingRule:
     """Bets on the leader so far, at odds learnt from the past only; stops at a gain of 1 / error.
 
-    Under an exact tie the gain is a supermartingale: whenever one looks, it stops falsely in at
-    most `error` of the cases (Ville). Odds: the Krichevsky-Trofimov estimate, at least one half.
+    Under an exact tie the gain is a supermartingale: however often it is reviewed, it stops falsely in
+    at most `error` of the cases (Ville). Odds: the Krichevsky-Trofimov estimate, at least one half.
     """
 
     def rule(progress: Progress) -> str | None:
@@ -104,7 +107,7 @@ def e_process(error: float = 0.05) -> StoppingRule:
 
 
 def same_window(size: int = 5) -> StoppingRule:
-    """A whole window of `size` answers is equal (ESC, Li et al. 2024)."""
+    """Stops when a whole window of `size` answers is equal (ESC, Li et al. 2024)."""
 
     def rule(progress: Progress) -> str | None:
         answers = _answers(progress)
@@ -117,26 +120,26 @@ def same_window(size: int = 5) -> StoppingRule:
     return rule
 
 
-STOPPING_RULES: Final[Mapping[str, StoppingRule]] = {
-    "cannot-be-caught": cannot_be_caught,
-    "agreement": agreement(4, 5),
-    "agreement-of-last": agreement_of_last(4, 5),
-    "enough-finished": enough_finished(5 / 6),
-    "adaptive-consistency": adaptive_consistency(),
-    "sequential-ratio": sequential_ratio(),
-    "e-process": e_process(),
-    "same-window": same_window(),
+STOPPING_RULES: Final[Mapping[StoppingRuleName, StoppingRule]] = {
+    StoppingRuleName.CANNOT_BE_CAUGHT: cannot_be_caught,
+    StoppingRuleName.AGREEMENT: agreement(4, 5),
+    StoppingRuleName.AGREEMENT_OF_LAST: agreement_of_last(4, 5),
+    StoppingRuleName.ENOUGH_FINISHED: enough_finished(5 / 6),
+    StoppingRuleName.ADAPTIVE_CONSISTENCY: adaptive_consistency(),
+    StoppingRuleName.SEQUENTIAL_RATIO: sequential_ratio(),
+    StoppingRuleName.E_PROCESS: e_process(),
+    StoppingRuleName.SAME_WINDOW: same_window(),
 }
-"""Each with the figures of its source."""
+"""Each with the parameters of its source."""
 
 
 def first_reason(rules: Sequence[StoppingRule], progress: Progress) -> str | None:
-    """The first rule's reason to stop, or None."""
+    """Returns the reason of the first rule that would stop, or None."""
     return next((reason for rule in rules if (reason := rule(progress)) is not None), None)
 
 
 def leader_of(progress: Progress) -> tuple[int | None, int, int]:
-    """The answer that leads, its votes, and the runner-up's votes."""
+    """Returns the answer that leads, its votes, and the runner-up's votes."""
     ranked = progress.votes.most_common(2)
     if not ranked:
         return None, 0, 0
@@ -145,7 +148,7 @@ def leader_of(progress: Progress) -> tuple[int | None, int, int]:
 
 @lru_cache(maxsize=4096)
 def doubt(votes: int, runner_up: int) -> float:
-    """I_0.5(votes + 1, runner_up + 1): the posterior probability that the runner-up is the likelier of the two."""
+    """Returns I_0.5(votes + 1, runner_up + 1): the posterior probability that the runner-up is the likelier answer."""
     tosses = votes + runner_up + 1
     return sum(math.comb(tosses, heads) for heads in range(votes + 1, tosses + 1)) / 2**tosses
 

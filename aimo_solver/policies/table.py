@@ -1,7 +1,7 @@
-"""The policy of a stop table: stops where going on was not worth its time on logged problems.
+"""The policy of a stop table: stops where continuing was not worth its time on logged problems.
 
-Caps, pace and what is learnt on the way are the adaptive policy's; so is the word on a state that
-no logged group passed through.
+Caps, pace and what is learnt during the run are the adaptive policy's; it also decides in a state
+that no logged group passed through.
 """
 
 from __future__ import annotations
@@ -17,30 +17,31 @@ from aimo_solver.policies.stopping import cannot_be_caught, leader_of
 
 @dataclass(frozen=True, slots=True)
 class TablePolicy:
-    """Pure, as every policy."""
+    """Pure, like every policy."""
 
     table: StopTable
-    otherwise: AdaptivePolicy
+    adaptive: AdaptivePolicy
+    """Decides all that the table does not."""
 
     def grant(self, ledger: Ledger, now: float) -> Grant:
         width = self.table.widths[self._row(ledger, now)]
-        return replace(self.otherwise.grant(ledger, now), rollouts=width, concurrent=width)
+        return replace(self.adaptive.grant(ledger, now), rollouts=width, concurrent=width)
 
     def review(self, progress: Progress, ledger: Ledger) -> Decision:
         reason = cannot_be_caught(progress)
         if reason is not None:
             return Decision(Action.STOP, reason)
-        row, unit = self._row(ledger, progress.started_at), self.otherwise.unit_seconds(ledger)
+        row, unit = self._row(ledger, progress.started_at), self.adaptive.unit_seconds(ledger)
         leader, votes, runner_up = leader_of(progress)
         state = state_name(votes, runner_up, sum(progress.votes.values())) if progress.answers else NOTHING_YET
         try:
             stop, moment = self.table.review(row, state, (progress.now - progress.started_at) / unit)
         except KeyError:
-            return self.otherwise.review(progress, ledger)
+            return self.adaptive.review(progress, ledger)
         if stop:
             return Decision(Action.STOP, f"the table stops at {state} (leader {leader}, row {row})")
-        return Decision(Action.GO_ON, review_at=None if moment is None else progress.started_at + moment * unit)
+        return Decision(Action.CONTINUE, review_at=None if moment is None else progress.started_at + moment * unit)
 
     def _row(self, ledger: Ledger, now: float) -> int:
-        share = ledger.share_seconds(now, self.otherwise.expected_problems)
-        return self.table.row(share / self.otherwise.unit_seconds(ledger))
+        share = ledger.share_seconds(now, self.adaptive.settings.expected_problems)
+        return self.table.row(share / self.adaptive.unit_seconds(ledger))

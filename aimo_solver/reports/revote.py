@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from aimo_solver.config.names import TieBreak, VoteName
 from aimo_solver.errors import InputError
 from aimo_solver.reports.compare import compare
 from aimo_solver.runs.summary import summarise
 from aimo_solver.solver.solution import Solution
 from aimo_solver.utils.statistics import Estimate
-from aimo_solver.voting import VOTE_RULES, TieBreak, VoteRule
+from aimo_solver.voting import VOTE_RULES, VoteRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ def recast(
 
 def revote(solutions: Sequence[Solution], rule: VoteRule, tie_break: TieBreak = TieBreak.FIRST_ROLLOUT) -> Revote:
     """Returns the rule's figures, and its difference to plurality. Raises InputError as `recast` does."""
-    plurality = VOTE_RULES["plurality"]
+    plurality = VOTE_RULES[VoteName.PLURALITY]
     mine = recast(solutions, rule, tie_break)
     summary = summarise(mine)
     comparison = None
@@ -56,7 +57,7 @@ def revote(solutions: Sequence[Solution], rule: VoteRule, tie_break: TieBreak = 
         comparison = compare(recast(solutions, plurality, tie_break), mine)
     return Revote(
         name=rule.name,
-        description=rule.told,
+        description=rule.description,
         correct=summary.correct,
         judged=summary.with_gold,
         majority=summary.majority,

@@ -64,7 +64,9 @@ async def replay(
             continue
         begun, loading_since = (loop.time() if loading_since is None else loading_since), None
         begun -= (past.seconds or {}).get(run, 0.0)
-        ledger = Ledger(begun, limits.total_seconds, reserve_seconds=limits.reserve_seconds, problems_left=len(problem_set.problems))
+        ledger = Ledger(
+            begun, limits.total_seconds, reserve_seconds=limits.reserve_seconds, problems_left=len(problem_set.problems)
+        )
         for solution in answered:
             ledger = ledger.charge(_part(solution.spend, len(solvers)))
         done = {solution.problem.id for solution in answered}

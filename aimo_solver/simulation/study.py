@@ -19,9 +19,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from aimo_solver.config.names import PolicyName, find_name
 from aimo_solver.config.settings import PolicySettings
 from aimo_solver.errors import InputError
-from aimo_solver.policies import WORKLOAD_DEFAULTS, make_policy
+from aimo_solver.policies import make_policy, names_workload
 from aimo_solver.policies.adaptive import AdaptivePolicy
 from aimo_solver.policies.adjusted import AdjustedPolicy
 from aimo_solver.policies.policy import Policy, ScalablePolicy
@@ -92,11 +93,11 @@ class StudyPlan:
 
     def policy(self, name: str, budget_seconds: float) -> Policy:
         """Makes the policy as this study plays it. For one that learns, see `learnt_policy`."""
-        chosen = self.own.get(name, PolicySettings(name))
+        chosen = self.own.get(name) or PolicySettings(name=find_name(PolicyName, name, "policy"))
         # A workload in the user's own settings is not replaced: it is what is to be tried.
-        given = WORKLOAD_DEFAULTS.keys() & chosen.settings.keys()
+        given = names_workload(chosen.settings)
         workload = None if given else Workload(self.pool.rollout_tokens, self.speeds)
-        policy = make_policy(chosen.name, chosen.settings, workload)
+        policy = make_policy(chosen.settings, workload)
         # Nor are a user's own seconds scaled: they are what is to be tried.
         if self.scaled and name not in self.own and isinstance(policy, ScalablePolicy):
             policy = policy.scaled(budget_seconds / self.problems / policy.contest_share_seconds)
@@ -105,7 +106,7 @@ class StudyPlan:
                 policy,
                 rollouts=chosen.rollouts,
                 concurrent=chosen.concurrent,
-                max_tokens=chosen.tokens,
+                max_tokens=chosen.max_tokens,
                 early_stop=chosen.early_stop,
             )
         return policy

@@ -1,1 +1,1 @@
-"""One problem: rollouts, a vote, an answer."""
+"""Solving one problem: rollouts, a vote, an answer."""

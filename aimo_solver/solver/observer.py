@@ -1,4 +1,4 @@
-"""Observer: whoever wants to see a problem being solved as it happens."""
+"""Observer: sees a problem being solved, as it happens."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from aimo_solver.voting import Vote
 
 
 class Observer(RolloutObserver):
-    """Sees everything and does nothing; override what you want to see. Must not block."""
+    """Does nothing with what it sees; override the methods you need. Must not block."""
 
     def problem_started(self, problem: Problem, run: int, grant: Grant) -> None:
-        """Its rollouts are about to begin."""
+        """The rollouts of this problem are about to begin."""
 
     def rollout_finished(self, trajectory: Trajectory, vote: Vote) -> None:
-        """A rollout ended; `vote` counts it in."""
+        """A rollout ended; `vote` includes it."""
 
     def problem_finished(self, solution: Solution) -> None:
-        """The answer is there."""
+        """The problem has its answer."""
 
 
 class Observers(Observer):
-    """Several as one, told in turn."""
+    """Several observers as one, called in order."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = tuple(observers)

@@ -1,9 +1,9 @@
-"""Solver: one problem, a group of rollouts, a vote, and a selector's look at it where there is one.
+"""Solver: one problem, its rollouts, their vote, and a selection from the vote if there is a selector.
 
 Guarantees: an integer within the answer rule, by the grant's deadline plus GRACE_SECONDS at the
-latest, whatever engine, sandbox or model do (engine restarts put that deadline off, as far as the
-ledger has time); `provisional` holds the best answer so far at every moment; with early stop off,
-the same seeds give the same trajectories.
+latest, whatever engine, sandbox or model do (engine restarts extend that deadline, as far as the
+ledger has time); `provisional` always holds the best answer so far; with early stop off, the same
+seeds give the same trajectories.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import asyncio
 import math
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Final
 
+from aimo_solver.config.names import TieBreak, VoteName
 from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.policy import Action, Grant, Policy, Progress
 from aimo_solver.problems.problem import AnswerRule, Problem
@@ -22,17 +24,17 @@ from aimo_solver.rollouts.trajectory import Trajectory
 from aimo_solver.solver.observer import Observer
 from aimo_solver.solver.solution import Solution
 from aimo_solver.utils.deadline import Deadline
-from aimo_solver.voting import VOTE_RULES, TieBreak, Vote, VoteRule
+from aimo_solver.voting import VOTE_RULES, Vote, VoteRule
 from aimo_solver.voting.selection import Selection, Selector
 
-GRACE_SECONDS = 3.0
-"""How long cancelled rollouts may take to clean up before they are left behind."""
+GRACE_SECONDS: Final = 3.0
+"""How long cancelled rollouts may take to clean up before they are abandoned."""
 
-MOST_RESERVE_SHARE = 0.5
-"""A selector keeps at most this share of a problem's time from the rollouts."""
+MAX_RESERVE_SHARE: Final = 0.5
+"""The largest share of a problem's time that is kept for a selector."""
 
-LEAST_REVIEW_SECONDS = 0.01
-"""A policy that asks to be asked again at once must not keep the loop from everything else."""
+MIN_REVIEW_SECONDS: Final = 0.01
+"""A policy that wants its next review at once must not keep the event loop busy."""
 
 
 class Solver:
@@ -40,48 +42,49 @@ class Solver:
 
     def __init__(
         self,
+        *,
         rollouts: RolloutSource,
         policy: Policy,
         rule: AnswerRule,
         base_seed: int = 0,
         tie_break: TieBreak = TieBreak.FIRST_ROLLOUT,
-        vote_rule: VoteRule = VOTE_RULES["plurality"],
+        vote_rule: VoteRule = VOTE_RULES[VoteName.PLURALITY],
         observer: Observer | None = None,
-        most_seconds: float = math.inf,
+        max_seconds: float = math.inf,
         selector: Selector | None = None,
     ) -> None:
-        """No problem takes more than `most_seconds`, whatever the policy grants: a contest's limit on one call."""
+        """`max_seconds` is a contest's limit on one call: no problem takes more, whatever the policy grants."""
         self._selector = selector
-        self._rollouts, self._policy, self.rule, self._most_seconds = rollouts, policy, rule, most_seconds
+        self._rollouts, self._policy, self.rule, self._max_seconds = rollouts, policy, rule, max_seconds
         self._base_seed, self._tie_break, self._vote_rule = base_seed, tie_break, vote_rule
         self._observer = observer or Observer()
         self.provisional: int = rule.fallback
-        """The answer to give should everything stop now."""
+        """The answer to give if everything stopped now."""
         self._deadline: Deadline | None = None
-        """Of the problem in hand."""
+        """Of the problem being solved."""
 
     @property
     def answer_by(self) -> float | None:
-        """Loop time by which the problem in hand is answered, as things stand; None while there is none."""
+        """Loop time by which the current problem will be answered; None when there is none."""
         deadline = self._deadline
         return None if deadline is None else deadline.at + 2 * GRACE_SECONDS  # Once to stop, once to clean up.
 
     async def solve(self, problem: Problem, ledger: Ledger, run: int = 0) -> Solution:
-        """Answers one problem inside what the policy grants it."""
+        """Answers one problem within what the policy grants. The rollouts' seeds depend on `run`."""
         started_at = asyncio.get_running_loop().time()
         self.provisional = self.rule.fallback
         grant = self._policy.grant(ledger, started_at)
-        grant = replace(grant, seconds=min(grant.seconds, self._most_seconds))
+        grant = replace(grant, seconds=min(grant.seconds, self._max_seconds))
         self._observer.problem_started(problem, run, grant)
-        self._deadline = deadline = self._put_off_by_restarts(started_at, grant, ledger)
-        group = _Group(started_at, deadline.earlier(self._reserved_seconds(grant)), grant.tokens)
+        self._deadline = deadline = self._extended_by_restarts(started_at, grant, ledger)
+        group = _Group(started_at, deadline.earlier(self._reserved_seconds(grant)), grant.max_tokens)
         group.waiting = self._tasks(problem, run, grant, group)
         try:
             stop = await self._run(group, grant, ledger)
             vote = self._vote(group)
             selection = await self._select(problem, run, group, vote, deadline)
         finally:
-            if self._deadline is deadline:  # Not that of a problem asked meanwhile.
+            if self._deadline is deadline:  # Not that of a problem that began meanwhile.
                 self._deadline = None
         answer = vote.answer if selection is None or selection.answer is None else selection.answer
         solution = Solution(
@@ -99,11 +102,11 @@ class Solver:
         self._observer.problem_finished(solution)
         return solution
 
-    def _put_off_by_restarts(self, started_at: float, grant: Grant, ledger: Ledger) -> Deadline:
-        """A restart is the whole run's loss, not one problem's: it may take half of what is left for the others."""
+    def _extended_by_restarts(self, started_at: float, grant: Grant, ledger: Ledger) -> Deadline:
+        """Returns the deadline. Restarts cost the whole run: they may take half of the time left for other problems."""
         at = started_at + grant.seconds
-        most_seconds = min(ledger.left_seconds(at) / 2, self._most_seconds - grant.seconds)
-        return Deadline(at, lambda: self._rollouts.lost_seconds, most_seconds)
+        max_extension = min(ledger.left_seconds(at) / 2, self._max_seconds - grant.seconds)
+        return Deadline(at, lambda: self._rollouts.lost_seconds, max_extension)
 
     def _tasks(self, problem: Problem, run: int, grant: Grant, group: _Group) -> list[RolloutTask]:
         return [
@@ -121,10 +124,10 @@ class Solver:
 
     def _reserved_seconds(self, grant: Grant) -> float:
         asked = 0.0 if self._selector is None else self._selector.reserve_seconds
-        return min(asked, MOST_RESERVE_SHARE * grant.seconds)
+        return min(asked, MAX_RESERVE_SHARE * grant.seconds)
 
     async def _run(self, group: _Group, grant: Grant, ledger: Ledger) -> str:
-        """Runs rollouts until all have ended or the policy stops, and ends the rest; says why."""
+        """Runs rollouts until all have ended or the policy stops, then cancels the rest. Returns why it stopped."""
         try:
             return await self._wait(group, grant, ledger)
         finally:
@@ -135,7 +138,7 @@ class Solver:
         while True:
             while group.waiting and len(group.running) < grant.concurrent and group.tokens_left > 0:
                 group.start(self._rollouts.open(group.waiting.pop(0)))
-            # Not at 0: whoever planned for exactly what was granted may end in peace.
+            # Not at 0: a rollout that was planned for exactly these tokens may end.
             if group.tokens_left < 0 or (group.waiting and not group.running):
                 return "the tokens granted are used up"
             if not group.running:
@@ -147,7 +150,7 @@ class Solver:
             if now >= last_moment:
                 return "the time granted is over"
             wake_at = min(decision.review_at or last_moment, last_moment)
-            await group.any_end(max(wake_at, now + LEAST_REVIEW_SECONDS))
+            await group.any_end(max(wake_at, now + MIN_REVIEW_SECONDS))
             for trajectory in group.collect():
                 self._count(group, trajectory)
 
@@ -159,7 +162,7 @@ class Solver:
         self._observer.rollout_finished(trajectory, vote)
 
     async def _cancel(self, group: _Group) -> None:
-        """Ends what still runs. A rollout that finished just now keeps its trajectory but casts no vote."""
+        """Cancels what still runs. A rollout that finished just now keeps its trajectory but casts no vote."""
         running, group.running = group.running, {}
         for task in running:
             task.cancel()
@@ -173,7 +176,7 @@ class Solver:
     async def _select(
         self, problem: Problem, run: int, group: _Group, vote: Vote, deadline: Deadline
     ) -> Selection | None:
-        """What the selector makes of the vote; None without one, or where it does not end when it should."""
+        """Returns the selector's selection; None without a selector, or if it does not end in time."""
         if self._selector is None:
             return None
         seed = selection_seed(self._base_seed, run, problem.id)
@@ -197,20 +200,20 @@ class _Group:
 
     started_at: float
     deadline: Deadline
-    most_tokens: int | None
+    max_tokens: int | None
     waiting: list[RolloutTask] = field(default_factory=list)
     running: dict[asyncio.Task[Trajectory], LiveRollout] = field(default_factory=dict)
     trajectories: list[Trajectory] = field(default_factory=list)
-    """Ended, in the order they finished."""
+    """Of rollouts that ended, in the order they finished."""
     tokens: int = 0
-    """Generated so far, by all of them."""
+    """Generated so far by all rollouts."""
     _ended: list[asyncio.Task[Trajectory]] = field(default_factory=list)
-    """Not collected yet."""
+    """Ended rollouts that are not collected yet."""
     _woken: asyncio.Future[None] | None = None
 
     @property
     def tokens_left(self) -> float:
-        return math.inf if self.most_tokens is None else self.most_tokens - self.tokens
+        return math.inf if self.max_tokens is None else self.max_tokens - self.tokens
 
     def spend(self, tokens: int) -> None:
         self.tokens += tokens
@@ -223,7 +226,7 @@ class _Group:
         task.add_done_callback(self._note_end)
 
     def progress(self, now: float) -> Progress:
-        """For the policy, in which time lost to restarts has not passed."""
+        """Returns the progress for the policy, without the time lost to restarts."""
         return Progress(
             now=now,
             started_at=self.started_at + self.deadline.moved_seconds,
@@ -234,7 +237,7 @@ class _Group:
         )
 
     async def any_end(self, wake_at: float) -> None:
-        """Waits for a rollout to end, or until then. One timer, whatever the number of rollouts."""
+        """Waits until a rollout ends, at most until `wake_at`. Uses one timer, whatever the number of rollouts."""
         if self._ended or self.tokens_left < 0:
             return
         loop = asyncio.get_running_loop()
@@ -246,7 +249,7 @@ class _Group:
             timer.cancel()
 
     def collect(self) -> list[Trajectory]:
-        """What has ended since the last call; of those that ended together the lowest index first."""
+        """Returns what has ended since the last call; rollouts that ended together come by index."""
         ended, self._ended = self._ended, []
         ended.sort(key=lambda task: self.running[task].task.index)
         for task in ended:

@@ -1,8 +1,8 @@
-"""Vote rules by name: what each rollout's vote weighs, from what its trajectory holds and no more.
+"""Vote rules by name: the weight of each rollout's vote, computed from the trajectories alone.
 
-Every rule is a pure function over logged trajectories, so that `aimo revote` compares them on a run
-that is over. Weights are those of one problem's group; a trajectory without an answer weighs
-nothing, whatever the rule says.
+Every rule is a pure function of logged trajectories, so that `aimo revote` can compare them on a
+finished run. A group is the rollouts of one problem; a trajectory without an answer weighs nothing,
+whatever the rule says.
 """
 
 from __future__ import annotations
@@ -10,42 +10,44 @@ from __future__ import annotations
 import math
 import re
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from itertools import chain
 from typing import Final
 
-from aimo_solver.errors import InputError
+from aimo_solver.config.names import TieBreak, VoteName, find_name
 from aimo_solver.rollouts.confidence import bottom_confidence, tail_confidence
 from aimo_solver.rollouts.trajectory import Trajectory
-from aimo_solver.sandbox.execution import ExecutionStatus
+from aimo_solver.sandbox.base import ExecutionStatus
 from aimo_solver.voting.top_scored import top_scored
-from aimo_solver.voting.vote import TieBreak, Vote, plurality
+from aimo_solver.voting.vote import Vote, plurality
 
 Weigh = Callable[[Sequence[Trajectory]], Sequence[float]]
 
-ENTROPY_FLOOR = 0.25
-"""Of the group's median: a rollout surer than that counts as this sure, so that one outlier cannot win."""
-CODE_WEIGHT = 2.0
-SMALL_OR_ROUND_WEIGHT = 0.6
-SCORE_FLOOR = 1e-3
-_SMALL, _ROUND = 10, 100
+ENTROPY_FLOOR: Final = 0.25
+"""As a share of the group's median: a lower entropy counts as this, so that one outlier cannot win."""
+CODE_WEIGHT: Final = 2.0
+SMALL_OR_ROUND_WEIGHT: Final = 0.6
+SCORE_FLOOR: Final = 1e-3
+_SMALL: Final = 10
+_ROUND: Final = 100
 _INTEGER: Final = re.compile(r"-?\d+")
 
 
 @dataclass(frozen=True, slots=True)
 class VoteRule:
-    """One way to weigh."""
+    """One way to weigh votes."""
 
-    name: str
-    told: str
+    name: VoteName
+    description: str
     weigh: Weigh
-    """The weights of a group's rollouts, in their order."""
+    """Returns the weights of a group's rollouts, in their order."""
+    _: KW_ONLY
     needs_logprobs: bool = False
     needs_scores: bool = False
 
     def cast(self, trajectories: Sequence[Trajectory], tie_break: TieBreak = TieBreak.FIRST_ROLLOUT) -> Vote:
-        """The group's vote. `trajectories` in the order they finished."""
+        """Returns the group's vote. `trajectories` in the order they finished."""
         voters = [trajectory for trajectory in trajectories if trajectory.answer is not None]
         weights = dict(zip((voter.key for voter in voters), self.weigh(voters), strict=True))
         return plurality(trajectories, lambda voter: weights[voter.key], tie_break)
@@ -63,13 +65,13 @@ def _by_entropy(voters: Sequence[Trajectory]) -> list[float]:
 
 
 def _by_confidence(measure: Callable[[Sequence[float]], float], kept_share: float) -> Weigh:
-    """Weights are confidences; all but the surest share of the voters weigh nothing."""
+    """Weighs the most confident share of the voters by confidence, the others with nothing."""
 
     def weigh(voters: Sequence[Trajectory]) -> list[float]:
         values = [measure(_of_turns(voter, "confidences")) for voter in voters]
         kept = math.ceil(kept_share * len(values))
-        least = sorted(values, reverse=True)[kept - 1] if kept else math.inf
-        return [value if value >= least else 0.0 for value in values]
+        lowest = sorted(values, reverse=True)[kept - 1] if kept else math.inf
+        return [value if value >= lowest else 0.0 for value in values]
 
     return weigh
 
@@ -79,13 +81,13 @@ def _by_code(voters: Sequence[Trajectory]) -> list[float]:
 
 
 def _code_agrees(voter: Trajectory) -> bool:
-    """Whether its last program that ran printed its answer."""
+    """Whether the last program that ran printed the answer."""
     ran = [turn.output or "" for turn in voter.turns if turn.status is ExecutionStatus.OK]
     return bool(ran) and voter.answer in {int(number) for number in _INTEGER.findall(ran[-1])}
 
 
 def _by_imagination(voters: Sequence[Trajectory]) -> list[float]:
-    """Code over text, and small or round answers, which guesses tend to be, for less."""
+    """Prefers code to text, and weighs small or round answers less: guesses tend to be such."""
     code = _by_code(voters)
     return [weight * _doubt(voter.answer) for weight, voter in zip(code, voters, strict=True)]
 
@@ -104,14 +106,14 @@ def _long(voters: Sequence[Trajectory]) -> list[float]:
 
 
 def _by_score(voters: Sequence[Trajectory]) -> list[float]:
-    """From [-1, 1] to [0, 1]; one without a score counts as little as the worst can. All alike where nobody has one."""
+    """Maps scores from [-1, 1] to [0, 1]; a missing score counts as the worst. Equal weights if all are missing."""
     if all(voter.score is None for voter in voters):
         return _equal(voters)
     return [SCORE_FLOOR if voter.score is None else max(SCORE_FLOOR, (1.0 + voter.score) / 2) for voter in voters]
 
 
 def _top_scored(voters: Sequence[Trajectory]) -> list[float]:
-    """One vote for each of the better half; for everybody where nobody has a score."""
+    """One vote for each rollout of the better half; for every rollout if there is no score."""
     if all(voter.score is None for voter in voters):
         return _equal(voters)
     kept = {voter.key for voter in top_scored(voters, math.ceil(len(voters) / 2))}
@@ -126,43 +128,48 @@ def _mean(values: Sequence[float]) -> float | None:
     return math.fsum(values) / len(values) if values else None
 
 
-VOTE_RULES: Final = {
+VOTE_RULES: Final[Mapping[VoteName, VoteRule]] = {
     rule.name: rule
     for rule in (
-        VoteRule("plurality", "one rollout, one vote (Numina, NVIDIA)", _equal),
+        VoteRule(VoteName.PLURALITY, "one rollout, one vote (Numina, NVIDIA)", _equal),
         VoteRule(
-            "entropy", "1 / mean entropy (public AIMO3 kernel), outliers capped", _by_entropy, needs_logprobs=True
+            VoteName.ENTROPY,
+            "1 / mean entropy (public AIMO3 kernel), outliers capped",
+            _by_entropy,
+            needs_logprobs=True,
         ),
         VoteRule(
-            "deepconf-high",
-            "bottom-10 % group confidence, the surest 90 % vote (arXiv 2508.15260)",
+            VoteName.DEEPCONF_HIGH,
+            "bottom-10 % group confidence, the most confident 90 % vote (arXiv 2508.15260)",
             _by_confidence(bottom_confidence, 0.9),
             needs_logprobs=True,
         ),
         VoteRule(
-            "deepconf-low",
-            "the same, the surest 10 % vote",
+            VoteName.DEEPCONF_LOW,
+            "the same, the most confident 10 % vote",
             _by_confidence(bottom_confidence, 0.1),
             needs_logprobs=True,
         ),
         VoteRule(
-            "deepconf-tail",
-            "confidence of the last window, the surest 90 % vote",
+            VoteName.DEEPCONF_TAIL,
+            "confidence of the last window, the most confident 90 % vote",
             _by_confidence(tail_confidence, 0.9),
             needs_logprobs=True,
         ),
-        VoteRule("code", "double where the last program printed the answer", _by_code),
-        VoteRule("imagination", "code double, small and round answers x 0.6 (imagination-research)", _by_imagination),
-        VoteRule("short", "1 / tokens", _short),
-        VoteRule("long", "tokens", _long),
-        VoteRule("score", "the scorer's value of each rollout", _by_score, needs_scores=True),
-        VoteRule("top-scored", "the better half by score, one vote each (rStar-Math)", _top_scored, needs_scores=True),
+        VoteRule(VoteName.CODE, "double if the last program printed the answer", _by_code),
+        VoteRule(
+            VoteName.IMAGINATION, "code double, small and round answers x 0.6 (imagination-research)", _by_imagination
+        ),
+        VoteRule(VoteName.SHORT, "1 / tokens", _short),
+        VoteRule(VoteName.LONG, "tokens", _long),
+        VoteRule(VoteName.SCORE, "the scorer's value of each rollout", _by_score, needs_scores=True),
+        VoteRule(
+            VoteName.TOP_SCORED, "the better half by score, one vote each (rStar-Math)", _top_scored, needs_scores=True
+        ),
     )
 }
 
 
 def find_vote_rule(name: str) -> VoteRule:
-    """The rule of that name. Raises InputError that lists what there is."""
-    if name not in VOTE_RULES:
-        raise InputError(f"vote must be one of {', '.join(VOTE_RULES)}, got {name!r}")
-    return VOTE_RULES[name]
+    """Returns the rule of this name. Raises InputError, which lists the names there are."""
+    return VOTE_RULES[find_name(VoteName, name, "vote")]

@@ -1,4 +1,4 @@
-"""The top K by score, to vote among: the last step of rStar-Math's search (arXiv 2501.04519)."""
+"""The top K rollouts by score, which vote: the last step of rStar-Math's search (arXiv 2501.04519)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from aimo_solver.rollouts.trajectory import Trajectory
 
 
 def top_scored(trajectories: Sequence[Trajectory], k: int) -> list[Trajectory]:
-    """The `k` answered trajectories of the highest scores, in the order given.
+    """Returns the `k` answered trajectories with the highest scores, in the order given.
 
-    Those without a score come after all others; of equal ones that of the lowest index is kept.
+    Trajectories without a score come last; among equal scores the lowest rollout index is kept.
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k!r}")

@@ -1,8 +1,8 @@
 """Plurality vote with weights and explicit tie-breaks.
 
-Guarantees: the same trajectories give the same winner in whatever order they finished, unless
-`TieBreak.FIRST_FINISHED` is asked for; trajectories without an answer cast no vote; a weight that
-is negative or not finite counts as zero, so that one broken weight cannot win.
+Guarantees: the same trajectories give the same winner in whatever order they finished, except with
+`TieBreak.FIRST_FINISHED`; trajectories without an answer cast no vote; a weight that is negative or
+not finite counts as zero, so that one broken weight cannot win.
 """
 
 from __future__ import annotations
@@ -10,22 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
+from aimo_solver.config.names import TieBreak
 from aimo_solver.rollouts.trajectory import Trajectory
 
 Weight = Callable[[Trajectory], float]
-
-
-class TieBreak(StrEnum):
-    """Which of the answers of equal weight wins."""
-
-    FIRST_ROLLOUT = "first_rollout"
-    """The one voted for by the rollout of the lowest index: reproducible."""
-    FIRST_FINISHED = "first_finished"
-    """The one voted for earliest."""
-    FEWEST_TOKENS = "fewest_tokens"
-    """The one whose voters wrote the fewest tokens on average."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +22,22 @@ class Vote:
     """How a group of rollouts voted."""
 
     answer: int | None
-    """The winner; None when nobody answered."""
+    """The winner; None if no rollout answered."""
     tally: tuple[tuple[int, float], ...]
-    """Answers and their weight, winner first."""
+    """Answers and their weights, winner first."""
     answered: int
     """Rollouts that cast a vote."""
 
     @property
     def margin(self) -> float:
-        """The winner's weight above the runner-up's."""
+        """The winner's weight minus the runner-up's."""
         if not self.tally:
             return 0.0
         return self.tally[0][1] - (self.tally[1][1] if len(self.tally) > 1 else 0.0)
 
     @property
     def contested(self) -> bool:
+        """Whether there are several answers."""
         return len(self.tally) > 1
 
 
@@ -61,7 +51,7 @@ def plurality(
     weight: Weight = equal_weight,
     tie_break: TieBreak = TieBreak.FIRST_ROLLOUT,
 ) -> Vote:
-    """The answer of the greatest weight. `trajectories` in the order they finished."""
+    """Returns the vote for the answer of the greatest weight. `trajectories` in the order they finished."""
     groups: dict[int, list[Trajectory]] = {}
     for trajectory in trajectories:
         if trajectory.answer is not None:
@@ -71,7 +61,7 @@ def plurality(
 
     def rank(answer: int) -> tuple[float, float, int]:
         voters = groups[answer]
-        first_rollout = min(voter.rollout for voter in voters)  # Breaks a tie in the tie-break.
+        first_rollout = min(voter.rollout for voter in voters)  # Decides if the tie-break ties.
         return -weights[answer], _tie_rank(voters, finished[answer], tie_break), first_rollout
 
     order = sorted(groups, key=rank)

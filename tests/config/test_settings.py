@@ -1,26 +1,33 @@
-"""Settings files: the shipped ones load, and a bad one is told by file and key."""
+"""Settings files: the shipped ones load, and a bad one is refused by file and key."""
 
 from __future__ import annotations
 
+import tomllib
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+import tomli_w
 
+from aimo_solver.config.names import CodeMode, PolicyName, SearchMethod, TieBreak, VoteName
+from aimo_solver.config.policy_settings import POLICY_SETTINGS, Aimo3PublicSettings, FixedSettings, NemoSkillsSettings
 from aimo_solver.config.settings import (
-    HARDWARE,
-    PRESETS,
-    CodeMode,
+    GenSelectSettings,
     Hardware,
+    PolicySettings,
     Preset,
-    SearchMethod,
     SearchSettings,
+    checked,
     load_hardware,
     load_preset,
+    with_current_keys,
 )
+from aimo_solver.config.shipped import HARDWARE, PRESETS
 from aimo_solver.dialects import find_dialect
 from aimo_solver.errors import InputError
 from aimo_solver.policies import make_policy
-from aimo_solver.voting import TieBreak
+from aimo_solver.policies.adaptive import AdaptivePolicy
+from aimo_solver.runs.writer import without_none
 
 
 def refusal(folder: Path, text: str | bytes) -> str:
@@ -36,8 +43,7 @@ def refusal(folder: Path, text: str | bytes) -> str:
 def test_every_shipped_preset_names_what_there_is(name: str) -> None:
     preset = load_preset(name)
     find_dialect(preset.dialect)
-    make_policy(preset.policy.name, preset.policy.settings)
-    TieBreak(preset.tie_break)
+    make_policy(preset.policy.settings)
 
 
 @pytest.mark.parametrize("name", [path.stem for path in HARDWARE.glob("*.toml")])
@@ -48,7 +54,11 @@ def test_every_shipped_hardware_file_loads(name: str) -> None:
 def test_the_default_preset_is_the_default() -> None:
     preset = load_preset("default")
     assert preset.rollout == Preset().rollout
-    assert make_policy(preset.policy.name, preset.policy.settings) == make_policy(Preset().policy.name, {})
+    chosen, default = make_policy(preset.policy.settings), make_policy(Preset().policy.settings)
+    assert isinstance(chosen, AdaptivePolicy)
+    assert isinstance(default, AdaptivePolicy)
+    assert chosen.workload == default.workload
+    assert replace(chosen.settings, rollout_tokens=None, speed_table=None) == default.settings
 
 
 def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
@@ -64,14 +74,53 @@ def test_a_file_says_what_differs(tmp_path: Path) -> None:
 
 def test_a_search_is_made_only_where_a_file_asks_for_one(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('[search]\nmethod = "dvts"\n')
-    assert load_preset(str(tmp_path / "mine.toml")).search == SearchSettings(SearchMethod.DVTS)
+    assert load_preset(str(tmp_path / "mine.toml")).search == SearchSettings(method=SearchMethod.DVTS)
     assert Preset().search is None
 
 
-def test_policy_settings_keep_their_types(tmp_path: Path) -> None:
-    (tmp_path / "mine.toml").write_text("[policy.settings]\nrollouts = 1\nbase_seconds = 1.0\ncareful = true\n")
-    settings = load_preset(str(tmp_path / "mine.toml")).policy.settings
-    assert [type(value) for value in settings.values()] == [int, float, bool]
+def test_a_policy_has_settings_of_its_own_kind(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('[policy]\nname = "nemoskills"\n[policy.settings]\nbase_seconds = 1\n')
+    assert load_preset(str(tmp_path / "mine.toml")).policy.settings == NemoSkillsSettings(base_seconds=1.0)
+
+
+@pytest.mark.parametrize("name", [name for name in PolicyName if name is not PolicyName.TABLE])  # It needs a file.
+def test_every_policy_has_defaults(name: PolicyName) -> None:
+    assert PolicySettings(name=name).settings == POLICY_SETTINGS[name]()
+
+
+def test_a_policy_cannot_have_the_settings_of_another() -> None:
+    with pytest.raises(InputError, match="policy numina cannot have the settings of fixed"):
+        PolicySettings(name=PolicyName.NUMINA, settings=FixedSettings())
+
+
+@pytest.mark.parametrize("name", [path.stem for path in PRESETS.glob("*.toml")])
+def test_a_preset_is_read_back_from_what_a_run_folder_keeps_of_it(name: str) -> None:
+    preset = load_preset(name)
+    kept = tomllib.loads(tomli_w.dumps(without_none(asdict(preset))))
+    assert checked(Preset, with_current_keys(kept), "settings.toml") == preset
+
+
+def test_the_keys_of_older_run_folders_are_read() -> None:
+    kept = {
+        "policy": {"name": "aimo3-public", "tokens": 900, "settings": {"least_seconds": 1.0, "most_seconds": 2.0}},
+        "genselect": {"most_margin": 0.5, "least_seconds": 3.0, "candidates": 4},
+    }
+    preset = checked(Preset, with_current_keys(kept), "settings.toml")
+    assert preset.policy.max_tokens == 900
+    assert preset.policy.settings == Aimo3PublicSettings(min_seconds=1.0, max_seconds=2.0)
+    assert preset.genselect == GenSelectSettings(max_margin=0.5, min_seconds=3.0, max_candidates=4)
+
+
+def test_names_are_found_in_any_case(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(
+        'dialect = "OpenMath"\nvote = "Entropy"\ntie_break = "FIRST_FINISHED"\n[policy]\nname = "NemoSkills"\n'
+    )
+    preset = load_preset(str(tmp_path / "mine.toml"))
+    assert (preset.vote, preset.tie_break) == (VoteName.ENTROPY, TieBreak.FIRST_FINISHED)
+    assert (preset.dialect, preset.policy.name) == ("openmath", PolicyName.NEMOSKILLS)
+    assert load_preset("NuminA-AIMO1") == load_preset("numina-aimo1")
+    assert load_hardware("H100") == load_hardware("h100")
+    assert find_dialect("OpenMath") is find_dialect("openmath")
 
 
 def test_an_unknown_preset_lists_the_known_ones() -> None:
@@ -96,23 +145,31 @@ def test_a_missing_file_is_named() -> None:
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        ("temprature = 0.7", "temprature: "),
-        ("[rollout]\ntemprature = 0.7", "rollout.temprature: "),
-        ("[policy]\nrolouts = 3", "policy.rolouts: "),
-        ("[rollout]\ntemperature = -1", "rollout.temperature: "),
-        ("[rollout]\ntemperature = nan", "rollout.temperature: "),
-        ("[rollout]\ntop_p = 0.0", "rollout.top_p: "),
-        ("[rollout]\nmax_tokens = 0", "rollout.max_tokens: "),
-        ("[rollout]\nmax_tokens = 1.5", "rollout.max_tokens: "),
-        ('[rollout]\nmax_tokens = "many"', "rollout.max_tokens: "),
-        ('[rollout]\ncode = "sometimes"', "rollout.code: "),
-        ("[search]\nwidht = 3", "search.widht: "),
-        ("[search]\nwidth = 0", "search.width: "),
-        ("[search]\nexploration = inf", "search.exploration: "),
-        ('[search]\nmethod = "guess"', "search.method: "),
-        ('[search]\nseparator = ""', "search.separator: "),
-        ("dialect = 3", "dialect: "),
-        ("rollout = 3", "rollout: "),
+        ("temprature = 0.7", "temprature: unknown key"),
+        ("[rollout]\ntemprature = 0.7", "rollout.temprature: unknown key"),
+        ("[policy]\nrolouts = 3", "policy.rolouts: unknown key"),
+        ("[rollout]\ntemperature = -1", "rollout.temperature must "),
+        ("[rollout]\ntemperature = nan", "rollout.temperature must "),
+        ("[rollout]\ntop_p = 0.0", "rollout.top_p must "),
+        ("[rollout]\nmax_tokens = 0", "rollout.max_tokens must "),
+        ("[rollout]\nmax_tokens = 1.5", "rollout.max_tokens must "),
+        ('[rollout]\nmax_tokens = "many"', "rollout.max_tokens must "),
+        ('[rollout]\ncode = "sometimes"', "rollout.code must "),
+        ("[search]\nwidht = 3", "search.widht: unknown key"),
+        ("[search]\nwidth = 0", "search.width must "),
+        ("[search]\nexploration = inf", "search.exploration must "),
+        ('[search]\nmethod = "guess"', "search.method must "),
+        ('[search]\nseparator = ""', "search.separator must "),
+        ("dialect = 3", "dialect must be a valid string"),
+        ('vote = "loudest"', "vote must be one of plurality, entropy, "),
+        ('tie_break = "loudest"', "tie_break must be one of first_rollout, first_finished, fewest_tokens"),
+        ('[policy]\nname = "greedy"', "policy.name must be one of fixed, numina, "),
+        ("[policy]\nsettings = 3", "policy.settings must be a table"),
+        ("[policy.settings]\nrisk = inf", "policy.settings.risk must be a finite number"),
+        ("[policy.settings]\nwidth = true", "policy.settings.width must be a valid integer"),
+        ("[policy]\nearly_stop = 1", "policy.early_stop must be a valid boolean"),
+        ("[rollout]\nmax_tokens = true", "rollout.max_tokens must be a valid integer"),
+        ("rollout = 3", "rollout must be a table"),
     ],
 )
 def test_a_bad_key_is_named_with_its_value(tmp_path: Path, text: str, key: str) -> None:
@@ -123,5 +180,5 @@ def test_a_bad_key_is_named_with_its_value(tmp_path: Path, text: str, key: str) 
 
 
 @pytest.mark.parametrize("text", ["temperature 0.7", "a = 1\na = 2", b"\xff\xfe"])
-def test_what_is_not_toml_is_told_so(tmp_path: Path, text: str | bytes) -> None:
+def test_what_is_not_toml_is_refused(tmp_path: Path, text: str | bytes) -> None:
     assert refusal(tmp_path, text).startswith("not a TOML file: ")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+from aimo_solver.config.policy_settings import NemoSkillsSettings
 from aimo_solver.config.settings import RolloutSettings
 from aimo_solver.dialects.numina import NuminaDialect
 from aimo_solver.engine.base import Engine, Sampling
@@ -21,6 +22,7 @@ from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.policies.policy import Policy
 from aimo_solver.problems.problem import ANY_INTEGER, AnswerRule, Problem
 from aimo_solver.rollouts.engine_rollouts import EngineRollouts
+from aimo_solver.rollouts.parts import RolloutParts
 from aimo_solver.sandbox.base import ExecutionResult, ExecutionStatus
 from aimo_solver.sandbox.inside.cell import run_cell
 from aimo_solver.solver.observer import Observer
@@ -100,7 +102,9 @@ class SolverHarness:
 
     reply: ReplyToText
     settings: RolloutSettings = field(default_factory=lambda: RolloutSettings(max_tokens=400, flush_seconds=2.0))
-    policy: Policy = field(default_factory=lambda: NemoSkillsPolicy(rollouts=4, concurrent=4, base_seconds=60.0))
+    policy: Policy = field(
+        default_factory=lambda: NemoSkillsPolicy(NemoSkillsSettings(rollouts=4, concurrent=4, base_seconds=60.0))
+    )
     rule: AnswerRule = ANY_INTEGER
     dialect: NuminaDialect = field(default_factory=NuminaDialect)
     sandbox: InProcessSandbox = field(default_factory=InProcessSandbox)
@@ -119,9 +123,18 @@ class SolverHarness:
     async def solve(self, *, engine: Engine | None = None, total_seconds: float = 1000.0) -> Solution:
         await self.engine.start()
         rollouts = EngineRollouts(
-            engine or self.engine, self.sandbox, self.dialect, self.settings, self.rule, self.observer
+            RolloutParts(
+                engine=engine or self.engine,
+                sandbox=self.sandbox,
+                dialect=self.dialect,
+                settings=self.settings,
+                rule=self.rule,
+                observer=self.observer,
+            )
         )
-        solver = Solver(rollouts, self.policy, self.rule, self.seed, observer=self.observer)
+        solver = Solver(
+            rollouts=rollouts, policy=self.policy, rule=self.rule, base_seed=self.seed, observer=self.observer
+        )
         ledger = Ledger(asyncio.get_running_loop().time(), total_seconds, problems_left=1)
         return await solver.solve(PROBLEM, ledger)
 

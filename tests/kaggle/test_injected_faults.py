@@ -16,6 +16,7 @@ from random import Random
 import polars as pl
 import pytest
 
+from aimo_solver.config.policy_settings import NemoSkillsSettings
 from aimo_solver.config.settings import RolloutSettings
 from aimo_solver.dialects.numina import NuminaDialect
 from aimo_solver.engine.base import Sampling
@@ -30,6 +31,7 @@ from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.problems.problem import AIMO3, Problem
 from aimo_solver.rollouts.engine_rollouts import EngineRollouts
+from aimo_solver.rollouts.parts import RolloutParts
 from aimo_solver.runs.writer import RunFolder
 from aimo_solver.solver.observer import Observer
 from aimo_solver.solver.solution import Solution
@@ -102,11 +104,24 @@ def predict(tmp_path: Path) -> Callable[[], tuple[Trouble, Callable[..., pl.Data
             )
             await engine.start()
             settings = RolloutSettings(max_tokens=200, flush_seconds=0.05, code_timeout_seconds=1.0)
-            rollouts = EngineRollouts(engine, trouble.sandbox, NuminaDialect(), settings, AIMO3, trouble)
-            policy = NemoSkillsPolicy(rollouts=4, concurrent=4, base_seconds=GRANTED_SECONDS, buffer_seconds=0.0)
+            rollouts = EngineRollouts(
+                RolloutParts(
+                    engine=engine,
+                    sandbox=trouble.sandbox,
+                    dialect=NuminaDialect(),
+                    settings=settings,
+                    rule=AIMO3,
+                    observer=trouble,
+                )
+            )
+            policy = NemoSkillsPolicy(
+                NemoSkillsSettings(rollouts=4, concurrent=4, base_seconds=GRANTED_SECONDS, buffer_seconds=0.0)
+            )
             ledger = Ledger(time.monotonic(), 3600.0, problems_left=FAULTS)
             with RunFolder(tmp_path / "run", {}) as folder:
-                yield SolverAnswerer(Solver(rollouts, policy, AIMO3, observer=trouble), ledger, folder, log)
+                yield SolverAnswerer(
+                    Solver(rollouts=rollouts, policy=policy, rule=AIMO3, observer=trouble), ledger, folder, log
+                )
             await engine.stop()
 
         predictor = Predictor(open_answerer, AIMO3, ends_at, lambda line: None)

@@ -74,4 +74,4 @@ def test_a_limit_that_is_not_positive_is_refused(total: float) -> None:
 @pytest.mark.parametrize("reserve", [-1.0, 60.0, 90.0, math.nan])
 def test_a_reserve_that_leaves_no_time_is_refused(reserve: float) -> None:
     with pytest.raises(InputError, match="reserve_seconds must be in"):
-        Ledger(0.0, 60.0, reserve)
+        Ledger(0.0, 60.0, reserve_seconds=reserve)

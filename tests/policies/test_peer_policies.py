@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aimo_solver.config.names import PolicyName, StoppingRuleName
+from aimo_solver.config.policy_settings import FixedSettings
 from aimo_solver.errors import InputError
-from aimo_solver.policies import POLICIES, make_policy
+from aimo_solver.policies import make_policy
 from aimo_solver.policies.adaptive import AdaptivePolicy
 from aimo_solver.policies.adjusted import AdjustedPolicy
 from aimo_solver.policies.aimo3_public import Aimo3PublicPolicy
@@ -15,17 +17,18 @@ from aimo_solver.policies.fixed import FixedPolicy
 from aimo_solver.policies.imagination import ImaginationPolicy
 from aimo_solver.policies.ledger import Ledger, Spend
 from aimo_solver.policies.numina import NuminaPolicy
-from aimo_solver.policies.policy import Action, Grant, Progress
+from aimo_solver.policies.policy import Action, Grant, Progress, ScalablePolicy
 from aimo_solver.policies.speed_table import SpeedTable, Workload
 from aimo_solver.policies.stopping import STOPPING_RULES
+from tests.helpers.own_settings import own_settings
 
 AMPLE = Ledger(0.0, 1e6, problems_left=50)
-EVEN = Workload(100.0, SpeedTable("even", (1,), (1.0,), ("a unit",)))
+EVEN = Workload(100.0, SpeedTable("even", streams=(1,), tokens_per_second=(1.0,), sources=("a unit",)))
 """A mean rollout takes 100 s, however many run."""
 
 
 def progress(now: float, *answers: int | None, running: int = 8) -> Progress:
-    return Progress(now, 0.0, 1000.0, answers, running, 0)
+    return Progress(now=now, started_at=0.0, deadline=1000.0, answers=answers, running=running, waiting=0)
 
 
 # Peers
@@ -36,28 +39,43 @@ def test_fixed_shares_what_is_left_equally() -> None:
     assert FixedPolicy().grant(ledger, 10.0) == Grant(110.0, 8, 8)
 
 
-@pytest.mark.parametrize("rule", STOPPING_RULES)
-def test_fixed_stops_by_any_rule(rule: str) -> None:
+@pytest.mark.parametrize("rule", StoppingRuleName)
+def test_fixed_stops_by_any_rule(rule: StoppingRuleName) -> None:
     unanimous = progress(10.0, *[7] * 14, running=2)
-    assert FixedPolicy(16, 16, stop=rule).review(unanimous, AMPLE).action is Action.STOP
-    assert FixedPolicy(16, 16, stop=rule).review(progress(10.0, running=16), AMPLE).action is Action.GO_ON
+    assert (
+        FixedPolicy(FixedSettings(rollouts=16, concurrent=16, stop=rule)).review(unanimous, AMPLE).action is Action.STOP
+    )
+    assert (
+        FixedPolicy(FixedSettings(rollouts=16, concurrent=16, stop=rule))
+        .review(progress(10.0, running=16), AMPLE)
+        .action
+        is Action.CONTINUE
+    )
 
 
 def test_fixed_refuses_a_rule_it_does_not_know() -> None:
-    with pytest.raises(InputError, match="stop must be empty or one of cannot-be-caught"):
-        FixedPolicy(stop="hope")
+    with pytest.raises(InputError, match=r"stop must be one of cannot-be-caught, .*, got 'hope'"):
+        own_settings("fixed", {"stop": "hope"})
+
+
+def test_fixed_takes_an_empty_rule_for_none() -> None:
+    assert own_settings("fixed", {"stop": ""}) == FixedSettings()
+
+
+def test_every_stopping_rule_has_a_name_and_every_name_a_rule() -> None:
+    assert list(STOPPING_RULES) == list(StoppingRuleName)
 
 
 def test_numina_stops_for_nothing() -> None:
     assert NuminaPolicy().grant(AMPLE, 0.0).rollouts == 48
-    assert NuminaPolicy().review(progress(10.0, *[1] * 40), AMPLE).action is Action.GO_ON
+    assert NuminaPolicy().review(progress(10.0, *[1] * 40), AMPLE).action is Action.CONTINUE
 
 
 @pytest.mark.parametrize(("answers", "cap"), [(0, 660.0), (2, 660.0), (3, 600.0), (5, 540.0), (6, 480.0)])
 def test_imagination_caps_a_problem_by_its_answers_so_far(answers: int, cap: float) -> None:
     policy, different = ImaginationPolicy(), range(answers)
     decision = policy.review(progress(cap - 1.0, *different, running=16), AMPLE)
-    assert (decision.action, decision.review_at) == (Action.GO_ON, cap)
+    assert (decision.action, decision.review_at) == (Action.CONTINUE, cap)
     assert policy.review(progress(cap, *different, running=16), AMPLE).action is Action.STOP
 
 
@@ -83,16 +101,17 @@ def test_public_aimo3_kernel_stops_at_any_four_equal_answers() -> None:
 
 @pytest.mark.parametrize("name", ["nemoskills", "imagination", "aimo3-public"])
 def test_peers_seconds_scale_together(name: str) -> None:
-    policy = make_policy(name, {})
-    scaled = policy.scaled(0.5)  # type: ignore[attr-defined]
+    policy = make_policy(own_settings(name))
+    assert isinstance(policy, ScalablePolicy)
+    scaled = policy.scaled(0.5)
     assert scaled.grant(AMPLE, 0.0).seconds == pytest.approx(0.5 * policy.grant(AMPLE, 0.0).seconds)
 
 
 # Ours
 
 
-def adaptive(**settings: object) -> AdaptivePolicy:
-    return AdaptivePolicy(EVEN, **settings)  # type: ignore[arg-type]
+def adaptive() -> AdaptivePolicy:
+    return AdaptivePolicy(EVEN)
 
 
 def contest(share: float) -> Ledger:
@@ -102,7 +121,7 @@ def contest(share: float) -> Ledger:
 def test_a_sure_leader_stops_sooner_the_longer_it_takes() -> None:
     policy, ledger = adaptive(), contest(100.0)
     early = policy.review(progress(1.0, 7, 7), ledger)
-    assert early.action is Action.GO_ON
+    assert early.action is Action.CONTINUE
     # doubt(2, 0) = 1/8 of the share, against a pressure of 0.1.
     assert early.review_at == pytest.approx(100.0 / 8 / 0.1)
     assert policy.review(progress(early.review_at or 0.0, 7, 7), ledger).action is Action.STOP
@@ -121,18 +140,18 @@ def test_less_time_left_makes_it_stop_sooner() -> None:
     assert stops == sorted(stops)
 
 
-def test_nobody_leads_before_the_first_vote() -> None:
+def test_no_answer_leads_before_the_first_vote() -> None:
     decision = adaptive().review(progress(90.0, None), contest(100.0))
-    assert (decision.action, decision.review_at) == (Action.GO_ON, None)
+    assert (decision.action, decision.review_at) == (Action.CONTINUE, None)
 
 
 def test_width_follows_the_time_left() -> None:
-    slower = SpeedTable("slower", (1, 12), (1.0, 0.5), ("a", "b"))
+    slower = SpeedTable("slower", streams=(1, 12), tokens_per_second=(1.0, 0.5), sources=("a", "b"))
     policy = AdaptivePolicy(Workload(100.0, slower))
     assert [policy.grant(contest(share), 0.0).rollouts for share in (60.0, 110.0, 150.0, 400.0)] == [3, 5, 8, 16]
 
 
-def test_no_problem_takes_more_than_four_shares_or_half_of_what_the_others_planned() -> None:
+def test_no_problem_takes_more_than_four_shares_or_half_of_what_is_planned_for_the_others() -> None:
     assert adaptive().grant(contest(100.0), 0.0).seconds == 400.0
     late = Ledger(0.0, 1000.0, problems_left=10).charge(Spend(8, 700.0))
     assert adaptive().grant(late, 700.0).seconds == pytest.approx(250.0)
@@ -150,23 +169,23 @@ def test_lengths_and_speeds_are_learnt_from_the_run() -> None:
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"narrow": 5, "width": 4}, "narrow, width and wide must grow"),
-        ({"risk": 0.0}, "risk must be positive"),
-        ({"kept_share": 1.5}, r"kept_share must be in \[0, 1\]"),
-        ({"rollout_tokens": -1.0}, "rollout_tokens must be positive"),
+        ({"narrow": 5, "width": 4}, "policy.settings: narrow, width and wide must not decrease"),
+        ({"risk": 0.0}, "policy.settings.risk must be greater than 0, got 0.0"),
+        ({"kept_share": 1.5}, "kept_share must be less than or equal to 1"),
+        ({"rollout_tokens": -1.0}, "rollout_tokens must be greater than 0"),
         ({"speed_table": "a100"}, "speed table must be one of"),
         ({"speed": 1.0}, "no setting 'speed'; it has narrow, .*rollout_tokens, speed_table"),
     ],
 )
 def test_bad_settings_are_refused_in_a_sentence(settings: dict[str, object], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        make_policy("adaptive", settings)
+        make_policy(own_settings("adaptive", settings))
 
 
 # All of them
 
 
-@pytest.mark.parametrize("name", [name for name in POLICIES if name != "table"])  # It needs a file.
+@pytest.mark.parametrize("name", [name for name in PolicyName if name is not PolicyName.TABLE])  # It needs a file.
 @given(
     left=st.floats(0.0, 20_000.0),
     total=st.floats(1.0, 20_000.0),
@@ -175,14 +194,19 @@ def test_bad_settings_are_refused_in_a_sentence(settings: dict[str, object], sen
 )
 def test_no_grant_exceeds_what_is_left(name: str, left: float, total: float, problems: int | None, done: int) -> None:
     now = max(0.0, total - left)
-    ledger = Ledger(0.0, total, problems_left=problems, spent=Spend(done, now, 1000 * done, 10 * done, 5 * now))
-    grant = make_policy(name, {}).grant(ledger, now)
+    ledger = Ledger(
+        0.0,
+        total,
+        problems_left=problems,
+        spent=Spend(done, now, tokens=1000 * done, ended=10 * done, stream_seconds=5 * now),
+    )
+    grant = make_policy(own_settings(name)).grant(ledger, now)
     assert 0 <= grant.seconds <= ledger.left_seconds(now)
     assert 1 <= grant.concurrent <= grant.rollouts
 
 
 def test_an_adjusted_policy_keeps_all_else() -> None:
-    policy = AdjustedPolicy(FixedPolicy(), rollouts=24, most_rollouts=10)
+    policy = AdjustedPolicy(FixedPolicy(), rollouts=24, max_rollouts=10)
     assert policy.grant(AMPLE, 0.0) == Grant(FixedPolicy().grant(AMPLE, 0.0).seconds, 10, 10)
     with pytest.raises(InputError, match="rollouts must be at least 1, got 0"):
         AdjustedPolicy(FixedPolicy(), rollouts=0)

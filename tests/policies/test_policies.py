@@ -1,4 +1,4 @@
-"""The buffered policy: what a problem gets, and when its rollouts are called off."""
+"""The buffered policy: what a problem gets, and when its rollouts are cancelled."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aimo_solver.config.policy_settings import NemoSkillsSettings
 from aimo_solver.errors import InputError
 from aimo_solver.policies import make_policy
 from aimo_solver.policies.adjusted import AdjustedPolicy
@@ -16,6 +17,7 @@ from aimo_solver.policies.ledger import Ledger, Spend
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.policies.policy import Action, Decision, Policy, Progress
 from aimo_solver.policies.stopping import agreement, cannot_be_caught, enough_finished
+from tests.helpers.own_settings import own_settings
 
 POLICY = NemoSkillsPolicy()
 HOURS = 3600.0
@@ -28,7 +30,7 @@ def ample(*spent: float) -> Ledger:
 
 
 def progress(*answers: int | None, running: int = 0, waiting: int = 0) -> Progress:
-    return Progress(10.0, 0.0, 350.0, answers, running, waiting)
+    return Progress(now=10.0, started_at=0.0, deadline=350.0, answers=answers, running=running, waiting=waiting)
 
 
 def review(*answers: int | None, rollouts: int = 16, policy: Policy = POLICY) -> Decision:
@@ -72,17 +74,17 @@ def test_problems_that_come_one_at_a_time_get_the_base_too() -> None:
 
 
 def test_every_rollout_is_granted_and_no_more_run_at_once() -> None:
-    grant = NemoSkillsPolicy(rollouts=4, concurrent=16).grant(ample(), now=0.0)
+    grant = NemoSkillsPolicy(NemoSkillsSettings(rollouts=4, concurrent=16)).grant(ample(), now=0.0)
     assert (grant.rollouts, grant.concurrent) == (4, 4)
 
 
-def test_public_aimo3_kernel_300_s_floor_applies_with_50_s_left() -> None:
+def test_no_problem_is_granted_more_than_what_is_left() -> None:
     assert POLICY.grant(Ledger(0.0, 1000.0, problems_left=1), now=950.0).seconds == 50.0
     assert POLICY.grant(Ledger(0.0, 1000.0), now=950.0).seconds == 50.0
 
 
 @pytest.mark.parametrize("problems", [1, 10, 110])
-def test_public_aimo3_kernel_50_problems_are_hard_coded(problems: int) -> None:
+def test_any_number_of_problems_shares_the_limit(problems: int) -> None:
     grant = POLICY.grant(Ledger(0.0, 100.0 * problems, problems_left=problems), now=0.0)
     assert grant.seconds == pytest.approx(100.0)
 
@@ -98,7 +100,7 @@ def test_public_aimo3_kernel_50_problems_are_hard_coded(problems: int) -> None:
 def test_no_contest_spends_more_than_its_limit(
     total: float, loading: float, base: float, buffer: float, spends: list[float], known: bool
 ) -> None:
-    policy = NemoSkillsPolicy(base_seconds=base, buffer_seconds=buffer)
+    policy = NemoSkillsPolicy(NemoSkillsSettings(base_seconds=base, buffer_seconds=buffer))
     ledger = Ledger(0.0, total, problems_left=len(spends) if known else None)
     now = loading * total
     for share in spends:
@@ -113,7 +115,7 @@ def test_no_contest_spends_more_than_its_limit(
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
-def test_greed_leaves_every_later_problem_its_share(spends: list[float]) -> None:
+def test_every_later_problem_keeps_its_share_whatever_earlier_ones_spend(spends: list[float]) -> None:
     ledger, now = Ledger(0.0, 100.0 * len(spends), problems_left=len(spends)), 0.0
     for share in spends:
         seconds = POLICY.grant(ledger, now).seconds
@@ -134,26 +136,26 @@ def test_four_equal_answers_need_no_fifth() -> None:
 
 
 def test_three_of_the_first_five_are_not_enough_whatever_follows() -> None:
-    assert review(1, 2, 1, 2, 1, 1, 1).action is Action.GO_ON
+    assert review(1, 2, 1, 2, 1, 1, 1).action is Action.CONTINUE
 
 
 def test_rollouts_without_an_answer_are_not_among_the_first_five() -> None:
     assert review(None, 1, None, 2, None, 1, 1, 1).action is Action.STOP
 
 
-def test_imagination_last_five_are_by_sample_index() -> None:
-    """Answers are judged in the order they came; the progress holds no index to go by."""
+def test_the_first_answers_are_the_first_to_finish() -> None:
+    """The progress holds answers in the order they came, and no rollout index."""
     assert review(1, 1, 1, 1, *range(2, 9)).action is Action.STOP
-    assert review(*range(2, 9), 1, 1, 1, 1).action is Action.GO_ON
+    assert review(*range(2, 9), 1, 1, 1, 1).action is Action.CONTINUE
 
 
 def test_ten_of_twelve_rollouts_are_enough() -> None:
-    assert review(*range(9), rollouts=12).action is Action.GO_ON
+    assert review(*range(9), rollouts=12).action is Action.CONTINUE
     assert review(*range(10), rollouts=12).reason == "10 of 12 rollouts have finished"
 
 
 def test_fourteen_of_sixteen_rollouts_are_enough() -> None:
-    assert review(*range(13)).action is Action.GO_ON
+    assert review(*range(13)).action is Action.CONTINUE
     assert review(*range(14)).action is Action.STOP
 
 
@@ -165,8 +167,8 @@ def test_rollouts_that_wait_for_their_turn_count_as_unfinished() -> None:
     assert enough_finished(0.5)(progress(1, 2, 3, running=1, waiting=4)) is None
 
 
-def test_stragglers_are_waited_for_while_nobody_has_answered() -> None:
-    assert review(*[None] * 15).action is Action.GO_ON
+def test_stragglers_are_waited_for_while_no_rollout_has_answered() -> None:
+    assert review(*[None] * 15).action is Action.CONTINUE
 
 
 def test_a_leader_that_cannot_be_caught_ends_it() -> None:
@@ -186,11 +188,11 @@ def test_cannot_be_caught_is_lossless(answers: list[int | None], late: list[int]
 
 
 def test_nothing_finished_goes_on() -> None:
-    assert review() == Decision(Action.GO_ON)
+    assert review() == Decision(Action.CONTINUE)
 
 
 def test_without_early_stop_nothing_stops() -> None:
-    assert review(*[1] * 15, policy=AdjustedPolicy(POLICY, early_stop=False)).action is Action.GO_ON
+    assert review(*[1] * 15, policy=AdjustedPolicy(POLICY, early_stop=False)).action is Action.CONTINUE
 
 
 def test_each_rule_can_be_turned_off() -> None:
@@ -204,31 +206,36 @@ def test_each_rule_can_be_turned_off() -> None:
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"rollouts": 0}, "rollouts must be positive, got 0"),
-        ({"concurrent": -1}, "concurrent must be positive"),
-        ({"base_seconds": 0.0}, "base_seconds must be positive"),
-        ({"base_seconds": math.nan}, "base_seconds must be positive"),
-        ({"buffer_seconds": -1.0}, "buffer_seconds must be 0 or more"),
-        ({"buffer_seconds": math.nan}, "buffer_seconds must be 0 or more"),
-        ({"finished_share": 0.0}, r"finished_share must be in \(0, 1\]"),
-        ({"finished_share": 1.5}, r"finished_share must be in \(0, 1\]"),
+        ({"rollouts": 0}, r"policy\.settings\.rollouts must be greater than 0, got 0"),
+        ({"concurrent": -1}, "concurrent must be greater than 0, got -1"),
+        ({"base_seconds": 0.0}, "base_seconds must be greater than 0, got 0.0"),
+        ({"base_seconds": math.nan}, "base_seconds must be a finite number, got nan"),
+        ({"base_seconds": math.inf}, "base_seconds must be a finite number, got inf"),
+        ({"buffer_seconds": -1.0}, "buffer_seconds must be greater than or equal to 0, got -1.0"),
+        ({"buffer_seconds": math.nan}, "buffer_seconds must be a finite number, got nan"),
+        ({"finished_share": 0.0}, "finished_share must be greater than 0, got 0.0"),
+        ({"finished_share": 1.5}, "finished_share must be less than or equal to 1, got 1.5"),
+        ({"finished_share": math.nan}, "finished_share must be .*, got nan"),
         ({"agree": 6}, r"agree must be in 0\.\.agree_first \(5\), got 6"),
-        ({"agree": -1}, "agree must be in"),
-        ({"rollouts": 16.0}, "rollouts must be of type int, got 16.0"),
-        ({"rollouts": True}, "rollouts must be of type int, got True"),
-        ({"base_seconds": "350"}, "base_seconds must be of type float"),
-        ({"rolouts": 16}, "no setting 'rolouts'; it has rollouts, concurrent"),
+        ({"agree": -1}, "agree must be greater than or equal to 0, got -1"),
+        ({"rollouts": 16.0}, "rollouts must be a valid integer, got 16.0"),
+        ({"rollouts": True}, "rollouts must be a valid integer, got True"),
+        ({"base_seconds": "350"}, "base_seconds must be a valid number, got '350'"),
+        (
+            {"rolouts": 16},
+            r"mine\.toml: policy\.settings: policy nemoskills has no setting 'rolouts'; it has rollouts, concurrent",
+        ),
     ],
 )
 def test_bad_settings_are_refused_in_a_sentence(settings: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        make_policy("nemoskills", settings)
+        own_settings("nemoskills", settings)
 
 
 def test_whole_seconds_are_seconds() -> None:
-    assert make_policy("nemoskills", {"base_seconds": 350}) == POLICY
+    assert make_policy(own_settings("nemoskills", {"base_seconds": 350})) == POLICY
 
 
 def test_an_unknown_policy_lists_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"policy must be one of fixed, numina, nemoskills, .*, got 'greedy'"):
-        make_policy("greedy", {})
+    with pytest.raises(InputError, match=r"policy\.name must be one of fixed, numina, nemoskills, .*, got 'greedy'"):
+        own_settings("greedy")

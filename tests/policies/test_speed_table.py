@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aimo_solver.config.shipped import SPEED_TABLES
 from aimo_solver.errors import InputError
-from aimo_solver.policies.speed_table import SPEED_TABLES, SpeedTable, Workload, load_speed_table
+from aimo_solver.policies.speed_table import SpeedTable, Workload, load_speed_table
 
-TABLE = SpeedTable("t", (1, 11), (100.0, 50.0), ("a", "b"))
+TABLE = SpeedTable("t", streams=(1, 11), tokens_per_second=(100.0, 50.0), sources=("a", "b"))
 
 
 def test_seconds_a_token_grow_evenly_between_rows() -> None:
@@ -28,12 +29,17 @@ def test_fewer_streams_than_the_first_row_are_as_fast_as_it() -> None:
 
 
 def test_a_single_row_is_every_speed() -> None:
-    assert SpeedTable("t", (4,), (20.0,), ("a",)).per_stream(40) == 20.0
+    assert SpeedTable("t", streams=(4,), tokens_per_second=(20.0,), sources=("a",)).per_stream(40) == 20.0
 
 
 @given(st.floats(0.1, 1000))
 def test_a_speed_is_never_zero_even_when_the_rows_speed_up(streams: float) -> None:
-    assert SpeedTable("t", (1, 2, 3), (10.0, 20.0, 40.0), ("a", "b", "c")).per_stream(streams) > 0
+    assert (
+        SpeedTable("t", streams=(1, 2, 3), tokens_per_second=(10.0, 20.0, 40.0), sources=("a", "b", "c")).per_stream(
+            streams
+        )
+        > 0
+    )
 
 
 def test_a_mean_rollout_takes_its_tokens_at_that_speed() -> None:

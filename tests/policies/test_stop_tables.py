@@ -25,6 +25,7 @@ from aimo_solver.simulation.optimal_stopping import solve_optimal_stopping
 from aimo_solver.simulation.pool import Pool, PoolProblem, Sample
 from aimo_solver.simulation.rollout_groups import draw_groups
 from aimo_solver.simulation.stop_table_learning import FOLDS, learn_stop_table, learn_stop_table_for_fold
+from tests.helpers.own_settings import own_settings
 
 SPEEDS = SpeedTable("even", streams=(1,), tokens_per_second=(100.0,), sources=("a test",))
 # u is 10 s. A share of 20 s or less: two rollouts, stopped at 1-0-1 from 10 s on. More: four.
@@ -68,7 +69,7 @@ def test_the_policy_asks_to_be_asked_when_the_table_stops() -> None:
 def test_where_no_group_was_the_adaptive_policy_decides() -> None:
     for now, answers in ((10.0, ()), (6.0, (7, 8, 9))):
         seen = progress(now, *answers)
-        assert POLICY.review(seen, ledger(25.0)) == POLICY.otherwise.review(seen, ledger(25.0))
+        assert POLICY.review(seen, ledger(25.0)) == POLICY.adaptive.review(seen, ledger(25.0))
 
 
 def test_a_vote_that_cannot_be_caught_stops_whatever_the_table_says() -> None:
@@ -139,34 +140,34 @@ def test_a_prior_draws_a_states_worth_to_the_votes_own_belief() -> None:
 
 def test_a_table_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     write_stop_table(TABLE, tmp_path / "table.json")
-    assert load_stop_table(tmp_path / "table.json") == TABLE
-    policy = make_policy("table", {"file": str(tmp_path / "table.json"), "cap_shares": 3.0})
+    assert load_stop_table(str(tmp_path / "table.json")) == TABLE
+    policy = make_policy(own_settings("table", {"file": str(tmp_path / "table.json"), "cap_shares": 3.0}))
     assert isinstance(policy, TablePolicy)
-    assert (policy.table, policy.otherwise.cap_shares) == (TABLE, 3.0)
+    assert (policy.table, policy.adaptive.settings.cap_shares) == (TABLE, 3.0)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"shares": [1], "widths": [2], "step": 1, "stop_up_to": {}}'])
 def test_a_file_that_is_no_table_is_refused_in_one_sentence(tmp_path: Path, content: str) -> None:
     (tmp_path / "table.json").write_text(content)
     with pytest.raises(InputError, match=r"table\.json.*learn-table") as caught:
-        load_stop_table(tmp_path / "table.json")
+        load_stop_table(str(tmp_path / "table.json"))
     assert "\n" not in str(caught.value)
 
 
 def test_the_policy_without_a_file_says_what_it_needs() -> None:
     with pytest.raises(InputError, match="needs the setting file"):
-        make_policy("table", {})
+        own_settings("table")
 
 
 def test_a_tables_rows_fit_its_widths(tmp_path: Path) -> None:
     write_stop_table(replace(TABLE, widths=(2, 8)), tmp_path / "table.json")
     assert 8 not in json.loads((tmp_path / "table.json").read_text())["stop_up_to"]
-    with pytest.raises(InputError, match="do not fit"):
-        load_stop_table(tmp_path / "table.json")
+    with pytest.raises(InputError, match="do not match"):
+        load_stop_table(str(tmp_path / "table.json"))
 
 
 def test_a_shipped_table_goes_by_its_name() -> None:
-    policy = make_policy("table", {"file": "demo", "rollout_tokens": 73.0, "speed_table": "demo"})
+    policy = make_policy(own_settings("table", {"file": "Demo", "rollout_tokens": 73.0, "speed_table": "demo"}))
     assert isinstance(policy, TablePolicy)
     with pytest.raises(InputError, match=r"table must be one of demo, or a \.json file, got 'none'"):
-        make_policy("table", {"file": "none"})
+        make_policy(own_settings("table", {"file": "none"}))

@@ -32,7 +32,7 @@ RULES: dict[str, StoppingRule] = {
 
 
 def progress(*answers: int | None, running: int = 100) -> Progress:
-    return Progress(10.0, 0.0, 350.0, answers, running, 0)
+    return Progress(now=10.0, started_at=0.0, deadline=350.0, answers=answers, running=running, waiting=0)
 
 
 def stops_after(rule: StoppingRule, answers: list[int]) -> int | None:

@@ -14,8 +14,8 @@ from aimo_solver.cli import main as cli
 from aimo_solver.cli import methods as study_commands
 from aimo_solver.config.settings import GenSelectSettings, Preset
 from aimo_solver.errors import InputError
-from aimo_solver.reports.tables import method_rows
 from aimo_solver.reports.scaling import Budget, measure_scaling, thinking_tokens
+from aimo_solver.reports.tables import method_rows
 from aimo_solver.rollouts.trajectory import Turn
 from aimo_solver.solver.solution import Solution
 from tests.helpers.examples import solution, trajectory
@@ -75,9 +75,9 @@ def test_methods_are_held_against_the_first_at_the_same_limit() -> None:
 
 def test_a_limit_holds_for_the_problem_its_rollouts_and_its_judge() -> None:
     preset = limited(Preset(), 1000)
-    assert (preset.policy.tokens, preset.rollout.max_tokens) == (1000, 976)
+    assert (preset.policy.max_tokens, preset.rollout.max_tokens) == (1000, 976)
     judged = limited(replace(Preset(), genselect=GenSelectSettings(judgings=3, max_tokens=100)), 1000)
-    assert (judged.policy.tokens, judged.rollout.max_tokens) == (700, 676)
+    assert (judged.policy.max_tokens, judged.rollout.max_tokens) == (700, 676)
 
 
 @pytest.mark.parametrize(

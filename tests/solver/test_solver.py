@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+from aimo_solver.config.policy_settings import NemoSkillsSettings
 from aimo_solver.config.settings import RolloutSettings
 from aimo_solver.engine.base import Sampling
 from aimo_solver.engine.scripted import Reply, ScriptedEngine
@@ -16,30 +17,31 @@ from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.policies.policy import Policy
 from aimo_solver.problems.problem import AIMO3
 from aimo_solver.rollouts.engine_rollouts import EngineRollouts
+from aimo_solver.rollouts.parts import RolloutParts
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory
 from aimo_solver.simulation.virtual_clock import run_virtual
 from aimo_solver.solver.observer import Observer
 from aimo_solver.solver.solution import Solution
 from aimo_solver.solver.solver import GRACE_SECONDS, Solver
 from aimo_solver.voting import Vote
-from tests.helpers.fakes import PROBLEM, TOKENIZER, Stage, boxed, code
+from tests.helpers.fakes import PROBLEM, TOKENIZER, SolverHarness, boxed, code
 
 SETTINGS = RolloutSettings(max_tokens=400, flush_seconds=2.0)
 
 
 def policy(*, early_stop: bool = True, **settings: object) -> Policy:
-    chosen = replace(NemoSkillsPolicy(rollouts=8, concurrent=8, base_seconds=60.0), **settings)  # type: ignore[arg-type]
-    return AdjustedPolicy(chosen, early_stop=early_stop)
+    chosen = replace(NemoSkillsSettings(rollouts=8, concurrent=8, base_seconds=60.0), **settings)
+    return AdjustedPolicy(NemoSkillsPolicy(chosen), early_stop=early_stop)
 
 
-def by_arrival(*turns: Reply) -> Stage:
+def by_arrival(*turns: Reply) -> SolverHarness:
     """A stage whose n-th request gets the n-th reply."""
     script = iter(turns)
 
     def reply(text: str, sampling: Sampling) -> Reply:
         return next(script)
 
-    return Stage(reply, SETTINGS)
+    return SolverHarness(reply, SETTINGS)
 
 
 def solve(turns: list[Reply], **settings: Any) -> Solution:
@@ -95,7 +97,7 @@ def test_rollouts_wait_for_their_turn() -> None:
 
 def test_no_vote_gives_the_fallback_inside_the_rule() -> None:
     async def story() -> Solution:
-        stage = Stage(lambda text, sampling: Reply("no idea"), rule=AIMO3)
+        stage = SolverHarness(lambda text, sampling: Reply("no idea"), rule=AIMO3)
         return await stage.solve()
 
     solution = run_virtual(story())
@@ -115,7 +117,7 @@ def test_public_aimo3_kernel_dead_server_makes_every_later_answer_0() -> None:
         def reply(text: str, sampling: Sampling) -> Reply:
             return Reply(boxed(42).removeprefix(text), tokens_per_chunk=1, dies_after_tokens=next(deaths, None))
 
-        stage = Stage(reply, SETTINGS)
+        stage = SolverHarness(reply, SETTINGS)
         supervised = SupervisedEngine(lambda: stage.engine, log=lambda line: None)
         await supervised.start()
         try:
@@ -140,7 +142,7 @@ def solve_with_a_restart(*, total_seconds: float) -> Solution:
         def make_engine() -> ScriptedEngine:
             return ScriptedEngine(stage.answer, tokenizer=TOKENIZER, start_seconds=next(starts))
 
-        stage = Stage(reply, SETTINGS)
+        stage = SolverHarness(reply, SETTINGS)
         supervised = SupervisedEngine(make_engine, log=lambda line: None)
         await supervised.start()
         try:
@@ -172,7 +174,7 @@ def test_the_same_seeds_give_the_same_trajectories() -> None:
 
     def texts(seed: int) -> list[list[str]]:
         async def story() -> Solution:
-            return await Stage(seeded, SETTINGS, policy(early_stop=False), seed=seed).solve()
+            return await SolverHarness(seeded, SETTINGS, policy(early_stop=False), seed=seed).solve()
 
         return [[turn.text for turn in trajectory.turns] for trajectory in run_virtual(story()).trajectories]
 
@@ -202,8 +204,8 @@ def test_a_provisional_answer_is_there_at_every_moment() -> None:
 
 
 def test_cancelling_a_problem_frees_engine_and_sandbox() -> None:
-    async def story() -> Stage:
-        stage = Stage(lambda text, sampling: Reply("x" * 300, seconds_per_chunk=1.0), SETTINGS)
+    async def story() -> SolverHarness:
+        stage = SolverHarness(lambda text, sampling: Reply("x" * 300, seconds_per_chunk=1.0), SETTINGS)
         task = asyncio.create_task(stage.solve())
         await asyncio.sleep(3.0)
         task.cancel()
@@ -219,8 +221,17 @@ def test_the_moment_an_answer_is_due_stands_while_a_problem_is_in_hand() -> None
     async def story() -> tuple[float | None, float | None, float | None]:
         stage = by_arrival(after(5, 42))
         await stage.engine.start()
-        rollouts = EngineRollouts(stage.engine, stage.sandbox, stage.dialect, SETTINGS, stage.rule, stage.observer)
-        solver = Solver(rollouts, policy(rollouts=1, concurrent=1), stage.rule)
+        rollouts = EngineRollouts(
+            RolloutParts(
+                engine=stage.engine,
+                sandbox=stage.sandbox,
+                dialect=stage.dialect,
+                settings=SETTINGS,
+                rule=stage.rule,
+                observer=stage.observer,
+            )
+        )
+        solver = Solver(rollouts=rollouts, policy=policy(rollouts=1, concurrent=1), rule=stage.rule)
         now = asyncio.get_running_loop().time()
         before = solver.answer_by
         solving = asyncio.create_task(solver.solve(PROBLEM, Ledger(now, 1000.0, problems_left=1)))
@@ -234,8 +245,10 @@ def test_the_moment_an_answer_is_due_stands_while_a_problem_is_in_hand() -> None
 
 def test_a_problem_takes_no_more_tokens_than_granted() -> None:
     async def story() -> Solution:
-        stage = Stage(lambda text, sampling: Reply("x" * 60 + boxed(42)), policy=policy(rollouts=8, concurrent=2))
-        stage.policy = AdjustedPolicy(stage.policy, tokens=200, early_stop=False)
+        stage = SolverHarness(
+            lambda text, sampling: Reply("x" * 60 + boxed(42)), policy=policy(rollouts=8, concurrent=2)
+        )
+        stage.policy = AdjustedPolicy(stage.policy, max_tokens=200, early_stop=False)
         return await stage.solve()
 
     solution = run_virtual(story())
@@ -246,8 +259,10 @@ def test_a_problem_takes_no_more_tokens_than_granted() -> None:
 
 def test_a_rollout_that_takes_exactly_what_was_granted_keeps_its_answer() -> None:
     async def story(tokens: int) -> Solution:
-        stage = Stage(lambda text, sampling: Reply("x" * 60 + boxed(42)), policy=policy(rollouts=2, concurrent=1))
-        stage.policy = AdjustedPolicy(stage.policy, tokens=tokens, early_stop=False)
+        stage = SolverHarness(
+            lambda text, sampling: Reply("x" * 60 + boxed(42)), policy=policy(rollouts=2, concurrent=1)
+        )
+        stage.policy = AdjustedPolicy(stage.policy, max_tokens=tokens, early_stop=False)
         return await stage.solve()
 
     needed = run_virtual(story(10_000)).trajectories[0].tokens

@@ -25,7 +25,7 @@ from aimo_solver.voting.selection import Selection, SelectionReason
 from tests.helpers.examples import rollouts, trajectory
 from tests.helpers.fakes import PROBLEM, TOKENIZER
 
-SETTINGS = GenSelectSettings(judgings=3, max_tokens=200, least_seconds=5.0)
+SETTINGS = GenSelectSettings(judgings=3, max_tokens=200, min_seconds=5.0)
 ENDLESS = Reply("Judgment: 1\n" * 10_000)
 TWENTY = tuple(range(100, 120))
 
@@ -84,13 +84,15 @@ def test_the_shortest_finished_voter_speaks_for_an_answer() -> None:
         return trajectory(7, rollout, stop_reason=reason, turns=(Turn(f"voter {rollout}", tokens, 1.0),))
 
     voters = [voter(0, 30, StopReason.ANSWERED), voter(1, 20, StopReason.ANSWERED), voter(2, 10, StopReason.FLUSHED)]
-    (chosen,) = pick_candidates(voters, plurality(voters), 16, 100)
+    (chosen,) = pick_candidates(voters, plurality(voters), max_candidates=16, summary_chars=100)
     assert chosen.summary == "voter 1"
 
 
 def test_candidates_are_the_answers_of_most_votes() -> None:
     group = rollouts(1, 2, 2, 3, 3, 3, None)
-    assert [candidate.answer for candidate in pick_candidates(group, plurality(group), 2, 100)] == [3, 2]
+    assert [
+        candidate.answer for candidate in pick_candidates(group, plurality(group), max_candidates=2, summary_chars=100)
+    ] == [3, 2]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +210,10 @@ def test_a_judging_that_is_cut_short_names_nobody() -> None:
 
 @given(st.lists(st.sampled_from([None, 1, 2, 3]), max_size=8))
 def test_a_decided_poll_keeps_its_winner(named: list[int | None]) -> None:
-    candidates = {c.answer: c for c in pick_candidates(rollouts(1, 2, 3), plurality(rollouts(1, 2, 3)), 3, 9)}
+    candidates = {
+        c.answer: c
+        for c in pick_candidates(rollouts(1, 2, 3), plurality(rollouts(1, 2, 3)), max_candidates=3, summary_chars=9)
+    }
     poll, decided_for = Poll(len(named)), None
     for answer in named:
         poll.add(None if answer is None else candidates[answer])
@@ -217,7 +222,7 @@ def test_a_decided_poll_keeps_its_winner(named: list[int | None]) -> None:
 
 
 def test_many_answers_play_a_knockout_in_windows() -> None:
-    bench = Bench(naming(119), replace(SETTINGS, candidates=20))
+    bench = Bench(naming(119), replace(SETTINGS, max_candidates=20))
     chosen = bench.select(*TWENTY)
     sizes = [len(attempts(prompt)) for prompt in bench.prompts]
     assert chosen.answer == 119
@@ -269,9 +274,9 @@ def test_an_uncontested_vote_asks_nothing(answers: tuple[int | None, ...]) -> No
     assert not bench.prompts
 
 
-@pytest.mark.parametrize(("most_margin", "asked"), [(0.7, False), (0.75, True), (1.0, True)])
-def test_a_leader_far_ahead_is_not_questioned(most_margin: float, asked: bool) -> None:
-    bench = Bench(naming(7), replace(SETTINGS, most_margin=most_margin))
+@pytest.mark.parametrize(("max_margin", "asked"), [(0.7, False), (0.75, True), (1.0, True)])
+def test_a_leader_far_ahead_is_not_questioned(max_margin: float, asked: bool) -> None:
+    bench = Bench(naming(7), replace(SETTINGS, max_margin=max_margin))
     assert (bench.select(42, 42, 42, 7).answer == 7) is asked is bool(bench.prompts)
 
 

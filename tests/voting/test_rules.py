@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aimo_solver.config.names import TieBreak
 from aimo_solver.errors import InputError
 from aimo_solver.reports.revote import recast, revote
 from aimo_solver.rollouts.trajectory import Trajectory, Turn
-from aimo_solver.sandbox.execution import ExecutionStatus
-from aimo_solver.voting import VOTE_RULES, TieBreak, find_vote_rule, plurality
+from aimo_solver.sandbox.base import ExecutionStatus
+from aimo_solver.voting import VOTE_RULES, find_vote_rule, plurality
 from tests.helpers.examples import rollouts, solution, trajectory
 
 FLOATS = st.floats(-5, 20)

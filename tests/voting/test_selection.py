@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from aimo_solver.config.policy_settings import NemoSkillsSettings
 from aimo_solver.config.settings import GenSelectSettings, RolloutSettings, load_preset
 from aimo_solver.dialects.numina import NuminaDialect
 from aimo_solver.engine.base import Sampling
@@ -20,13 +21,14 @@ from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.problems.problem import ANY_INTEGER, Problem
 from aimo_solver.rollouts.engine_rollouts import EngineRollouts
+from aimo_solver.rollouts.parts import RolloutParts
 from aimo_solver.rollouts.trajectory import Trajectory
 from aimo_solver.runs.reader import read_run
 from aimo_solver.runs.writer import RunFolder
 from aimo_solver.simulation.virtual_clock import run_virtual
 from aimo_solver.solver.observer import Observer
 from aimo_solver.solver.solution import Solution
-from aimo_solver.solver.solver import GRACE_SECONDS, MOST_RESERVE_SHARE, Solver
+from aimo_solver.solver.solver import GRACE_SECONDS, MAX_RESERVE_SHARE, Solver
 from aimo_solver.utils.deadline import Deadline
 from aimo_solver.voting import Vote, plurality
 from aimo_solver.voting.genselect import GenerativeSelector
@@ -58,12 +60,20 @@ class Theatre:
 
         self.engine = ScriptedEngine(reply, tokenizer=TOKENIZER, context_tokens=50_000)
         rollout_settings = RolloutSettings(max_tokens=400, flush_seconds=2.0)
-        source = EngineRollouts(self.engine, InProcessSandbox(), NuminaDialect(), rollout_settings, ANY_INTEGER)
-        policy = NemoSkillsPolicy(rollouts=len(answers), concurrent=len(answers), base_seconds=60.0)
+        source = EngineRollouts(
+            RolloutParts(
+                engine=self.engine,
+                sandbox=InProcessSandbox(),
+                dialect=NuminaDialect(),
+                settings=rollout_settings,
+                rule=ANY_INTEGER,
+            )
+        )
+        policy = NemoSkillsPolicy(NemoSkillsSettings(rollouts=len(answers), concurrent=len(answers), base_seconds=60.0))
         self.solver = Solver(
-            source,
-            AdjustedPolicy(policy, early_stop=False),
-            ANY_INTEGER,
+            rollouts=source,
+            policy=AdjustedPolicy(policy, early_stop=False),
+            rule=ANY_INTEGER,
             observer=observer,
             selector=GenerativeSelector(self.engine, settings),
         )
@@ -121,7 +131,7 @@ def test_rollouts_that_use_all_the_time_leave_none_to_judge() -> None:
     assert (solution.answer, reason_of(solution)) == (42, SelectionReason.NO_TIME)
 
 
-@pytest.mark.parametrize(("reserve_seconds", "ended_seconds"), [(20.0, 40.0), (50.0, 60.0 * MOST_RESERVE_SHARE)])
+@pytest.mark.parametrize(("reserve_seconds", "ended_seconds"), [(20.0, 40.0), (50.0, 60.0 * MAX_RESERVE_SHARE)])
 def test_time_can_be_kept_from_the_rollouts(reserve_seconds: float, ended_seconds: float) -> None:
     settings = replace(SETTINGS, reserve_seconds=reserve_seconds)
     solution = solve(naming(7), (1, 42), (2, 42), (3, 7), (100, 7), settings=settings)
@@ -222,7 +232,7 @@ def test_a_restart_in_judging_puts_the_deadline_off() -> None:
 @pytest.mark.parametrize(
     "selection",
     [
-        Selection(7, SelectionReason.JUDGED, 5, 321, 4.5, ((7, 3), (42, 1))),
+        Selection(7, SelectionReason.JUDGED, judgings=5, tokens=321, seconds=4.5, tally=((7, 3), (42, 1))),
         Selection(None, SelectionReason.SETTLED),
         None,
     ],
@@ -248,5 +258,5 @@ def test_a_preset_switches_it_on(tmp_path: Path) -> None:
 def test_a_window_of_one_is_refused(tmp_path: Path) -> None:
     preset = tmp_path / "mine.toml"
     preset.write_text("[genselect]\nwindow = 1\n")
-    with pytest.raises(InputError, match=r"genselect\.window: .* 2"):
+    with pytest.raises(InputError, match=r"genselect\.window must be greater than or equal to 2, got 1"):
         load_preset(str(preset))

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aimo_solver.config.names import TieBreak
 from aimo_solver.rollouts.trajectory import Trajectory
-from aimo_solver.voting import TieBreak, plurality
+from aimo_solver.voting import plurality
 from tests.helpers.examples import rollouts, trajectory
 
 ballots = st.lists(st.one_of(st.none(), st.integers(-3, 3)), max_size=12)

@@ -1,7 +1,7 @@
-"""Candidates: for each answer one rollout that speaks for it, summed up for a judge.
+"""Candidates: for each answer, the summary of one rollout that gave it, for a judge to read.
 
-Guarantees: at most as many as asked for, in the vote's order, no two with the same answer; a
-summary holds no control token, so that nothing a rollout wrote can end the judge's prompt early.
+Guarantees: in the vote's order, no two with the same answer; a summary holds no control token, so
+that nothing a rollout wrote can end the judge's prompt early.
 """
 
 from __future__ import annotations
@@ -29,37 +29,40 @@ class Candidate:
 
 
 def pick_candidates(
-    trajectories: Sequence[Trajectory], vote: Vote, most: int, summary_chars: int
+    trajectories: Sequence[Trajectory], vote: Vote, *, max_candidates: int, summary_chars: int
 ) -> tuple[Candidate, ...]:
-    """The `most` answers of most votes. Each is spoken for by the shortest of its voters that came to its own end,
-    or the shortest of all where none did: it says the most in what a judge is shown of it."""
+    """Returns candidates for the answers with most votes, at most `max_candidates`.
+
+    The summary is of the shortest voter that ended by itself, or the shortest of all if none did: a short
+    text says the most in `summary_chars` characters.
+    """
     voters: dict[int, list[Trajectory]] = {}
     for trajectory in trajectories:
         if trajectory.answer is not None:
             voters.setdefault(trajectory.answer, []).append(trajectory)
-    answers = [answer for answer, _ in vote.tally if answer in voters][:most]
-    speakers = {answer: min(voters[answer], key=_rank) for answer in answers}
-    return tuple(Candidate(answer, summary(speaker, summary_chars)) for answer, speaker in speakers.items())
+    answers = [answer for answer, _ in vote.tally if answer in voters][:max_candidates]
+    chosen = {answer: min(voters[answer], key=_rank) for answer in answers}
+    return tuple(Candidate(answer, summary(voter, summary_chars)) for answer, voter in chosen.items())
 
 
 def _rank(voter: Trajectory) -> tuple[bool, int, int]:
     return voter.stop_reason is not StopReason.ANSWERED, voter.tokens, voter.rollout
 
 
-def summary(trajectory: Trajectory, most_chars: int) -> str:
-    """What a rollout wrote after its thinking, or else its last turn, the middle cut out of a long one."""
+def summary(trajectory: Trajectory, max_chars: int) -> str:
+    """Returns what a rollout wrote after its thinking, or else its last turn, with the middle cut if too long."""
     text = conclusion("".join(turn.text for turn in trajectory.turns))
     if not text and trajectory.turns:
         text = without_control_tokens(trajectory.turns[-1].text).strip()
-    return cut_middle(text, most_chars)
+    return cut_middle(text, max_chars)
 
 
 def conclusion(written: str) -> str:
-    """What stands behind the thinking; empty where none has ended."""
+    """Returns the text after the thinking; empty if no thinking has ended."""
     _, thought, text = written.rpartition(_THINK_END)
     return without_control_tokens(text).strip() if thought else ""
 
 
 def without_control_tokens(text: str) -> str:
-    """The text without what a tokenizer would read as control tokens."""
-    return _CONTROL.sub("\n", text)  # A line break, or what stood on both sides might make up another.
+    """Returns the text without what a tokenizer would read as control tokens."""
+    return _CONTROL.sub("\n", text)  # A line break: what stood on both sides might form another one.

@@ -1,8 +1,7 @@
 """GenerativeSelector: has the model judge between the answers of a contested vote.
 
-Guarantees: asks nothing when the vote is settled or too little time is left; ends by the deadline;
-whatever fails, the selection says so and leaves the vote as it was. What was generated is counted,
-also when it came to nothing.
+Guarantees: judges nothing when the vote is settled or too little time is left; ends by the deadline;
+whatever fails, the selection says so and the vote stands. All generated tokens are counted.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ from aimo_solver.voting.selection import Selection, SelectionReason
 
 
 class GenerativeSelector:
-    """Selector on an engine."""
+    """A selector that asks the model."""
 
     def __init__(self, engine: Engine, settings: GenSelectSettings, log: Log = lambda line: None) -> None:
-        """`log` is told of what ended a selection and should not have."""
+        """`log` gets the unexpected errors that end a selection."""
         self._engine, self._settings, self._log = engine, settings, unbreakable(log)
 
     @property
@@ -41,12 +40,12 @@ class GenerativeSelector:
     async def select(
         self, problem: Problem, trajectories: Sequence[Trajectory], vote: Vote, deadline: Deadline, seed: int
     ) -> Selection:
-        """The judged answer, or why there is none."""
+        """Returns the judged answer, or why there is none."""
         if not self._narrow(vote):
             return Selection(None, SelectionReason.SETTLED)
         loop = asyncio.get_running_loop()
         started_at = loop.time()
-        if deadline.at - started_at < self._settings.least_seconds:
+        if deadline.at - started_at < self._settings.min_seconds:
             return Selection(None, SelectionReason.NO_TIME)
         judge = Judge(self._engine, problem.text, self._settings)
         poll, reason = None, SelectionReason.NO_ROOM
@@ -63,12 +62,14 @@ class GenerativeSelector:
         answer, tally = None, ()
         if poll is not None:
             answer, reason, tally = *self._outcome(poll, vote), poll.tally
-        return Selection(answer, reason, judge.judgings, judge.tokens, loop.time() - started_at, tally)
+        return Selection(
+            answer, reason, judgings=judge.judgings, tokens=judge.tokens, seconds=loop.time() - started_at, tally=tally
+        )
 
     def _narrow(self, vote: Vote) -> bool:
-        """Whether the leader's share of the votes leaves room for doubt."""
+        """Whether the vote is contested and the leader's share small enough."""
         weight = sum(weight for _, weight in vote.tally)
-        return vote.contested and vote.tally[0][1] <= self._settings.most_margin * weight
+        return vote.contested and vote.tally[0][1] <= self._settings.max_margin * weight
 
     def _outcome(self, poll: Poll, vote: Vote) -> tuple[int | None, SelectionReason]:
         if poll.winner is None:
@@ -78,26 +79,33 @@ class GenerativeSelector:
         return None, SelectionReason.OUTVOTED
 
     def _outweighs(self, answer: int, vote: Vote) -> bool:
-        """Whether the vote lets the judges' choice stand."""
+        """Whether the judges' choice stands against the vote."""
         if self._settings.worth is None or answer == vote.answer:
             return True
         weights = dict(vote.tally)
         return weights[answer] + self._settings.worth * sum(weights.values()) > vote.tally[0][1]
 
     def _candidates(self, trajectories: Sequence[Trajectory], vote: Vote) -> tuple[Candidate, ...]:
-        return pick_candidates(trajectories, vote, self._settings.candidates, self._settings.summary_chars)
+        return pick_candidates(
+            trajectories,
+            vote,
+            max_candidates=self._settings.max_candidates,
+            summary_chars=self._settings.summary_chars,
+        )
 
     async def _play(self, judge: Judge, candidates: Sequence[Candidate], seed: int) -> Poll | None:
-        """The tournament's last poll; None where not even two candidates can be compared."""
+        """Returns the tournament's last poll; None if not even two candidates can be compared."""
         window = _window(judge, candidates, self._settings.window)
         if window < 2:
             return None
-        return await Tournament(judge, self._settings.judgings, window, _seeds(seed)).play(candidates)
+        return await Tournament(judge=judge, judgings=self._settings.judgings, window=window, seeds=_seeds(seed)).play(
+            candidates
+        )
 
 
-def _window(judge: Judge, candidates: Sequence[Candidate], most: int) -> int:
-    """The most candidates, up to `most`, that fit into one prompt whichever they are; below 2: none do."""
-    longest = sorted(candidates, key=lambda candidate: len(candidate.summary), reverse=True)[:most]
+def _window(judge: Judge, candidates: Sequence[Candidate], max_window: int) -> int:
+    """Returns how many candidates, whichever they are, fit into one prompt: `max_window` at most; 1 means none."""
+    longest = sorted(candidates, key=lambda candidate: len(candidate.summary), reverse=True)[:max_window]
     while len(longest) > 1 and not judge.fits(longest):
         longest.pop()
     return len(longest)

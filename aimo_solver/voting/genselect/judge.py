@@ -1,7 +1,7 @@
-"""Judge: shows the model a problem and numbered solutions, and reads which one it names.
+"""Judge: shows the model a problem and numbered attempts, and reads which one it names.
 
-Guarantees: a judging depends on its candidates and its seed alone; the candidates' order is drawn
-for each judging, so that no place is favoured; a reply that was cut short names nobody.
+Guarantees: a judging depends only on its candidates and its seed; their order is drawn for each
+judging, so that no place is favoured; a reply that was cut short names no candidate.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Judgment: IDX"""
 
 
 def judging_text(problem: str, candidates: Sequence[Candidate]) -> str:
-    """What a judge is asked, the candidates numbered in this order."""
+    """Returns the text of a judging, with the candidates numbered in this order."""
     attempts = (
         f"Attempt {index}, which answers {candidate.answer}:\n{candidate.summary}"
         for index, candidate in enumerate(candidates)
@@ -43,7 +43,7 @@ def judging_text(problem: str, candidates: Sequence[Candidate]) -> str:
 
 
 class Judge:
-    """Judges attempts at one problem, and counts what that takes."""
+    """Judges attempts at one problem, and counts judgings and tokens."""
 
     def __init__(self, engine: Engine, problem: str, settings: GenSelectSettings) -> None:
         self._engine, self._problem, self._settings = engine, problem, settings
@@ -51,11 +51,11 @@ class Judge:
         self.tokens = 0
 
     def fits(self, candidates: Sequence[Candidate]) -> bool:
-        """Whether prompt and a whole reply fit into the context together."""
+        """Whether the prompt and a reply of full length fit into the context."""
         return len(self._prompt(candidates)) + self._settings.max_tokens <= self._engine.context_tokens
 
     async def judge(self, candidates: Sequence[Candidate], seed: int) -> Candidate | None:
-        """The candidate that one judging names, or None. Raises EngineError."""
+        """Returns the candidate that one judging names, or None. Raises EngineError."""
         shown = random.Random(seed).sample(candidates, len(candidates))
         index = find_judgment(await self._reply(self._prompt(shown), seed), len(shown))
         return None if index is None else shown[index]
@@ -65,10 +65,12 @@ class Judge:
         return self._engine.tokenizer.encode_chat([{"role": "user", "content": content}])
 
     async def _reply(self, prompt: Sequence[int], seed: int) -> str:
-        """The reply's text; empty when the model did not come to its end."""
+        """Returns the text of the reply; empty if the model did not end it."""
         settings = self._settings
-        room_tokens = self._engine.context_tokens - len(prompt)  # Another order may take some tokens more.
-        sampling = Sampling(min(settings.max_tokens, room_tokens), settings.temperature, seed=seed)
+        room_tokens = self._engine.context_tokens - len(prompt)  # Another order may take a few more tokens.
+        sampling = Sampling(
+            max_tokens=min(settings.max_tokens, room_tokens), temperature=settings.temperature, seed=seed
+        )
         token_ids: list[int] = []
         finish_reason: FinishReason | None = None
         self.judgings += 1

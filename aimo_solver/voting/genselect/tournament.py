@@ -1,8 +1,8 @@
 """Tournament: candidates in windows, the winners against each other, until one window is left.
 
 Guarantees: the same candidates, seed and replies give the same winner however fast the replies
-come; judgings that can change nothing any more are ended; raises nothing but what the engine does
-(EngineError, alone or in a group), and leaves no request behind.
+come; judgings that can no longer change anything are cancelled; raises only what the engine raises
+(EngineError, alone or in a group), and leaves no request running.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from aimo_solver.voting.genselect.poll import Poll
 class Tournament:
     """A knockout among candidates."""
 
-    def __init__(self, judge: Judge, judgings: int, window: int, seeds: Iterator[int]) -> None:
-        """`judgings` of each window of at most `window` candidates; a seed is taken for each."""
+    def __init__(self, *, judge: Judge, judgings: int, window: int, seeds: Iterator[int]) -> None:
+        """Each window of at most `window` candidates is judged `judgings` times, each time with the next seed."""
         self._judge, self._judgings, self._window, self._seeds = judge, judgings, window, seeds
 
     async def play(self, candidates: Sequence[Candidate]) -> Poll:
-        """The last window's poll. `candidates`: two or more, by votes."""
+        """Returns the last window's poll. `candidates`: two or more, by votes."""
         left = list(candidates)
         while len(left) > self._window:
             left = await self._round(left)
         return await self._poll(left, self._take_seeds())
 
     async def _round(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """The winners of all windows, by votes. The first by votes are dealt out to different windows."""
+        """Returns the winners of all windows, by votes. The first by votes go into different windows."""
         count = -(-len(candidates) // self._window)
         async with asyncio.TaskGroup() as group:
             windows = [
@@ -40,7 +40,7 @@ class Tournament:
         return [candidate for candidate in candidates if candidate in winners]
 
     async def _winner(self, window: Sequence[Candidate], seeds: Sequence[int]) -> Candidate:
-        """Of one window; where the judgings do not agree on one, the first by votes."""
+        """Returns the winner of one window; the first by votes if the judgings name no single one."""
         if len(window) == 1:
             return window[0]
         return (await self._poll(window, seeds)).winner or window[0]
@@ -60,5 +60,5 @@ class Tournament:
         return poll
 
     def _take_seeds(self) -> list[int]:
-        """Before anything is waited for, so that who gets which does not depend on time."""
+        """Takes one window's seeds. Call it before any await, so that the seeds do not depend on timing."""
         return [next(self._seeds) for _ in range(self._judgings)]
