@@ -1,1 +1,1 @@
-"""Engines: implementations of the protocols in aimo_solver.engine.base. Importing this package loads none."""
+"""Engines: the protocols in base.py and their implementations. Importing this package loads none of them."""

@@ -1,12 +1,12 @@
 """The Engine protocol: token ids in, streamed completions out.
 
-Guarantees every engine gives, held by one contract suite (tests/engine_contract.py):
-- the deltas' token ids joined are the completion; their texts joined are its decode;
+Every engine guarantees, as one contract suite checks (tests/helpers/engine_contract.py):
+- the deltas' token ids, joined, are the completion; their texts, joined, are its decoded text;
 - a stop string ends the completion with the token that completes it: that token is kept whole,
-  so the text may run past the stop string; tokens behind it are dropped whole;
+  so the text may run past the stop string; later tokens are dropped;
 - the same prompt, sampling and seed give the same token ids, alone or in a batch;
 - cancelling the consumer (or closing the iterator) aborts the request;
-- a dead or wedged engine raises EngineError, never a wrong text.
+- a dead or wedged engine raises EngineError and never returns a wrong text.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ class FinishReason(StrEnum):
     """`max_tokens` or the context was used up."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How one completion is drawn. Names are vLLM's own."""
+    """How a completion is sampled. The names are vLLM's."""
 
     max_tokens: int
     temperature: float = 0.0
     top_p: float = 1.0
     top_k: int = 0
-    """0: no limit."""
+    """0 means no limit."""
     min_p: float = 0.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
     stop_token_ids: tuple[int, ...] = ()
     logprobs: int | None = None
-    """Most likely alternatives logged per token; None: none, and no log-probabilities at all."""
+    """How many of the likeliest alternatives to log per token; None means no log-probabilities at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +60,24 @@ class Completion:
     text: str
     finish_reason: FinishReason | None = None
     stop: str | None = None
-    """The stop string that ended it; None when a stop token or a limit did."""
+    """The stop string that ended it; None if a stop token or a limit did."""
     logprobs: tuple[TokenLogprob, ...] | None = None
-    """One a token, when asked for."""
+    """One per token, if requested."""
 
 
 class Tokenizer(Protocol):
-    """What rollouts need of a tokenizer. Text is never re-tokenised once generated."""
+    """What rollouts need from a tokenizer. Generated text is never re-tokenised."""
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of the text, without special tokens added around it."""
+        """Returns the text's token ids, without adding special tokens around it."""
         ...
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """The text of the ids, special tokens included."""
+        """Returns the text of the ids, special tokens included."""
         ...
 
     def encode_chat(self, messages: Sequence[dict[str, str]]) -> list[int]:
-        """Token ids of the checkpoint's chat template, opened for the assistant's turn."""
+        """Returns token ids of the checkpoint's chat template, up to the start of the assistant's turn."""
         ...
 
 
@@ -89,28 +89,28 @@ class Engine(Protocol):
 
     @property
     def context_tokens(self) -> int:
-        """Prompt and completion together hold at most this many tokens."""
+        """The most tokens that prompt and completion together may have."""
         ...
 
     @property
     def down_seconds(self) -> float:
-        """So far, between a death and the restart after it; 0 for an engine that is not restarted."""
+        """Seconds spent so far between deaths and restarts; 0 for an engine that is not restarted."""
         ...
 
     def generate(self, prompt_token_ids: Sequence[int], sampling: Sampling) -> AsyncGenerator[Completion, None]:
-        """Streams the completion. Raises EngineError when the engine cannot go on."""
+        """Streams the completion. Raises EngineError if the engine cannot continue."""
         ...
 
 
 class ManagedEngine(Engine, Protocol):
-    """An engine with a life of its own, for whoever starts and ends it."""
+    """An engine that is started and stopped by its owner."""
 
     async def start(self) -> None:
-        """Loads the model. Raises EngineLoadError when the checkpoint cannot be loaded here."""
+        """Loads the model. Raises EngineLoadError if the checkpoint cannot be loaded here."""
         ...
 
     async def stop(self) -> None:
-        """Ends the engine and every process it left behind, even when it is dead or wedged."""
+        """Ends the engine and every process it left behind, even if it is dead or wedged."""
         ...
 
 
@@ -142,26 +142,26 @@ class MeasurableEngine(Engine, Protocol):
 
 
 class Scorer(Protocol):
-    """A reward model: says how promising a text is, such as a process preference model (PPM) of steps."""
+    """A reward model, such as a process preference model (PPM): rates how promising a text is."""
 
     @property
     def tokenizer(self) -> Tokenizer: ...
 
     async def score(self, texts: Sequence[Sequence[int]]) -> list[float]:
-        """A value in [-1, 1] for each text, given as token ids of its own tokenizer.
+        """Returns a value in [-1, 1] for each text, given as token ids of the scorer's tokenizer.
 
-        Raises EngineError when the scorer cannot go on.
+        Raises EngineError if the scorer cannot continue.
         """
         ...
 
 
 class ManagedScorer(Scorer, Protocol):
-    """A scorer with a life of its own, for whoever starts and ends it."""
+    """A scorer that is started and stopped by its owner."""
 
     async def start(self) -> None:
-        """Loads the model. Raises EngineLoadError when the checkpoint cannot be loaded here."""
+        """Loads the model. Raises EngineLoadError if the checkpoint cannot be loaded here."""
         ...
 
     async def stop(self) -> None:
-        """Ends it and every process it left behind."""
+        """Ends the scorer and every process it left behind."""
         ...

@@ -1,8 +1,8 @@
-"""Hardware: which cards are here, which settings fit them, and what cannot run on them.
+"""Hardware: which cards a machine has, which settings fit them, and what cannot run on them.
 
-Guarantees: nothing is loaded and no driver library is called: `nvidia-smi` is asked once, in
-seconds. Sources of the limits: vLLM's documentation (supported hardware, FP8), and its issues on
-Turing cards (#44403, #47549). What vLLM itself refuses beyond that, it says when it loads.
+Guarantees: nothing is loaded and no driver library is called; `nvidia-smi` is run once, with a
+time limit of seconds. Sources of the limits: vLLM's documentation (supported hardware, FP8), and
+its issues on Turing cards (#44403, #47549). What else vLLM refuses, it reports when it loads.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from aimo_solver.errors import InputError
 
 AUTO: Final = "auto"
 MIN_CAPABILITY: Final = (7, 5)
-"""Of a card that current vLLM builds run on."""
+"""Compute capability that current vLLM builds need."""
 _BFLOAT16_CAPABILITY: Final = (8, 0)
 _FP8_CACHE_CAPABILITY: Final = (8, 9)
 _QUERY_SECONDS: Final = 20.0
 _FIELDS: Final = ("name", "compute_cap", "memory.total", "memory.free", "driver_version")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """One GPU."""
 
@@ -39,66 +39,78 @@ class Card:
 
     @property
     def description(self) -> str:
+        """Name, memory and compute capability."""
         major, minor = self.capability
         return f"{self.name} ({self.memory_bytes / 2**30:.0f} GiB, compute capability {major}.{minor})"
 
 
-_GIB: Final = 2**30
+def _kaggle_card(name: str, capability: tuple[int, int], memory_gib: int) -> Card:
+    memory_bytes = memory_gib * 2**30
+    return Card(name=name, capability=capability, memory_bytes=memory_bytes, free_bytes=memory_bytes, driver="580")
+
+
 KAGGLE_CARDS: Final = {
-    "t4x2": (Card("Tesla T4", (7, 5), 15 * _GIB, 15 * _GIB, "580"),) * 2,
-    "l4x4": (Card("NVIDIA L4", (8, 9), 22 * _GIB, 22 * _GIB, "580"),) * 4,
-    "h100": (Card("NVIDIA H100 80GB HBM3", (9, 0), 79 * _GIB, 79 * _GIB, "580"),),
+    "t4x2": (_kaggle_card("Tesla T4", (7, 5), 15),) * 2,
+    "l4x4": (_kaggle_card("NVIDIA L4", (8, 9), 22),) * 4,
+    "h100": (_kaggle_card("NVIDIA H100 80GB HBM3", (9, 0), 79),),
 }
-"""What the shipped settings are for, to check against where these cards are not at hand."""
+"""The cards that the shipped settings are made for, to check settings on a machine without them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NumberFormat:
-    """A checkpoint's number format, by its own config."""
+    """A checkpoint's number format, according to its config."""
 
     method: str
-    """As in `quantization_config.quant_method`; "none" where there is no such entry."""
-    bits: int | None
-    """Of a weight."""
-    floating: bool
+    """`quantization_config.quant_method`; "none" without such an entry."""
+    bits: int | None = None
+    """Bits per weight; None if not quantised or unknown."""
+    floating: bool = False
     """Whether quantised weights are floating-point numbers."""
     activations: str = ""
-    """compressed-tensors': "16-bit", "dynamic" or "static" (scaled by calibration's figures); empty: not said."""
+    """For compressed-tensors: "16-bit", "dynamic" or "static" (scaled by calibration); empty means unknown."""
 
     @property
     def description(self) -> str:
+        """The method, and the bits of a weight if known."""
         if self.method == "none":
             return "not quantised"
         return self.method + (f", {self.bits}-bit {'floats' if self.floating else 'integers'}" if self.bits else "")
 
 
 def find_cards(run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run) -> tuple[Card, ...]:
-    """The NVIDIA cards here; none where there is no driver. Raises InputError when the driver does not answer."""
+    """Returns this machine's NVIDIA cards; none without a driver. Raises InputError if the driver does not answer."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return ()
     command = [program, f"--query-gpu={','.join(_FIELDS)}", "--format=csv,noheader,nounits"]
     try:
-        answer = run(command, capture_output=True, text=True, timeout=_QUERY_SECONDS, check=False)
+        result = run(command, capture_output=True, text=True, timeout=_QUERY_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise InputError(f"nvidia-smi does not answer ({error}); restart the machine") from error
-    if answer.returncode != 0:
-        said = (answer.stdout or answer.stderr).strip().splitlines()
-        raise InputError(f"nvidia-smi fails ({said[0] if said else answer.returncode}); check the driver")
-    return tuple(_card(line) for line in answer.stdout.splitlines() if line.strip())
+    if result.returncode != 0:
+        lines = (result.stdout or result.stderr).strip().splitlines()
+        raise InputError(f"nvidia-smi fails ({lines[0] if lines else result.returncode}); check the driver")
+    return tuple(_parse_card(line) for line in result.stdout.splitlines() if line.strip())
 
 
-def _card(line: str) -> Card:
+def _parse_card(line: str) -> Card:
     try:
         name, capability, total, free, driver = (part.strip() for part in line.split(","))
         major, _, minor = capability.partition(".")
-        return Card(name, (int(major), int(minor or 0)), int(total) * 2**20, int(free) * 2**20, driver)
+        return Card(
+            name=name,
+            capability=(int(major), int(minor or 0)),
+            memory_bytes=int(total) * 2**20,
+            free_bytes=int(free) * 2**20,
+            driver=driver,
+        )
     except ValueError:
-        raise InputError(f"nvidia-smi tells nothing usable of a card ({line.strip()}); name the hardware") from None
+        raise InputError(f"nvidia-smi reports nothing usable for a card ({line.strip()}); name the hardware") from None
 
 
 def choose_hardware(cards: Sequence[Card]) -> str:
-    """The shipped settings for these cards."""
+    """Returns the name of the shipped settings for these cards."""
     if not cards:
         return "cpu"
     name = cards[0].name
@@ -112,12 +124,12 @@ def choose_hardware(cards: Sequence[Card]) -> str:
 
 
 def find_hardware(name_or_file: str, cards: Sequence[Card]) -> Hardware:
-    """Settings by name or file; `auto` takes those for the cards here."""
+    """Loads settings by name or file; `auto` means those for the given cards."""
     return load_hardware(choose_hardware(cards) if name_or_file == AUTO else name_or_file)
 
 
 def check_hardware(name_or_file: str, checkpoint: Path) -> Hardware:
-    """The settings, if this checkpoint can run with them here. Raises InputError with everything that is against it."""
+    """Returns the settings if this checkpoint can run with them here. Raises InputError with all that prevents it."""
     hardware = None if name_or_file == AUTO else load_hardware(name_or_file)
     cards = () if hardware is not None and hardware.cpu_kvcache_gib else find_cards()
     hardware = hardware or find_hardware(AUTO, cards)
@@ -128,10 +140,10 @@ def check_hardware(name_or_file: str, checkpoint: Path) -> Hardware:
 
 
 def parse_number_format(config: dict[str, Any]) -> NumberFormat:
-    """Of a checkpoint's config.json: AutoGPTQ's, compressed-tensors', FP8's and the like."""
+    """Reads the format from a config.json as AutoGPTQ, compressed-tensors, FP8 and others write it."""
     quantisation = config.get("quantization_config")
     if not isinstance(quantisation, dict):
-        return NumberFormat("none", None, False)
+        return NumberFormat(method="none")
     method = str(quantisation.get("quant_method", "unknown")).lower()
     bits, kind = quantisation.get("bits"), str(quantisation.get("fmt", ""))
     activations = str(quantisation.get("activation_scheme", ""))
@@ -146,7 +158,12 @@ def parse_number_format(config: dict[str, Any]) -> NumberFormat:
     elif method in ("mxfp4", "nvfp4"):
         bits = bits or 4
     floating = kind.startswith(("float", "e4m3", "e5m2")) or method in ("fp8", "fbgemm_fp8", "mxfp4", "nvfp4")
-    return NumberFormat(method, int(bits) if isinstance(bits, int | float) else None, floating, activations)
+    return NumberFormat(
+        method=method,
+        bits=int(bits) if isinstance(bits, int | float) else None,
+        floating=floating,
+        activations=activations,
+    )
 
 
 def _activations(settings: Any) -> str:
@@ -156,12 +173,12 @@ def _activations(settings: Any) -> str:
 
 
 def read_number_format(checkpoint: Path) -> NumberFormat:
-    """Of a checkpoint's folder that was checked before."""
+    """Reads the format of a checkpoint that has passed `check_checkpoint`."""
     return parse_number_format(json.loads((checkpoint / "config.json").read_text(encoding="utf-8")))
 
 
 def faults(cards: Sequence[Card], hardware: Hardware, number_format: NumberFormat) -> list[str]:
-    """What cannot run here, a sentence with its cure each; empty if nothing is known against it."""
+    """Returns what cannot run here, one sentence with its cure per fault; empty if none is known."""
     if not cards:
         return _cpu_faults(hardware, number_format)
     found: list[str] = []
@@ -173,7 +190,7 @@ def faults(cards: Sequence[Card], hardware: Hardware, number_format: NumberForma
         return found
     if hardware.tensor_parallel > len(cards):
         found.append(
-            f"tensor_parallel must be at most {len(cards)}, the cards here, got {hardware.tensor_parallel}; "
+            f"tensor_parallel must be at most {len(cards)}, the number of cards, got {hardware.tensor_parallel}; "
             "choose other hardware settings"
         )
     if hardware.dtype == "bfloat16" and weakest.capability < _BFLOAT16_CAPABILITY:
@@ -182,7 +199,7 @@ def faults(cards: Sequence[Card], hardware: Hardware, number_format: NumberForma
         found.append(f'{weakest.description} cannot hold an fp8 KV cache; set kv_cache_dtype = "auto"')
     if number_format.bits == 4 and number_format.floating and weakest.capability < _BFLOAT16_CAPABILITY:
         found.append(
-            f"{weakest.description} cannot run {number_format.description}; take a GPTQ or AWQ checkpoint of the model"
+            f"{weakest.description} cannot run {number_format.description}; use a GPTQ or AWQ checkpoint of the model"
         )
     return found
 
@@ -190,7 +207,7 @@ def faults(cards: Sequence[Card], hardware: Hardware, number_format: NumberForma
 def _cpu_faults(hardware: Hardware, number_format: NumberFormat) -> list[str]:
     found: list[str] = []
     if hardware.tensor_parallel > 1:
-        found.append(f"tensor_parallel must be 1 without a GPU, got {hardware.tensor_parallel}; take hardware cpu")
+        found.append(f"tensor_parallel must be 1 without a GPU, got {hardware.tensor_parallel}; use hardware cpu")
     if hardware.kv_cache_dtype.startswith("fp8"):
         found.append('an fp8 KV cache needs a GPU; set kv_cache_dtype = "auto"')
     if (
@@ -198,7 +215,7 @@ def _cpu_faults(hardware: Hardware, number_format: NumberFormat) -> list[str]:
         and not number_format.floating
         and (number_format.method == "gptq" or number_format.activations == "16-bit")
     ):
-        found.append(f"no CPU kernel runs {number_format.description}; take a 4-bit GPTQ checkpoint, or a GPU")
+        found.append(f"no CPU kernel runs {number_format.description}; use a 4-bit GPTQ checkpoint, or a GPU")
     if number_format.floating and number_format.activations == "static":
-        found.append("no CPU kernel runs fp8 with static activations; take fp8-dynamic, or a GPU")
+        found.append("no CPU kernel runs fp8 with static activations; use fp8-dynamic, or a GPU")
     return found

@@ -1,7 +1,7 @@
-"""A completion that several engines finish one after the other. Pure; SupervisedEngine drives it.
+"""A completion that one engine begins and others continue. Pure; SupervisedEngine drives it.
 
-Guarantees: the pieces given out join to one completion with the promises of aimo_solver/engine/base.py,
-wherever it was interrupted: inside a character, inside a stop string, behind its last token.
+Guarantees: the pieces join to one completion that keeps the promises of aimo_solver/engine/base.py,
+wherever it was interrupted: inside a character, inside a stop string, after its last token.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from aimo_solver.engine.text_stream import TextStream
 
 
 class ResumableRequest:
-    """What was asked, and what has been given of it."""
+    """A request, and the part of its completion that exists so far."""
 
     def __init__(self, prompt_token_ids: tuple[int, ...], sampling: Sampling, tokenizer: Tokenizer) -> None:
         self.finished = False
@@ -25,17 +25,17 @@ class ResumableRequest:
         self._ids: list[int] = []
         self._characters = 0
         self._text: TextStream | None = None
-        """Our own decoding, from the first interruption on: the new engine knows no earlier bytes."""
+        """Decodes the completion here from the first interruption on, as the new engine does not know earlier bytes."""
         self._carry = ""
         self._straddling_tokens = 0
-        """How many more tokens can complete a stop string begun before the interruption."""
+        """How many more tokens can complete a stop string that began before the interruption."""
 
     def prompt(self) -> tuple[int, ...]:
-        """What the next engine is to continue."""
+        """Returns the prompt for the next engine: the original and the tokens so far."""
         return (*self._prompt, *self._ids)
 
     def sampling(self) -> Sampling:
-        """How the next engine is to continue it."""
+        """Returns the sampling for the rest of the completion."""
         if not self._ids:
             return self._sampling
         seed = self._sampling.seed
@@ -45,7 +45,7 @@ class ResumableRequest:
         return replace(self._sampling, max_tokens=self._sampling.max_tokens - len(self._ids), seed=seed)
 
     def accept(self, delta: Completion) -> Completion:
-        """The engine's delta as the consumer is to see it."""
+        """Takes an engine's delta and returns the one for the consumer."""
         if self._text is not None:
             delta = self._continued(delta, self._text)
         self._ids += delta.token_ids
@@ -54,16 +54,16 @@ class ResumableRequest:
         return delta
 
     def interrupt(self) -> None:
-        """The engine died: the next delta comes from another one."""
+        """Records that the engine died, so the next delta comes from another one."""
         self._text = TextStream(self._decode)
-        # What the dead engine had decoded but not handed out goes with the next delta.
+        # What the dead engine had not yet returned as text goes with the next delta.
         self._carry = self._text.push(self._ids)[self._characters :] if self._ids else ""
         self._straddling_tokens = tail_tokens(self._sampling.stop)
 
     def _continued(self, delta: Completion, text: TextStream) -> Completion:
         token_ids, reason, stop = delta.token_ids, delta.finish_reason, delta.stop
         if self._straddling_tokens > 0:
-            match = find_stop(self._decode, self._ids, token_ids, self._sampling.stop)
+            match = find_stop(self._decode, kept_ids=self._ids, new_ids=token_ids, stop=self._sampling.stop)
             if match is not None:
                 token_ids, reason, stop = token_ids[: match.kept_tokens], FinishReason.STOP, match.stop
             self._straddling_tokens -= len(token_ids)

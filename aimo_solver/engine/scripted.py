@@ -1,9 +1,9 @@
-"""A fake engine that follows a script. It is no language model; it is for tests and examples.
+"""A fake engine that follows a script, for tests and examples. It is not a language model.
 
-Guarantees what aimo_solver/engine/base.py asks for, on any event loop: time passes only in the loop's
-own timers, so on a virtual clock it takes none. Deterministic: what a request gets depends on its
-prompt and sampling alone, if `reply` does. It also dies and wedges when told to, as real engines
-do: all its requests at once.
+Guarantees what aimo_solver/engine/base.py demands, on any event loop: time passes only in the loop's
+own timers, so on a virtual clock it costs none. Deterministic: a completion depends only on its
+prompt and sampling, if `reply` does. It also dies and hangs on request, as real engines do: with all
+its requests at once.
 Not modelled: requests that slow each other down, memory, a queue.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 
 from aimo_solver.engine.base import Completion, FinishReason, Sampling, TokenLogprob
 from aimo_solver.engine.stop_strings import find_stop
@@ -23,23 +23,23 @@ _LOSSLESS = "surrogateescape"
 
 
 class ByteTokenizer:
-    """One token a byte (its value), then END_OF_TURN (256), then the tokens given (257 on)."""
+    """One token per byte (id = its value), then END_OF_TURN (256), then the given tokens (257 and up)."""
 
     end_of_turn_id = 256
 
     def __init__(self, tokens: Sequence[str] = ()) -> None:
         texts = [END_OF_TURN, *tokens]
         self._bytes = [bytes([value]) for value in range(256)] + [text.encode() for text in texts]
-        # Longest first: the longest token that fits is taken.
+        # Longest first, as encoding takes the longest token that fits.
         self._long_ids = sorted(range(256, len(self._bytes)), key=lambda i: (-len(self._bytes[i]), i))
 
     @property
     def vocabulary_size(self) -> int:
-        """Ids run from 0 to one below this."""
+        """Ids run from 0 to one less than this."""
         return len(self._bytes)
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of the text; END_OF_TURN and the tokens given are recognised in it."""
+        """Returns the text's token ids; recognises END_OF_TURN and the given tokens."""
         data, place, token_ids = text.encode(errors=_LOSSLESS), 0, list[int]()
         while place < len(data):
             long_ids = (i for i in self._long_ids if data.startswith(self._bytes[i], place))
@@ -48,15 +48,15 @@ class ByteTokenizer:
         return token_ids
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """The text of the ids; broken characters become U+FFFD."""
+        """Returns the text of the ids; broken characters become U+FFFD."""
         return b"".join(self._bytes[token_id] for token_id in token_ids).decode(errors="replace")
 
     def decode_losslessly(self, token_ids: Sequence[int]) -> str:
-        """As `decode`, but a broken character's bytes become lone surrogates, which `encode` takes back."""
+        """Decodes with a broken character's bytes as lone surrogates, which `encode` turns back into bytes."""
         return b"".join(self._bytes[token_id] for token_id in token_ids).decode(errors=_LOSSLESS)
 
     def encode_chat(self, messages: Sequence[dict[str, str]]) -> list[int]:
-        """`role: content`, END_OF_TURN and a line break for each message, then `assistant: `."""
+        """Encodes `role: content`, END_OF_TURN and a line break per message, then `assistant: `."""
         turns = [f"{message['role']}: {message['content']}{END_OF_TURN}\n" for message in messages]
         return self.encode("".join(turns) + "assistant: ")
 
@@ -66,29 +66,30 @@ class Reply:
     """What one request gets, and how fast."""
 
     text: str = ""
+    _: KW_ONLY
     token_ids: tuple[int, ...] | None = None
-    """Instead of `text`, for completions that no text encodes to."""
+    """Given instead of `text`, for completions that no text encodes to."""
     tokens_per_chunk: int = 8
     seconds_per_chunk: float = 0.1
     dies_after_tokens: int | None = None
-    """The whole engine dies when this request has given so many tokens and is to give more."""
+    """The whole engine dies when this request has this many tokens and would get more."""
     hangs_after_tokens: int | None = None
-    """The whole engine stands still from then on, until it is stopped."""
+    """The whole engine hangs when this request has this many tokens, until it is stopped."""
 
 
 ReplyFunction = Callable[[str, Sampling], Reply]
-"""From the prompt's text (decode_losslessly) and the sampling to the reply."""
+"""Maps the prompt's text (by decode_losslessly) and the sampling to the reply."""
 
 
 def replies_by_prompt(replies: Mapping[str, Reply]) -> ReplyFunction:
-    """A reply function: `replies` from a prompt's text to its reply.
+    """Returns a reply function that looks up the prompt's text in `replies`.
 
-    A prompt that already holds a first part of its reply gets the rest, as a model would give it.
+    A prompt that already contains the beginning of its reply gets the rest, as from a model.
     """
 
     def reply(prompt_text: str, sampling: Sampling) -> Reply:
         for prompt, scripted in replies.items():
-            # In bytes, as the prompt may end inside a character.
+            # Compared as bytes, as the prompt may end inside a character.
             begun, whole = prompt_text.removeprefix(prompt).encode(errors=_LOSSLESS), scripted.text.encode()
             if prompt_text.startswith(prompt) and whole.startswith(begun):
                 return replace(scripted, text=whole.removeprefix(begun).decode(errors=_LOSSLESS))
@@ -98,7 +99,7 @@ def replies_by_prompt(replies: Mapping[str, Reply]) -> ReplyFunction:
 
 
 class ScriptedEngine:
-    """ManagedEngine whose completions are scripted; a reply that is not cut ends with END_OF_TURN."""
+    """ManagedEngine with scripted completions; a reply that is not cut off ends with END_OF_TURN."""
 
     def __init__(
         self,
@@ -118,43 +119,43 @@ class ScriptedEngine:
         self._broken = asyncio.Event()
         self._reason = ""
         self.active_requests: dict[int, Sampling] = {}
-        """Requests neither finished, nor closed, nor cancelled, by their number."""
+        """The sampling of each request that is neither finished, closed nor cancelled, by its number."""
         self.requests = 0
-        """How many requests began."""
+        """How many requests have begun."""
 
     @property
     def tokenizer(self) -> ByteTokenizer:
-        """The tokenizer given, or a plain ByteTokenizer."""
+        """The given tokenizer, or a plain ByteTokenizer."""
         return self._tokenizer
 
     @property
     def context_tokens(self) -> int:
-        """Prompt and completion together hold at most this many tokens."""
+        """The most tokens that prompt and completion together may have."""
         return self._context_tokens
 
     @property
     def down_seconds(self) -> float:
-        """Always 0: whoever wants a dead engine back supervises it."""
+        """Always 0, as this engine does not restart itself; see SupervisedEngine."""
         return 0.0
 
     async def start(self) -> None:
-        """Takes `start_seconds`. Raises `load_error` when the script says so."""
+        """Takes `start_seconds`. Raises `load_error` if one is scripted."""
         await asyncio.sleep(self._start_seconds)
         if self._load_error is not None:
             raise self._load_error
         self._runs, self._hangs, self._broken = True, False, asyncio.Event()
 
     async def stop(self) -> None:
-        """Requests in flight raise EngineError."""
+        """Ends the engine; requests in flight raise EngineError."""
         self.die("it was stopped")
 
     def die(self, reason: str) -> None:
-        """From now on every request raises EngineError, until the engine is started again."""
+        """Makes every request raise EngineError until the engine is started again."""
         self._runs, self._reason = False, reason
         self._broken.set()
 
     def hang(self) -> None:
-        """From now on no request gets a token, until the engine is stopped."""
+        """Stops all requests from getting tokens until the engine is stopped."""
         self._hangs = True
 
     async def generate(self, prompt_token_ids: Sequence[int], sampling: Sampling) -> AsyncGenerator[Completion, None]:
@@ -163,7 +164,7 @@ class ScriptedEngine:
         self.requests += 1
         self.active_requests[number] = sampling
         try:
-            await self._pass(0.0)
+            await self._wait(0.0)
             async for piece in self._pieces(prompt_token_ids, sampling):
                 yield piece
         finally:
@@ -176,27 +177,27 @@ class ScriptedEngine:
             return
         decode, text = self._tokenizer.decode, TextStream(self._tokenizer.decode)
         reply = self._reply(self._tokenizer.decode_losslessly(prompt_token_ids), sampling)
-        planned, given = self._plan(reply, sampling, room_tokens), list[int]()
+        planned, given_ids = self._plan(reply, sampling, room_tokens), list[int]()
         while True:
-            await self._pass(reply.seconds_per_chunk)
-            await self._misfortune(reply, len(given))
-            new_ids = planned[len(given) : _chunk_end(reply, len(given))]
-            match = find_stop(decode, given, new_ids, sampling.stop)
+            await self._wait(reply.seconds_per_chunk)
+            await self._fail_if_scripted(reply, len(given_ids))
+            new_ids = planned[len(given_ids) : _chunk_end(reply, len(given_ids))]
+            match = find_stop(decode, kept_ids=given_ids, new_ids=new_ids, stop=sampling.stop)
             if match is not None:
                 new_ids = new_ids[: match.kept_tokens]
             reason = None
             if match is not None or new_ids[-1] in (ByteTokenizer.end_of_turn_id, *sampling.stop_token_ids):
                 reason = FinishReason.STOP
-            elif len(given) + len(new_ids) == room_tokens:
+            elif len(given_ids) + len(new_ids) == room_tokens:
                 reason = FinishReason.LENGTH
-            given += new_ids
+            given_ids += new_ids
             stop = match.stop if match is not None else None
             yield _piece(new_ids, text.push(new_ids, final=reason is not None), reason, stop, sampling)
             if reason is not None:
                 return
 
     def _plan(self, reply: Reply, sampling: Sampling, room_tokens: int) -> tuple[int, ...]:
-        """The reply up to its first stop token, or what there is room for."""
+        """Returns the reply's tokens up to its first stop token, or as many as there is room for."""
         token_ids = reply.token_ids
         if token_ids is None:
             token_ids = tuple(self._tokenizer.encode(reply.text))
@@ -205,17 +206,17 @@ class ScriptedEngine:
         first_end = next(place for place, token_id in enumerate(planned) if token_id in ends)
         return planned[: min(first_end + 1, room_tokens)]
 
-    async def _misfortune(self, reply: Reply, given_tokens: int) -> None:
-        """Dies or hangs when the script says that now is the time."""
+    async def _fail_if_scripted(self, reply: Reply, given_tokens: int) -> None:
+        """Dies or hangs if the script says so for this moment."""
         if given_tokens == reply.dies_after_tokens:
             self.die("the script says so")
         if given_tokens == reply.hangs_after_tokens:
             self.hang()
         if given_tokens in (reply.dies_after_tokens, reply.hangs_after_tokens):
-            await self._pass(0.0)
+            await self._wait(0.0)
 
-    async def _pass(self, seconds: float) -> None:
-        """Lets time pass. Raises EngineError when the engine does not run, or dies meanwhile."""
+    async def _wait(self, seconds: float) -> None:
+        """Lets time pass. Raises EngineError if the engine does not run, or dies meanwhile."""
         try:
             async with asyncio.timeout(seconds):
                 await self._broken.wait()
@@ -227,7 +228,7 @@ class ScriptedEngine:
 
 
 def _chunk_end(reply: Reply, given_tokens: int) -> int:
-    """Where the next chunk ends: no further than the next misfortune."""
+    """Returns where the next chunk ends: at the next scripted failure at the latest."""
     ahead = [n for n in (reply.dies_after_tokens, reply.hangs_after_tokens) if n is not None and n > given_tokens]
     return min([given_tokens + reply.tokens_per_chunk, *ahead])
 

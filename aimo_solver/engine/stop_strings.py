@@ -1,9 +1,9 @@
 """Finds the token that completes a stop string. Pure.
 
-Guarantees: the answer does not depend on how the completion was cut into deltas, and a stop
+Guarantees: the result does not depend on how the completion is divided into deltas, and a stop
 string that begins in earlier tokens is found. Only a bounded tail of those is decoded.
-Takes for granted that a token stands for at least one byte of text, as byte-level tokenizers'
-tokens do: behind tokens that decode to nothing, a stop string longer than the tail is missed.
+Assumes that every token stands for at least one byte of text, as with byte-level tokenizers: a stop
+string interspersed with tokens that decode to nothing may be missed.
 """
 
 from __future__ import annotations
@@ -21,23 +21,25 @@ class StopMatch:
 
     stop: str
     kept_tokens: int
-    """How many of the new tokens stay; the last of them completes the stop string."""
+    """How many of the new tokens are kept; the last of them completes the stop string."""
 
 
 def tail_tokens(stop: Sequence[str]) -> int:
-    """How many tokens back a stop string can begin: a token may hold as little as one byte."""
+    """Returns how many tokens back a stop string can begin, as a token may be a single byte."""
     return max((len(string.encode()) for string in stop), default=0)
 
 
-def find_stop(decode: Decode, kept_ids: Sequence[int], new_ids: Sequence[int], stop: Sequence[str]) -> StopMatch | None:
-    """The shortest prefix of `new_ids` that, behind `kept_ids`, holds a stop string.
+def find_stop(
+    decode: Decode, *, kept_ids: Sequence[int], new_ids: Sequence[int], stop: Sequence[str]
+) -> StopMatch | None:
+    """Finds the shortest prefix of `new_ids` that, after `kept_ids`, contains a stop string.
 
-    `kept_ids` must hold none. Of several stop strings that end in the same token, the one that
-    ends first in the text is named, then the one listed first.
+    `kept_ids` must contain none. Of several stop strings that end in the same token, the one that
+    ends first in the text is returned, then the one listed first.
     """
     if not stop or not new_ids:
         return None
-    # One token more than needed: some decoders strip the space that begins a text.
+    # One token more than necessary, as some decoders strip the space that begins a text.
     tail = list(kept_ids[-tail_tokens(stop) :])
 
     def holds(count: int) -> bool:
@@ -45,10 +47,10 @@ def find_stop(decode: Decode, kept_ids: Sequence[int], new_ids: Sequence[int], s
 
     if not holds(len(new_ids)):
         return None
-    # A text that holds a stop string still holds it when it grows, so halving finds the first.
+    # A text that contains a stop string still does when it grows, so bisection finds the first.
     kept_tokens = 1 + bisect_left(range(1, len(new_ids)), True, key=holds)
     first = _first_stop(decode([*tail, *new_ids[:kept_tokens]]), stop)
-    assert first is not None
+    assert first is not None, "bisection ends where it holds"
     return StopMatch(first, kept_tokens)
 
 

@@ -1,19 +1,19 @@
-"""An engine that outlives the deaths of the engine inside it.
+"""An engine that survives the deaths of the engine inside it.
 
 When the inner engine raises EngineError, or no request gets a token for `stall_seconds` although
-some wait, it is stopped and a new one started: once, however many requests noticed. Each request
-then goes on from its prompt and its own tokens so far. Guarantees:
-- the consumer sees one completion without a gap or a repetition, however often the engine dies;
-  `max_tokens` and stop strings count over the whole of it;
-- cancelling a request ends it at once, also during a restart;
-- idle engines, starts and restarts are never taken for a stall; nor is a program that was itself
+some are waiting, it is stopped and a new one is started: once, however many requests noticed. Each
+request then resumes from its prompt and its own tokens so far. Guarantees:
+- the consumer sees one completion without gaps or repetitions, however often the engine dies;
+  `max_tokens` and stop strings apply to the whole of it;
+- cancelling a request ends it at once, even during a restart;
+- idle engines, starts and restarts are never mistaken for a stall; nor is a program that was itself
   held up, as stalls are counted in the loop's own ticks;
-- EngineError reaches the consumers when `max_restarts` attempts in a row brought no token, or the
-  checkpoint was refused three times in a row.
+- EngineError reaches the consumers once `max_restarts` attempts in a row have produced no token, or
+  the checkpoint has been refused three times in a row.
 
-Not guaranteed: the same tokens as without the death. Where the engine samples, the rest of a
-disturbed completion is drawn with a seed made from the request's own and its tokens so far:
-repeatable if the engine dies at the same token, else another, equally likely trajectory.
+Not guaranteed: the same tokens as without the death. If the engine samples, the rest of an
+interrupted completion is sampled with a seed derived from the request's own and its tokens so far:
+repeatable if the engine dies at the same token, otherwise another, equally likely completion.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from aimo_solver.engine.resumable_request import ResumableRequest
 from aimo_solver.errors import EngineError, EngineLoadError
 from aimo_solver.utils.log import Log, unbreakable
 
-# A refusal can pass (the dead engine's memory is not free yet), but hardly twice.
+# A refusal can be temporary (the dead engine's memory is not free yet), but hardly twice.
 _MAX_LOAD_ERRORS = 3
 _PAUSE_SECONDS = 2.0
-_TICKS_A_STALL = 20
+_TICKS_PER_STALL = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineRestart:
     """One restart, for the run folder."""
 
     reason: str
     at_seconds: float
-    """When the engine was found dead, counted from the end of the first start."""
+    """When the engine was found dead, in seconds since the end of the first start."""
     seconds: float
-    """Until the new engine ran."""
+    """How long it took until the new engine ran."""
 
 
 class SupervisedEngine:
-    """ManagedEngine that restarts the one inside. See the module's docstring."""
+    """ManagedEngine that restarts the engine inside it; see the module's docstring."""
 
     def __init__(
         self,
@@ -57,8 +57,8 @@ class SupervisedEngine:
         max_restarts: int = 10,
         log: Log,
     ) -> None:
-        """`stall_seconds` must exceed the longest time in which no request at all gets a token:
-        the prefill of a full batch of long prompts."""
+        """`stall_seconds` must exceed the longest time in which no request gets a token, such as the
+        prefill of a full batch of long prompts."""
         if stall_seconds <= 0:
             raise ValueError(f"stall_seconds must be positive, got {stall_seconds!r}")
         self.restarts: list[EngineRestart] = []
@@ -75,31 +75,31 @@ class SupervisedEngine:
         self._watchdog: asyncio.Task[None] | None = None
         self._open_requests = 0
         self._waits: set[asyncio.Timeout] = set()
-        """One for each request that waits for a token; to expire it breaks the wait off."""
+        """One per request that waits for a token; expiring it ends the wait."""
         self._deltas = 0
         self._fruitless = 0
-        """Attempts to restart since the last delta."""
+        """How many restarts were attempted since the last delta."""
         self._now: Callable[[], float] = time.monotonic
-        """The loop's clock, once started; read from other threads too."""
+        """The loop's clock, once started; also read from other threads."""
         self._down_since: float | None = None
         self._down_seconds = 0.0
-        """Of the restarts that are over."""
+        """For the restarts that have ended."""
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """The inner engine's; there from the first start on."""
+        """The inner engine's tokenizer; available from the first start on."""
         if self._tokenizer is None:
             raise EngineError("the engine has not been started; call start() first")
         return self._tokenizer
 
     @property
     def context_tokens(self) -> int:
-        """Prompt and completion together hold at most this many tokens."""
+        """The most tokens that prompt and completion together may have."""
         return self._context_tokens
 
     @property
     def down_seconds(self) -> float:
-        """So far, between a death and the restart after it."""
+        """Seconds spent so far between deaths and restarts."""
         since = self._down_since
         return self._down_seconds + (0.0 if since is None else self._now() - since)
 
@@ -109,7 +109,7 @@ class SupervisedEngine:
         return self._engine
 
     async def start(self) -> None:
-        """Starts the first engine. Its failure is not tried again: it raises EngineLoadError."""
+        """Starts the first engine. If that fails it is not retried: it raises EngineLoadError."""
         self._engine = self._make_engine()
         await self._engine.start()
         self._tokenizer, self._context_tokens = self._engine.tokenizer, self._engine.context_tokens
@@ -126,12 +126,12 @@ class SupervisedEngine:
                 task.cancel()
                 await asyncio.wait({task})
         self._watchdog = self._restart = None
-        self._break_waits()
+        self._end_waits()
         if self._engine is not None:
             await self._engine.stop()
 
     async def generate(self, prompt_token_ids: Sequence[int], sampling: Sampling) -> AsyncGenerator[Completion, None]:
-        """Streams the completion, from as many engines as it takes."""
+        """Streams the completion, from as many engines as necessary."""
         request = ResumableRequest(tuple(prompt_token_ids), sampling, self.tokenizer)
         self._open_requests += 1
         try:
@@ -151,7 +151,7 @@ class SupervisedEngine:
             self._open_requests -= 1
 
     async def _next(self, stream: AsyncGenerator[Completion, None]) -> Completion:
-        """The next delta. Raises EngineError when the engine is dead, or found wedged meanwhile."""
+        """Returns the next delta. Raises EngineError if the engine is dead, or found wedged meanwhile."""
         wait = asyncio.timeout(None)
         try:
             async with wait:
@@ -160,48 +160,48 @@ class SupervisedEngine:
         except TimeoutError as error:
             if not wait.expired():
                 raise
-            raise EngineError("the wait was broken off, as the engine is to be replaced") from error
+            raise EngineError("the wait was ended, as the engine is being replaced") from error
         finally:
             self._waits.discard(wait)
         if delta is None:
-            raise EngineError("the engine ended a completion without saying why")
+            raise EngineError("the engine ended a completion without a reason")
         self._deltas += 1
         self._fruitless = 0
         return delta
 
     async def _running_engine(self) -> ManagedEngine:
         while self._restart is not None and not self._restart.done():
-            await asyncio.wait({self._restart})  # Unlike awaiting it, ends alone when cancelled.
+            await asyncio.wait({self._restart})  # Unlike awaiting it, cancelling this does not cancel the restart.
         if self._failure is not None:
             raise self._failure
         return self._engine_in_place()
 
     def _engine_in_place(self) -> ManagedEngine:
-        assert self._engine is not None, "only called once started"
+        assert self._engine is not None, "only called after the start"
         return self._engine
 
     def _found_dead(self, engine: ManagedEngine, reason: str) -> None:
-        """Begins the restart, once."""
+        """Begins the restart, unless it has begun."""
         restarting = self._restart is not None and not self._restart.done()
         if engine is not self._engine or restarting or self._failure is not None:
-            return  # Somebody noticed before, or the engine is being stopped.
+            return  # It was noticed before, or the engine is being stopped.
         self._log(f"engine died ({reason}), {self._open_requests} rollouts wait; restarting")
         self._down_since = self._now()
         self._restart = asyncio.get_running_loop().create_task(self._replace(reason))
         self._restart.add_done_callback(self._count_down_time)
-        self._break_waits()
+        self._end_waits()
 
     def _count_down_time(self, restart: asyncio.Task[None]) -> None:
         if self._down_since is not None:
             self._down_seconds, self._down_since = self.down_seconds, None
 
-    def _break_waits(self) -> None:
+    def _end_waits(self) -> None:
         now = asyncio.get_running_loop().time()
         while self._waits:
             self._waits.pop().reschedule(now)
 
     async def _replace(self, reason: str) -> None:
-        """Puts a new engine in the dead one's place, or sets the failure that all will see."""
+        """Replaces the dead engine, or sets the failure that every request raises."""
         loop = asyncio.get_running_loop()
         found_at, load_errors, last_error = loop.time(), 0, reason
         while self._fruitless < self._max_restarts and load_errors < _MAX_LOAD_ERRORS:
@@ -217,23 +217,23 @@ class SupervisedEngine:
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             seconds = loop.time() - found_at
-            self.restarts.append(EngineRestart(reason, found_at - self._started_at, seconds))
+            self.restarts.append(EngineRestart(reason=reason, at_seconds=found_at - self._started_at, seconds=seconds))
             self._log(
                 f"engine restarted in {seconds:.1f} s, {self._open_requests} rollouts resume from their own tokens"
             )
             return
         with suppress(EngineError):
             await self._engine_in_place().stop()
-        self._failure = EngineError(f"the engine died and does not come back ({last_error}); run `aimo doctor`")
+        self._failure = EngineError(f"the engine died and cannot be restarted ({last_error}); run `aimo doctor`")
         self._log(str(self._failure))
 
     async def _watch(self) -> None:
-        """Finds the engine wedged. Counts ticks, not time: a loop that was held up proves nothing."""
+        """Detects a wedged engine. Counts ticks, not time: a loop that was held up proves nothing."""
         quiet_ticks, deltas = 0, self._deltas
         while True:
-            await asyncio.sleep(self._stall_seconds / _TICKS_A_STALL)
+            await asyncio.sleep(self._stall_seconds / _TICKS_PER_STALL)
             quiet_ticks = quiet_ticks + 1 if self._waits and self._deltas == deltas else 0
             deltas = self._deltas
-            if quiet_ticks >= _TICKS_A_STALL:
+            if quiet_ticks >= _TICKS_PER_STALL:
                 quiet_ticks = 0
                 self._found_dead(self._engine_in_place(), f"no token for {self._stall_seconds:g} s")

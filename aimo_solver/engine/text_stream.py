@@ -1,10 +1,10 @@
 """Decodes a completion while it grows.
 
-Guarantees, for byte-level tokenizers: the pieces joined are the decode of all ids, also when a
-character is spread over tokens of several deltas. Its bytes are held back until it is whole, or
-the completion ends. A bounded window of ids is decoded for each piece, not the whole completion.
-For tokenizers that decode a broken character's bytes all alike (SentencePiece with byte
-fallback) a piece may differ from the whole decode where a completion holds broken characters.
+Guarantees, for byte-level tokenizers: the joined pieces are the decoded text of all ids, even if a
+character is spread over tokens of several deltas. Its bytes are held back until it is complete, or
+the completion ends. Each piece decodes a bounded window of ids, not the whole completion.
+For tokenizers that decode every byte of a broken character alike (SentencePiece with byte
+fallback), the pieces may differ from the whole text where it contains broken characters.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from aimo_solver.engine.stop_strings import Decode
 
 _BROKEN = "\ufffd"
 _WINDOW_TOKENS = 48
-# Kept in front of new ids, as a decoder may treat the first token of a text in its own way.
+# Kept before new ids, as a decoder may treat the first token of a text specially.
 _CONTEXT_TOKENS = 6
 
 
@@ -26,10 +26,10 @@ class TextStream:
         self._decode = decode
         self._window: list[int] = []
         self._given = 0
-        """Characters of the window's decode that were handed out."""
+        """How many characters of the window's text have been returned."""
 
     def push(self, token_ids: Sequence[int], *, final: bool = False) -> str:
-        """The text that these ids add; `final` lets out what was held back."""
+        """Returns the text that these ids add; `final` releases what was held back."""
         self._window += token_ids
         text = self._decode(self._window)
         whole = text if final else text.rstrip(_BROKEN)

@@ -1,9 +1,8 @@
-"""A checkpoint's own tokenizer, read with Hugging Face transformers from its folder, offline.
+"""A checkpoint's own tokenizer, read offline from its folder with Hugging Face transformers.
 
-Guarantees: text is cut as the folder's tokenizer.json says, where it has one; it goes in and comes
-out unchanged (no special tokens added, none removed, no clean-up of spaces). Not guaranteed: that
-`encode(decode(ids)) == ids`; no tokenizer gives that, which is why rollouts never re-tokenise what
-was generated.
+Guarantees: text is split as the folder's tokenizer.json says, if there is one, and is not changed
+(no special tokens added or removed, no clean-up of spaces). Not guaranteed: that
+`encode(decode(ids)) == ids`; no tokenizer does, so rollouts never re-tokenise what was generated.
 """
 
 from __future__ import annotations
@@ -18,18 +17,18 @@ class HfTokenizer:
     """Tokenizer over a checkpoint folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises EngineLoadError when the folder holds no tokenizer that can be read."""
+        """Raises EngineLoadError if the folder contains no readable tokenizer."""
         try:
             from transformers import AutoTokenizer, PreTrainedTokenizerFast
         except ImportError as error:
             raise EngineLoadError(f"cannot import transformers ({error}); install the engine's requirements") from error
         self._folder = folder
-        # For some model types, Qwen2 among them, AutoTokenizer puts the type's usual rules in the place of
-        # those in tokenizer.json: a distilled or home-made checkpoint then reads tokens it was never taught.
+        # For some model types, Qwen2 among them, AutoTokenizer replaces the rules in tokenizer.json with the
+        # type's usual ones: a distilled or home-made checkpoint then reads tokens it was not trained on.
         reader = PreTrainedTokenizerFast if (folder / "tokenizer.json").exists() else AutoTokenizer
         try:
             self._tokenizer = reader.from_pretrained(folder, local_files_only=True)
-        # Damaged files fail in the tokenizers library with anything, its bare Exception included.
+        # For damaged files the tokenizers library raises anything, even a bare Exception.
         except Exception as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise EngineLoadError(
@@ -37,19 +36,19 @@ class HfTokenizer:
             ) from error
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of the text, without special tokens added around it."""
+        """Returns the text's token ids, without adding special tokens around it."""
         return self._tokenizer.encode(text, add_special_tokens=False)
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        """The text of the ids, special tokens included."""
+        """Returns the text of the ids, special tokens included."""
         text = self._tokenizer.decode(token_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         assert isinstance(text, str)
         return text
 
     def encode_chat(self, messages: Sequence[dict[str, str]]) -> list[int]:
-        """Token ids of the checkpoint's chat template, opened for the assistant's turn.
+        """Returns token ids of the checkpoint's chat template, up to the start of the assistant's turn.
 
-        Raises EngineLoadError when the checkpoint has no chat template.
+        Raises EngineLoadError if the checkpoint has no chat template.
         """
         if not self._tokenizer.chat_template:
             raise EngineLoadError(

@@ -1,4 +1,4 @@
-"""Checkpoints that cannot load are refused in one sentence that names the folder and the cure."""
+"""Checkpoints that cannot be loaded are refused in one sentence that names the folder and the cure."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def test_incomplete_folder_is_refused_in_one_sentence(tmp_path: Path, name: str,
     _assert_refused(folder, words)
 
 
-def test_safetensors_cut_short_is_refused_in_one_sentence(tmp_path: Path) -> None:
+def test_truncated_safetensors_is_refused_in_one_sentence(tmp_path: Path) -> None:
     folder = _plain_checkpoint(tmp_path)
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
-    _assert_refused(folder, "cut short")
+    _assert_refused(folder, "truncated")
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage, no header", b"\xff" * 64])
@@ -80,7 +80,7 @@ def test_damaged_tokenizer_is_refused_in_one_sentence(tmp_path: Path) -> None:
 
 
 def _plain_checkpoint(folder: Path) -> Path:
-    """All files a checkpoint needs, none of which an engine could load."""
+    """Makes all files that a checkpoint needs; no engine could load them."""
     header = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
     (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
     (folder / "config.json").write_text("{}")
@@ -89,7 +89,7 @@ def _plain_checkpoint(folder: Path) -> Path:
 
 
 def _assert_refused(folder: Path, words: str) -> None:
-    # Through the engine, which looks at the files before it needs vLLM.
+    # Through the engine, which checks the files before it needs vLLM.
     engine = VllmEngine(VllmSettings(folder))
     with pytest.raises(EngineLoadError, match=words) as caught:
         asyncio.run(engine.start())

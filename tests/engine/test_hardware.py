@@ -1,4 +1,4 @@
-"""Cards and what runs on them. The cards are made up: what nvidia-smi prints is not."""
+"""Cards and what runs on them. The cards are made up, but not what nvidia-smi prints."""
 
 from __future__ import annotations
 
@@ -20,20 +20,16 @@ from aimo_solver.engine.hardware import (
     parse_number_format,
 )
 from aimo_solver.errors import InputError
+from tests.helpers.cards import A100, H100, L4, P100, T4
 
-P100 = Card("Tesla P100-PCIE-16GB", (6, 0), 16 * 2**30, 16 * 2**30, "535.1")
-T4 = Card("Tesla T4", (7, 5), 15 * 2**30, 15 * 2**30, "535.1")
-A100 = Card("NVIDIA A100-SXM4-40GB", (8, 0), 40 * 2**30, 40 * 2**30, "535.1")
-L4 = Card("NVIDIA L4", (8, 9), 23 * 2**30, 23 * 2**30, "550.1")
-H100 = Card("NVIDIA H100 80GB HBM3", (9, 0), 80 * 2**30, 79 * 2**30, "570.1")
-PLAIN = NumberFormat("none", None, False)
-GPTQ8 = NumberFormat("gptq", 8, False)
-MXFP4 = NumberFormat("mxfp4", 4, True)
+PLAIN = NumberFormat(method="none")
+GPTQ8 = NumberFormat(method="gptq", bits=8)
+MXFP4 = NumberFormat(method="mxfp4", bits=4, floating=True)
 
 
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Callable[..., subprocess.CompletedProcess[str]]]:
-    """A driver that prints a text."""
+    """Makes a stand-in for subprocess.run, in which nvidia-smi prints a text."""
     monkeypatch.setattr(hardware.shutil, "which", lambda name: f"/usr/bin/{name}")
 
     def prints(stdout: str, code: int = 0) -> Callable[..., subprocess.CompletedProcess[str]]:
@@ -48,12 +44,14 @@ def test_cards_are_read_from_the_driver(driver: Callable[..., Callable[..., subp
     assert (cards[0].name, cards[0].capability, cards[0].free_bytes) == ("Tesla T4", (7, 5), 15101 * 2**20)
 
 
-def test_a_driver_that_fails_is_told(driver: Callable[..., Callable[..., subprocess.CompletedProcess[str]]]) -> None:
+def test_a_driver_that_fails_is_reported(
+    driver: Callable[..., Callable[..., subprocess.CompletedProcess[str]]],
+) -> None:
     with pytest.raises(InputError, match=r"nvidia-smi fails \(NVIDIA-SMI has failed"):
         find_cards(driver("NVIDIA-SMI has failed because it couldn't communicate with the driver\n", 9))
 
 
-def test_a_driver_that_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_driver_that_hangs_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hardware.shutil, "which", lambda name: name)
 
     def hang(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
@@ -80,9 +78,9 @@ def test_settings_are_chosen_by_the_cards(cards: tuple[Card, ...], name: str) ->
 
 @pytest.mark.parametrize(
     ("cards", "number_format"),
-    [((T4, T4), GPTQ8), ((L4,) * 4, PLAIN), ((H100,), MXFP4), ((), NumberFormat("gptq", 4, False))],
+    [((T4, T4), GPTQ8), ((L4,) * 4, PLAIN), ((H100,), MXFP4), ((), NumberFormat(method="gptq", bits=4))],
 )
-def test_what_the_shipped_settings_are_for_runs(cards: tuple[Card, ...], number_format: NumberFormat) -> None:
+def test_shipped_settings_run_what_they_are_made_for(cards: tuple[Card, ...], number_format: NumberFormat) -> None:
     assert faults(cards, find_hardware("auto", cards), number_format) == []
 
 
@@ -98,7 +96,7 @@ def test_what_the_shipped_settings_are_for_runs(cards: tuple[Card, ...], number_
         ((), Hardware(tensor_parallel=2), PLAIN, "tensor_parallel must be 1 without a GPU"),
     ],
 )
-def test_what_cannot_run_is_one_sentence(
+def test_each_fault_is_one_sentence(
     cards: tuple[Card, ...], settings: Hardware, number_format: NumberFormat, fault: str
 ) -> None:
     (sentence,) = faults(cards, settings, number_format)
@@ -110,7 +108,10 @@ def test_what_cannot_run_is_one_sentence(
     [
         ({}, PLAIN),
         ({"quantization_config": {"quant_method": "gptq", "bits": 8, "group_size": 128}}, GPTQ8),
-        ({"quantization_config": {"quant_method": "fp8", "fmt": "e4m3"}}, NumberFormat("fp8", 8, True)),
+        (
+            {"quantization_config": {"quant_method": "fp8", "fmt": "e4m3"}},
+            NumberFormat(method="fp8", bits=8, floating=True),
+        ),
         ({"quantization_config": {"quant_method": "mxfp4"}}, MXFP4),
         (
             {
@@ -119,7 +120,7 @@ def test_what_cannot_run_is_one_sentence(
                     "config_groups": {"group_0": {"weights": {"num_bits": 8, "type": "float"}}},
                 }
             },
-            NumberFormat("compressed-tensors", 8, True, "16-bit"),
+            NumberFormat(method="compressed-tensors", bits=8, floating=True, activations="16-bit"),
         ),
         (
             {
@@ -133,12 +134,14 @@ def test_what_cannot_run_is_one_sentence(
                     },
                 }
             },
-            NumberFormat("compressed-tensors", 8, True, "static"),
+            NumberFormat(method="compressed-tensors", bits=8, floating=True, activations="static"),
         ),
-        ({"quantization_config": {"quant_method": "new-thing"}}, NumberFormat("new-thing", None, False)),
+        ({"quantization_config": {"quant_method": "new-thing"}}, NumberFormat(method="new-thing")),
     ],
 )
-def test_a_checkpoints_scheme_is_read_from_its_config(config: dict[str, object], number_format: NumberFormat) -> None:
+def test_a_checkpoints_number_format_is_read_from_its_config(
+    config: dict[str, object], number_format: NumberFormat
+) -> None:
     assert parse_number_format(config) == number_format
 
 
@@ -151,25 +154,28 @@ def test_a_card_that_cannot_run_the_checkpoint_is_refused_before_loading(
         hardware.check_hardware("auto", tmp_path)
 
 
-def test_a_card_that_tells_no_memory_is_told(
+def test_a_card_that_reports_no_memory_is_refused(
     driver: Callable[..., Callable[..., subprocess.CompletedProcess[str]]],
 ) -> None:
-    with pytest.raises(InputError, match="nothing usable of a card"):
+    with pytest.raises(InputError, match="nothing usable for a card"):
         find_cards(driver("NVIDIA GB10, 12.1, [N/A], [N/A], 580.95\n"))
 
 
 @pytest.mark.parametrize(
     ("number_format", "fault"),
     [
-        (NumberFormat("compressed-tensors", 8, True, "static"), "no CPU kernel runs fp8 with static activations"),
         (
-            NumberFormat("compressed-tensors", 8, False, "16-bit"),
+            NumberFormat(method="compressed-tensors", bits=8, floating=True, activations="static"),
+            "no CPU kernel runs fp8 with static activations",
+        ),
+        (
+            NumberFormat(method="compressed-tensors", bits=8, activations="16-bit"),
             "no CPU kernel runs compressed-tensors, 8-bit integers",
         ),
         (GPTQ8, "no CPU kernel runs gptq, 8-bit integers"),
     ],
 )
-def test_formats_without_a_cpu_kernel_are_told_before_loading(number_format: NumberFormat, fault: str) -> None:
+def test_formats_without_a_cpu_kernel_are_refused_before_loading(number_format: NumberFormat, fault: str) -> None:
     (sentence,) = faults((), load_hardware("cpu"), number_format)
     assert fault in sentence
 
@@ -177,4 +183,8 @@ def test_formats_without_a_cpu_kernel_are_told_before_loading(number_format: Num
 @pytest.mark.parametrize("activations", ["dynamic", ""])
 def test_w8a8_and_dynamic_fp8_run_on_a_cpu(activations: str) -> None:
     for floating in (False, True):
-        assert not faults((), load_hardware("cpu"), NumberFormat("compressed-tensors", 8, floating, activations))
+        assert not faults(
+            (),
+            load_hardware("cpu"),
+            NumberFormat(method="compressed-tensors", bits=8, floating=floating, activations=activations),
+        )

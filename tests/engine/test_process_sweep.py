@@ -1,4 +1,4 @@
-"""Processes of an engine are ended with it, also when the program that started it is killed outright."""
+"""An engine's processes end with it, even if the program that started it is killed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 from aimo_solver.engine.vllm import process_sweep
 from aimo_solver.engine.vllm.process_sweep import EngineProcesses
 
-PATIENCE_SECONDS = 30.0
-# Named as vLLM names its own, with the mark in its environment, and with a child that clears its.
+HANG_GUARD_SECONDS = 30.0
+# Named as vLLM names its own, with the mark in its environment, and with a child that clears its own.
 CORE = """
 import subprocess, time
 subprocess.Popen(["sleep", "600"], env={})
@@ -48,7 +48,7 @@ def test_end_leaves_neither_core_nor_child_nor_guard() -> None:
     processes = EngineProcesses()
     start_core(processes)
     assert len(processes.alive()) == 2
-    assert processes.end(PATIENCE_SECONDS)
+    assert processes.end(HANG_GUARD_SECONDS)
     assert processes.alive() == []
     assert guards(processes.mark) == []
 
@@ -59,11 +59,11 @@ def test_an_engine_started_again_keeps_its_processes() -> None:
         start_core(processes)
         assert len(guards(processes.mark)) == 1
         assert len(processes.alive()) == 2
-        assert processes.end(PATIENCE_SECONDS)
+        assert processes.end(HANG_GUARD_SECONDS)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_vllm_outlived_a_killed_program(number: int) -> None:
+def test_the_guard_ends_the_processes_of_a_killed_program(number: int) -> None:
     mark = EngineProcesses().mark
     program = subprocess.Popen([sys.executable, "-c", PROGRAM, mark, CORE], stdout=subprocess.PIPE, text=True)
     assert program.stdout is not None
@@ -72,14 +72,14 @@ def test_vllm_outlived_a_killed_program(number: int) -> None:
     assert len(processes.alive()) == 2
     program.send_signal(number)
     program.wait()
-    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    give_up_at = time.monotonic() + HANG_GUARD_SECONDS
     while (processes.alive() or guards(mark)) and time.monotonic() < give_up_at:
         time.sleep(0.05)
     assert processes.alive() == guards(mark) == []
 
 
 def guards(mark: str) -> list[int]:
-    """Ids of the guards of that mark."""
+    """Returns the ids of the guards for the mark."""
     found = []
     for folder in Path("/proc").iterdir():
         try:

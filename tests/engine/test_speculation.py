@@ -1,4 +1,4 @@
-"""Speculative decoding and what is measured of an engine, on real vLLM: `pytest -m engine`."""
+"""Speculative decoding, and what can be measured of an engine, on real vLLM: `pytest -m engine`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from aimo_solver.engine.base import Sampling
 from aimo_solver.engine.vllm.engine import VllmEngine
 from aimo_solver.problems.problem_set import load_problem_set
 from quantize.divergence import mean_divergence
-from tests.engine.test_vllm_engine import vllm_settings
 from tests.helpers.engine_contract import complete
+from tests.helpers.vllm import vllm_settings
 
 ROOT = Path(__file__).parents[2]
 TIR, COT = ROOT / "demo_model" / "tir", ROOT / "demo_model" / "cot"
@@ -41,8 +41,8 @@ def engine(loop: asyncio.AbstractEventLoop, speculative: dict[str, Any] | None =
 
 async def completions(made: VllmEngine, sampling: Sampling) -> list[list[int]]:
     prompts = [NUMINA.encode_prompt(problem.text, made.tokenizer) for problem in PROBLEMS]
-    said = await asyncio.gather(*(complete(made, prompt, sampling) for prompt in prompts))
-    return [one.token_ids for one in said]
+    joined = await asyncio.gather(*(complete(made, prompt, sampling) for prompt in prompts))
+    return [one.token_ids for one in joined]
 
 
 @pytest.fixture(scope="module")

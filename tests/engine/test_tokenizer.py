@@ -1,4 +1,4 @@
-"""A checkpoint's text is cut into tokens as its own tokenizer.json says."""
+"""A checkpoint's text is split into tokens as its own tokenizer.json says."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEXT = "Sum the integer quotients 3 k // 5 for k up"
 
 @pytest.fixture
 def qwen2_folder(tmp_path: Path) -> Path:
-    """A checkpoint of a model type that transformers has rules of its own for, with other rules in tokenizer.json."""
+    """Makes a checkpoint of a type for which transformers has its own rules, with other rules in tokenizer.json."""
     train_tokenizer([TEXT] * 3, 320).save_pretrained(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]}))
     return tmp_path
@@ -31,7 +31,7 @@ def test_tokenizer_json_rules_and_not_the_model_type(qwen2_folder: Path) -> None
     assert ours.decode(ours.encode(TEXT)) == TEXT
 
 
-def test_the_chat_template_is_the_folders(qwen2_folder: Path) -> None:
+def test_the_chat_template_is_the_one_in_the_folder(qwen2_folder: Path) -> None:
     ours = HfTokenizer(qwen2_folder)
     asked = ours.decode(ours.encode_chat([{"role": "user", "content": "3 + 4?"}]))
     assert asked == "<|im_start|>user\n3 + 4?<|im_end|>\n<|im_start|>assistant\n"

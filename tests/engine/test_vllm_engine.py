@@ -1,6 +1,6 @@
-"""VllmEngine on real vLLM: the engines' contract, deaths, restarts, checkpoints that do not load.
+"""VllmEngine on real vLLM: the engines' contract, deaths, restarts, checkpoints that cannot be loaded.
 
-Slow (minutes) and only where vLLM is installed: `pytest -m engine`.
+Slow (minutes), and only if vLLM is installed: `pytest -m engine`.
 """
 
 from __future__ import annotations
@@ -10,56 +10,35 @@ import json
 import os
 import shutil
 import signal
-import threading
-from collections.abc import Coroutine, Iterator
-from concurrent.futures import Future
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from aimo_solver.engine.base import Completion
 from aimo_solver.engine.supervised import SupervisedEngine
 from aimo_solver.engine.vllm.engine import VllmEngine
-from aimo_solver.engine.vllm.settings import VllmSettings
 from aimo_solver.errors import EngineError, EngineLoadError
-from tests.helpers.engine_contract import SAMPLING, EngineContract, Run, Said, complete, prompt_ids
-
-DEMO_CHECKPOINT = Path(__file__).parents[2] / "demo_model" / "tir"
-HANG_GUARD_SECONDS = 3600.0
+from aimo_solver.utils.paths import DEMO_MODEL
+from tests.helpers.engine_contract import SAMPLING, EngineContract, JoinedCompletion, RunCoroutine, complete, prompt_ids
+from tests.helpers.processes import is_running
+from tests.helpers.vllm import background_loop, core_of, vllm_settings
 
 
 @pytest.fixture(scope="module")
 def checkpoint() -> Path:
-    return DEMO_CHECKPOINT
+    return DEMO_MODEL
 
 
 @pytest.fixture(scope="module")
-def loop_run() -> Iterator[Run]:
-    """Runs coroutines on one loop in one background thread, as the kernel does."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-
-    def run_on_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
-        future: Future[Any] = asyncio.run_coroutine_threadsafe(coroutine, loop)
-        return future.result(HANG_GUARD_SECONDS)
-
-    yield run_on_loop
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
-
-
-def vllm_settings(checkpoint: Path) -> VllmSettings:
-    return VllmSettings(
-        checkpoint, max_model_len=1024, max_num_seqs=16, enforce_eager=True, cpu_kvcache_gib=1, load_seconds=1800.0
-    )
+def loop_run() -> Iterator[RunCoroutine]:
+    with background_loop() as run_on_loop:
+        yield run_on_loop
 
 
 @pytest.fixture(scope="module")
-def shared_engine(checkpoint: Path, loop_run: Run) -> Iterator[VllmEngine]:
+def shared_engine(checkpoint: Path, loop_run: RunCoroutine) -> Iterator[VllmEngine]:
     pytest.importorskip("vllm")
     engine = VllmEngine(vllm_settings(checkpoint))
     loop_run(engine.start())
@@ -75,13 +54,13 @@ class TestVllmEngine(EngineContract):
         return shared_engine
 
     @pytest.fixture
-    def run(self, loop_run: Run) -> Run:
+    def run(self, loop_run: RunCoroutine) -> RunCoroutine:
         return loop_run
 
     async def is_idle(self, engine: VllmEngine) -> bool:
         return await engine.is_idle()
 
-    def test_token_ids_are_those_of_bare_vllm(self, engine: VllmEngine, run: Run) -> None:
+    def test_token_ids_are_those_of_bare_vllm(self, engine: VllmEngine, run: RunCoroutine) -> None:
         from vllm.sampling_params import SamplingParams
 
         async def bare() -> list[int]:
@@ -89,23 +68,23 @@ class TestVllmEngine(EngineContract):
             outputs = engine._process.llm.generate({"prompt_token_ids": prompt_ids(engine)}, params, "bare")
             return [list(output.outputs[0].token_ids) async for output in outputs][-1]
 
-        assert self.say(engine, run).token_ids == run(bare())
+        assert self.complete(engine, run).token_ids == run(bare())
 
-    def test_vllm_dies_on_a_cpu_when_it_cuts_the_prompts_of_seeded_requests(self, engine: VllmEngine, run: Run) -> None:
-        """Sixteen long prompts at once are more than vLLM takes in one step."""
+    def test_many_long_prompts_of_seeded_requests_complete_at_once(self, engine: VllmEngine, run: RunCoroutine) -> None:
+        """Sixteen long prompts are more than vLLM takes in one step; on a CPU, splitting seeded ones would kill it."""
         prompts = [[*prompt_ids(engine), *range(400, 700 + index)] for index in range(16)]
 
-        async def all_at_once() -> list[Said]:
+        async def all_at_once() -> list[JoinedCompletion]:
             return await asyncio.gather(*(complete(engine, prompt, SAMPLING) for prompt in prompts))
 
-        assert all(said.token_ids for said in run(all_at_once()))
+        assert all(joined.token_ids for joined in run(all_at_once()))
 
-    # The last one: the engine is dead behind it. The shared engine's end then finds its leftovers gone.
-    def test_killed_core_raises_and_stop_leaves_no_process(self, engine: VllmEngine, run: Run) -> None:
+    # Must be last, as the engine is dead after it. Stopping the shared engine then finds nothing left.
+    def test_killed_core_raises_and_stop_leaves_no_process(self, engine: VllmEngine, run: RunCoroutine) -> None:
         pids = engine.process_ids
         assert len(pids) >= 2
 
-        async def story() -> None:
+        async def scenario() -> None:
             stream = engine.generate(prompt_ids(engine), replace(SAMPLING, max_tokens=900))
             await anext(stream)
             os.kill(core_of(pids), signal.SIGKILL)
@@ -114,13 +93,13 @@ class TestVllmEngine(EngineContract):
                     pass
             await engine.stop()
 
-        run(story())
+        run(scenario())
         assert engine.process_ids == []
-        assert not [pid for pid in pids if runs(pid)]
+        assert not [pid for pid in pids if is_running(pid)]
 
 
 @pytest.mark.restarts
-def test_stopped_core_is_replaced_and_the_completion_goes_on(checkpoint: Path, loop_run: Run) -> None:
+def test_a_stopped_core_is_replaced_and_the_completion_resumes(checkpoint: Path, loop_run: RunCoroutine) -> None:
     pytest.importorskip("vllm")
     engines: list[VllmEngine] = []
     log: list[str] = []
@@ -129,7 +108,7 @@ def test_stopped_core_is_replaced_and_the_completion_goes_on(checkpoint: Path, l
         engines.append(VllmEngine(vllm_settings(checkpoint)))
         return engines[-1]
 
-    async def story() -> tuple[Said, list[int]]:
+    async def scenario() -> tuple[JoinedCompletion, list[int]]:
         engine = SupervisedEngine(make, stall_seconds=20.0, log=log.append)
         await engine.start()
         first_pids = engines[0].process_ids
@@ -144,20 +123,20 @@ def test_stopped_core_is_replaced_and_the_completion_goes_on(checkpoint: Path, l
         ticks.cancel()
         await engine.stop()
         (restart,) = engine.restarts
-        assert max(gaps) < restart.seconds / 2, "the event loop stood still while the engine restarted"
-        return Said(tuple(deltas)), first_pids
+        assert max(gaps) < restart.seconds / 2, "the event loop was blocked while the engine restarted"
+        return JoinedCompletion(tuple(deltas)), first_pids
 
-    said, first_pids = loop_run(story())
+    joined, first_pids = loop_run(scenario())
     print(*log, sep="\n")
-    assert said.last.finish_reason is not None
-    assert said.text == engines[0].tokenizer.decode(said.token_ids)
-    assert not [pid for pid in first_pids if runs(pid)]
+    assert joined.last.finish_reason is not None
+    assert joined.text == engines[0].tokenizer.decode(joined.token_ids)
+    assert not [pid for pid in first_pids if is_running(pid)]
     assert [engine.process_ids for engine in engines] == [[], []]
 
 
 @pytest.mark.restarts
 def test_checkpoint_of_an_unknown_architecture_is_refused_in_one_sentence(
-    checkpoint: Path, tmp_path: Path, loop_run: Run
+    checkpoint: Path, tmp_path: Path, loop_run: RunCoroutine
 ) -> None:
     pytest.importorskip("vllm")
     folder = _copy(checkpoint, tmp_path)
@@ -171,7 +150,9 @@ def test_checkpoint_of_an_unknown_architecture_is_refused_in_one_sentence(
 
 
 @pytest.mark.restarts
-def test_weights_of_other_shapes_are_refused_in_one_sentence(checkpoint: Path, tmp_path: Path, loop_run: Run) -> None:
+def test_weights_of_other_shapes_are_refused_in_one_sentence(
+    checkpoint: Path, tmp_path: Path, loop_run: RunCoroutine
+) -> None:
     pytest.importorskip("vllm")
     folder = _copy(checkpoint, tmp_path)
     config = json.loads((folder / "config.json").read_text())
@@ -203,20 +184,9 @@ def _assert_one_sentence(error: EngineLoadError, folder: Path) -> None:
 
 
 async def _tick(gaps: list[float]) -> None:
-    """Notes how long the loop took for each of its ticks."""
+    """Records how long the loop took for each of its ticks."""
     loop = asyncio.get_running_loop()
     while True:
         before = loop.time()
         await asyncio.sleep(0.1)
         gaps.append(loop.time() - before)
-
-
-def core_of(pids: list[int]) -> int:
-    return next(pid for pid in pids if b"EngineCore" in Path(f"/proc/{pid}/cmdline").read_bytes())
-
-
-def runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
-    except OSError:
-        return False

@@ -1,7 +1,7 @@
 """One suite for every Engine: subclass EngineContract as `Test...` and give it the two fixtures.
 
 A model with random weights must pass, so nothing here expects sensible text: the stop strings are
-taken from what the engine itself said.
+taken from the engine's own completions.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import pytest
 
 from aimo_solver.engine.base import Completion, Engine, FinishReason, Sampling
 
-Run = Callable[[Coroutine[Any, Any, Any]], Any]
+RunCoroutine = Callable[[Coroutine[Any, Any, Any]], Any]
 PROMPT = "What is 2 + 3?"
 SAMPLING = Sampling(max_tokens=48, temperature=1.0, seed=7)
 
 
 @dataclass(frozen=True)
-class Said:
+class JoinedCompletion:
     """A whole completion, joined from its deltas."""
 
     deltas: tuple[Completion, ...]
@@ -40,9 +40,9 @@ class Said:
         return self.deltas[-1]
 
 
-async def complete(engine: Engine, prompt_token_ids: Sequence[int], sampling: Sampling) -> Said:
-    """All deltas of one completion."""
-    return Said(tuple([delta async for delta in engine.generate(prompt_token_ids, sampling)]))
+async def complete(engine: Engine, prompt_token_ids: Sequence[int], sampling: Sampling) -> JoinedCompletion:
+    """Returns one whole completion."""
+    return JoinedCompletion(tuple([delta async for delta in engine.generate(prompt_token_ids, sampling)]))
 
 
 def prompt_ids(engine: Engine) -> list[int]:
@@ -57,85 +57,87 @@ class EngineContract:
         raise NotImplementedError
 
     @pytest.fixture
-    def run(self) -> Run:
+    def run(self) -> RunCoroutine:
         raise NotImplementedError
 
     async def is_idle(self, engine: Any) -> bool:
-        """Whether the engine works on nothing."""
+        """Returns whether the engine has no work."""
         raise NotImplementedError
 
-    def say(self, engine: Engine, run: Run, sampling: Sampling = SAMPLING) -> Said:
+    def complete(self, engine: Engine, run: RunCoroutine, sampling: Sampling = SAMPLING) -> JoinedCompletion:
         return run(complete(engine, prompt_ids(engine), sampling))
 
-    def test_deltas_join_to_the_decode_of_their_ids(self, engine: Engine, run: Run) -> None:
+    def test_deltas_join_to_the_decode_of_their_ids(self, engine: Engine, run: RunCoroutine) -> None:
         for seed in range(4):
-            said = self.say(engine, run, replace(SAMPLING, seed=seed))
-            assert said.text == engine.tokenizer.decode(said.token_ids)
+            joined = self.complete(engine, run, replace(SAMPLING, seed=seed))
+            assert joined.text == engine.tokenizer.decode(joined.token_ids)
 
-    def test_only_the_last_delta_has_a_finish_reason(self, engine: Engine, run: Run) -> None:
-        said = self.say(engine, run)
-        assert [delta.finish_reason for delta in said.deltas[:-1]] == [None] * (len(said.deltas) - 1)
-        assert said.last.finish_reason is not None
+    def test_only_the_last_delta_has_a_finish_reason(self, engine: Engine, run: RunCoroutine) -> None:
+        joined = self.complete(engine, run)
+        assert [delta.finish_reason for delta in joined.deltas[:-1]] == [None] * (len(joined.deltas) - 1)
+        assert joined.last.finish_reason is not None
 
-    def test_completion_ends_at_max_tokens(self, engine: Engine, run: Run) -> None:
-        said = self.say(engine, run, replace(SAMPLING, max_tokens=5))
-        assert (len(said.token_ids), said.last.finish_reason) == (5, FinishReason.LENGTH)
+    def test_completion_ends_at_max_tokens(self, engine: Engine, run: RunCoroutine) -> None:
+        joined = self.complete(engine, run, replace(SAMPLING, max_tokens=5))
+        assert (len(joined.token_ids), joined.last.finish_reason) == (5, FinishReason.LENGTH)
 
-    def test_completion_ends_with_the_token_that_completes_a_stop_string(self, engine: Engine, run: Run) -> None:
-        free = self.say(engine, run)
+    def test_completion_ends_with_the_token_that_completes_a_stop_string(
+        self, engine: Engine, run: RunCoroutine
+    ) -> None:
+        free = self.complete(engine, run)
         for stop, kept in _stops(engine, free.token_ids):
-            said = self.say(engine, run, replace(SAMPLING, stop=(stop, "never said")))
-            assert said.token_ids == free.token_ids[:kept]
-            assert said.text == engine.tokenizer.decode(said.token_ids)
-            assert (said.last.finish_reason, said.last.stop) == (FinishReason.STOP, stop)
+            joined = self.complete(engine, run, replace(SAMPLING, stop=(stop, "never said")))
+            assert joined.token_ids == free.token_ids[:kept]
+            assert joined.text == engine.tokenizer.decode(joined.token_ids)
+            assert (joined.last.finish_reason, joined.last.stop) == (FinishReason.STOP, stop)
 
-    def test_token_that_runs_past_the_stop_string_is_kept_whole(self, engine: Engine, run: Run) -> None:
-        free = self.say(engine, run)
+    def test_token_that_runs_past_the_stop_string_is_kept_whole(self, engine: Engine, run: RunCoroutine) -> None:
+        free = self.complete(engine, run)
         place, text = next(
             (place, text)
             for place, token_id in enumerate(free.token_ids)
             if place and len(text := engine.tokenizer.decode([token_id])) > 1 and "\ufffd" not in text
         )
-        said = self.say(engine, run, replace(SAMPLING, stop=(text[:-1],)))
-        assert said.token_ids == free.token_ids[: len(said.token_ids)]
-        assert len(said.token_ids) <= place + 1
-        last = engine.tokenizer.decode(said.token_ids[:-1])
-        assert text[:-1] in said.text and text[:-1] not in last
+        joined = self.complete(engine, run, replace(SAMPLING, stop=(text[:-1],)))
+        assert joined.token_ids == free.token_ids[: len(joined.token_ids)]
+        assert len(joined.token_ids) <= place + 1
+        last = engine.tokenizer.decode(joined.token_ids[:-1])
+        assert text[:-1] in joined.text and text[:-1] not in last
 
-    def test_completion_ends_with_a_stop_token(self, engine: Engine, run: Run) -> None:
-        free = self.say(engine, run)
+    def test_completion_ends_with_a_stop_token(self, engine: Engine, run: RunCoroutine) -> None:
+        free = self.complete(engine, run)
         stop_id = free.token_ids[10]
-        said = self.say(engine, run, replace(SAMPLING, stop_token_ids=(stop_id,)))
-        assert said.token_ids == free.token_ids[: free.token_ids.index(stop_id) + 1]
-        assert (said.last.finish_reason, said.last.stop) == (FinishReason.STOP, None)
-        assert said.text == engine.tokenizer.decode(said.token_ids)
+        joined = self.complete(engine, run, replace(SAMPLING, stop_token_ids=(stop_id,)))
+        assert joined.token_ids == free.token_ids[: free.token_ids.index(stop_id) + 1]
+        assert (joined.last.finish_reason, joined.last.stop) == (FinishReason.STOP, None)
+        assert joined.text == engine.tokenizer.decode(joined.token_ids)
 
-    def test_same_seed_gives_the_same_tokens_alone_and_in_a_batch(self, engine: Engine, run: Run) -> None:
-        async def batch() -> list[Said]:
+    def test_same_seed_gives_the_same_tokens_alone_and_in_a_batch(self, engine: Engine, run: RunCoroutine) -> None:
+        async def batch() -> list[JoinedCompletion]:
             seeds = [7, 1, 2, 3, 7, 5]
             return await asyncio.gather(
                 *(complete(engine, prompt_ids(engine), replace(SAMPLING, seed=seed)) for seed in seeds)
             )
 
-        alone, said = self.say(engine, run), run(batch())
-        assert said[0].token_ids == said[4].token_ids == alone.token_ids
+        alone, joined = self.complete(engine, run), run(batch())
+        assert joined[0].token_ids == joined[4].token_ids == alone.token_ids
 
-    def test_different_seeds_give_different_tokens(self, engine: Engine, run: Run) -> None:
-        said = [self.say(engine, run, replace(SAMPLING, seed=seed)) for seed in (1, 2, 3)]
-        assert len({tuple(one.token_ids) for one in said}) == 3
+    def test_different_seeds_give_different_tokens(self, engine: Engine, run: RunCoroutine) -> None:
+        joined = [self.complete(engine, run, replace(SAMPLING, seed=seed)) for seed in (1, 2, 3)]
+        assert len({tuple(one.token_ids) for one in joined}) == 3
 
-    def test_logprobs_come_one_a_token(self, engine: Engine, run: Run) -> None:
-        said = self.say(engine, run, replace(SAMPLING, logprobs=3))
-        for delta in said.deltas:
+    def test_there_is_one_logprob_per_token(self, engine: Engine, run: RunCoroutine) -> None:
+        joined = self.complete(engine, run, replace(SAMPLING, logprobs=3))
+        for delta in joined.deltas:
             assert delta.logprobs is not None
             assert [logprob.token_id for logprob in delta.logprobs] == list(delta.token_ids)
             assert all(logprob.logprob <= 0.0 and len(logprob.top) == 3 for logprob in delta.logprobs)
 
-    def test_without_asking_there_are_no_logprobs(self, engine: Engine, run: Run) -> None:
-        assert all(delta.logprobs is None for delta in self.say(engine, run).deltas)
+    def test_without_a_request_there_are_no_logprobs(self, engine: Engine, run: RunCoroutine) -> None:
+        assert all(delta.logprobs is None for delta in self.complete(engine, run).deltas)
 
-    def test_cancelled_consumer_aborts_the_request(self, engine: Engine, run: Run) -> None:
-        async def story() -> bool:
+    def test_cancelled_consumer_aborts_the_request(self, engine: Engine, run: RunCoroutine) -> None:
+        async def scenario() -> bool:
             begun = asyncio.Event()
 
             async def consume() -> None:
@@ -150,10 +152,10 @@ class EngineContract:
             assert task.cancelled()
             return await self._becomes_idle(engine)
 
-        assert run(story())
+        assert run(scenario())
 
-    def test_request_cancelled_at_once_is_aborted_too(self, engine: Engine, run: Run) -> None:
-        async def story() -> bool:
+    def test_request_cancelled_at_once_is_aborted_too(self, engine: Engine, run: RunCoroutine) -> None:
+        async def scenario() -> bool:
             for pauses in range(12):
                 task = asyncio.create_task(complete(engine, prompt_ids(engine), _endless(engine)))
                 for _ in range(pauses):
@@ -162,25 +164,25 @@ class EngineContract:
                 await asyncio.wait({task})
             return await self._becomes_idle(engine)
 
-        assert run(story())
+        assert run(scenario())
 
-    def test_closed_iterator_aborts_the_request(self, engine: Engine, run: Run) -> None:
-        async def story() -> bool:
+    def test_closed_iterator_aborts_the_request(self, engine: Engine, run: RunCoroutine) -> None:
+        async def scenario() -> bool:
             async with aclosing(engine.generate(prompt_ids(engine), _endless(engine))) as stream:
                 await anext(stream)
             return await self._becomes_idle(engine)
 
-        assert run(story())
+        assert run(scenario())
 
-    def test_prompt_that_leaves_no_room_gets_an_empty_completion(self, engine: Engine, run: Run) -> None:
+    def test_prompt_that_leaves_no_room_gets_an_empty_completion(self, engine: Engine, run: RunCoroutine) -> None:
         prompt = [prompt_ids(engine)[0]] * engine.context_tokens
-        said = run(complete(engine, prompt, SAMPLING))
-        assert said.deltas == (Completion((), "", FinishReason.LENGTH),)
+        joined = run(complete(engine, prompt, SAMPLING))
+        assert joined.deltas == (Completion((), "", FinishReason.LENGTH),)
 
-    def test_completion_ends_where_the_context_does(self, engine: Engine, run: Run) -> None:
+    def test_completion_ends_where_the_context_does(self, engine: Engine, run: RunCoroutine) -> None:
         prompt = (prompt_ids(engine) * engine.context_tokens)[: engine.context_tokens - 3]
-        said = run(complete(engine, prompt, replace(SAMPLING, max_tokens=100)))
-        assert len(said.token_ids) == 3 and said.last.finish_reason is FinishReason.LENGTH
+        joined = run(complete(engine, prompt, replace(SAMPLING, max_tokens=100)))
+        assert len(joined.token_ids) == 3 and joined.last.finish_reason is FinishReason.LENGTH
 
     async def _becomes_idle(self, engine: Engine, seconds: float = 20.0) -> bool:
         async with asyncio.timeout(seconds):
@@ -194,7 +196,7 @@ def _endless(engine: Engine) -> Sampling:
 
 
 def _stops(engine: Engine, token_ids: Sequence[int]) -> list[tuple[str, int]]:
-    """Stop strings that end with some tokens of the completion, and how many tokens they keep."""
+    """Returns stop strings that end with some token of the completion, and how many tokens they keep."""
     found: list[tuple[str, int]] = []
     for start in (3, 12, 20, 27):
         text = engine.tokenizer.decode(token_ids[start : start + 3])

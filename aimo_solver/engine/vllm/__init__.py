@@ -1,1 +1,1 @@
-"""The engine that is vLLM. Nothing else imports it."""
+"""Engines on vLLM. No other package imports vllm."""

@@ -1,10 +1,10 @@
 """vLLM's V1 engine behind the Engine protocol.
 
-Guarantees what aimo_solver/engine/base.py asks for, and what engines/vllm_process.py says of starting
-and ending.
+Guarantees what aimo_solver/engine/base.py demands, and what process.py says about starting and
+ending.
 
-Not guaranteed: to notice that the engine stands still (SupervisedEngine does); the same tokens
-from the same seed on another machine, another vLLM, or with speculative decoding.
+Not guaranteed: that a wedged engine is noticed (SupervisedEngine does that); the same tokens from
+the same seed on another machine, with another vLLM, or with speculative decoding.
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ class VllmEngine:
             seed=settings.seed,
             speculative_config=settings.speculative,
             worker_extension_cls=_WEIGHT_REPORTER if settings.reports_weights else "",
-            # Speculation is counted there and nowhere else.
+            # Drafts are counted in the statistics only.
             disable_log_stats=settings.speculative is None,
         )
 
     @property
     def tokenizer(self) -> HfTokenizer:
-        """The checkpoint's tokenizer; there from the first start on, after `stop` too."""
+        """The checkpoint's tokenizer; available from the first start on, even after `stop`."""
         return self._process.tokenizer
 
     @property
     def context_tokens(self) -> int:
-        """Prompt and completion together hold at most this many tokens."""
+        """The most tokens that prompt and completion together may have."""
         return self._process.context_tokens
 
     @property
     def down_seconds(self) -> float:
-        """Always 0: whoever wants a dead engine back supervises it."""
+        """Always 0, as this engine does not restart itself; see SupervisedEngine."""
         return 0.0
 
     @property
@@ -65,22 +65,22 @@ class VllmEngine:
 
     @property
     def unfinished_requests(self) -> int:
-        """Requests neither finished nor aborted on this side of vLLM."""
+        """How many requests are neither finished nor aborted in vLLM's front end."""
         return self._process.unfinished_requests
 
     async def is_idle(self) -> bool:
-        """Whether vLLM's core has no request either. Hangs when the engine stands still."""
+        """Returns whether vLLM's core has no request either. Never returns if the engine is wedged."""
         llm = self._process.llm
         busy = await llm.engine_core.call_utility_async("has_work")
         return not busy and self.unfinished_requests == 0
 
     async def weight_bytes(self) -> int | None:
-        """Of the weights as they lie in the cards' memory; None on a CPU. Needs `reports_weights`."""
+        """Returns the GPU memory taken by the weights, in bytes; None on a CPU. Needs `reports_weights`."""
         parts = await self._process.llm.collective_rpc("weight_bytes")
         return None if None in parts else sum(parts)
 
     def drafts(self) -> Drafts:
-        """What speculation came to since the engine's start; vLLM counts for a whole process, one engine at a time."""
+        """Returns what speculation has proposed since the start. vLLM counts per process, so so one engine at a time."""
         if self.settings.speculative is None:
             return Drafts(0, 0)
         from vllm.v1.metrics.reader import get_metrics_snapshot
@@ -92,9 +92,9 @@ class VllmEngine:
         )
 
     async def next_tokens(self, token_ids: Sequence[int], alternatives: int) -> list[dict[int, float]]:
-        """Behind every token but the last, the likeliest next ones and their log-probabilities (nats).
+        """Returns, for each position but the first, the likeliest tokens there: token id -> log-probability (nats).
 
-        The next token that stands there is among them, whatever its rank.
+        The token that stands there is always included, whatever its rank.
         """
         from vllm.sampling_params import SamplingParams
 
@@ -111,21 +111,21 @@ class VllmEngine:
         return rows
 
     async def start(self) -> None:
-        """Loads the model. Raises EngineLoadError when the checkpoint cannot be loaded here."""
+        """Loads the model. Raises EngineLoadError if the checkpoint cannot be loaded here."""
         await self._process.start()
 
     async def stop(self) -> None:
-        """Ends the engine and every process it left behind, even when it is dead or wedged.
+        """Ends the engine and every process it left behind, even if it is dead or wedged.
 
-        Raises EngineError when processes do not die (a driver holds them).
+        Raises EngineError if processes do not die (a driver holds them).
         """
         await self._process.stop()
 
     async def generate(self, prompt_token_ids: Sequence[int], sampling: Sampling) -> AsyncGenerator[Completion, None]:
-        """Streams the completion. A prompt that leaves no room gets an empty one, ended by LENGTH.
+        """Streams the completion. A prompt that leaves no room gets an empty one that ends with LENGTH.
 
-        Raises EngineError when the engine dies; what vLLM raises at a request it refuses passes
-        through (a mistake in the caller, such as an id outside the vocabulary).
+        Raises EngineError if the engine dies. What vLLM raises for a request it refuses (the caller's
+        mistake, such as an id outside the vocabulary) is passed on.
         """
         llm = self._process.llm
         room_tokens = min(sampling.max_tokens, self.context_tokens - len(prompt_token_ids))
@@ -141,15 +141,15 @@ class VllmEngine:
             with self._process.raising_engine_error():
                 async for output in outputs:
                     finished = output.finished
-                    # Flat log-probabilities, which read() does not know, come only where vLLM is told to.
+                    # vLLM returns flat log-probabilities, which read() does not know, only if configured to.
                     yield reader.read(output.outputs[0])  # pyright: ignore[reportArgumentType]
-        except EngineError:  # It is dead, or has ended the request itself.
+        except EngineError:  # The engine is dead, or has ended the request itself.
             finished = True
             raise
         finally:
             if not finished:
                 await outputs.aclose()
-                # vLLM itself forgets a request cancelled while it was being handed over.
+                # vLLM does not abort a request that is cancelled while it is being submitted.
                 await llm.abort(request_id)
 
 
@@ -166,7 +166,7 @@ def _vllm_params(sampling: Sampling, max_tokens: int) -> SamplingParams:
         stop=list(sampling.stop),
         stop_token_ids=list(sampling.stop_token_ids),
         logprobs=sampling.logprobs,
-        # The text is ours (TextStream); vLLM needs its own only to look for stop strings.
+        # TextStream makes the text; vLLM needs its own only to find stop strings.
         detokenize=bool(sampling.stop),
         include_stop_str_in_output=True,
         skip_special_tokens=False,

@@ -1,4 +1,4 @@
-"""vLLM's log: sends it to a file, and finds there why a load failed."""
+"""vLLM's log: directs it to a file, and finds in it why a load failed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import json
 import re
 from pathlib import Path
 
-# "ValueError: no such thing", "torch.OutOfMemoryError: ...", but no line inside a traceback.
+# "ValueError: ..." or "torch.OutOfMemoryError: ...", but not the lines inside a traceback.
 _ERROR_LINE = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:Error|Exception|NotSupported)\w*: (?P<text>.+)$")
-# vLLM's parents report only that a child failed.
+# vLLM's parent processes report only that a child failed.
 _WRAPPERS = ("initialization failed", "See stack trace", "EngineCore encountered an issue")
 _MAX_CHARACTERS = 400
 
 
 def logging_config(log_file: Path) -> str:
-    """JSON for VLLM_LOGGING_CONFIG_PATH: everything vLLM logs goes to the file."""
+    """Returns JSON for VLLM_LOGGING_CONFIG_PATH that sends everything vLLM logs to the file."""
     return json.dumps(
         {
             "version": 1,
@@ -27,7 +27,7 @@ def logging_config(log_file: Path) -> str:
 
 
 def failure_cause(error: BaseException, log_file: Path, start: int) -> str:
-    """The last error in the log behind byte `start` that names a cause, else in the exception."""
+    """Returns the last error after byte `start` of the log that names a cause, or else the exception's."""
     logged = ""
     if log_file.exists():
         with log_file.open("rb") as file:
@@ -42,7 +42,7 @@ def _last_error(text: str) -> str | None:
         match = _ERROR_LINE.match(lines[index].strip())
         if match is None or any(wrapper in match["text"] for wrapper in _WRAPPERS):
             continue
-        # pydantic: the count of errors, the field, then the message with its input behind it.
+        # pydantic writes the count of errors, the field, then the message followed by its input.
         if "validation error" in match["text"] and (detail := _pydantic_detail(lines[index + 1 :])):
             return _short(detail)
         return _short(match["text"])

@@ -1,8 +1,8 @@
-"""Turns vLLM's outputs into pieces of a completion. Knows their shape, imports nothing of vllm.
+"""Turns vLLM's outputs into pieces of a completion. Knows their shape but imports nothing from vllm.
 
-vLLM ends the *text* at the stop string, but leaves the ids of the token that runs past it, and in
-some versions the ids of later tokens of the same delta. Here the ids rule: they are cut behind
-the token that completes the stop string, and the text is their decode.
+vLLM ends the *text* at the stop string, but keeps the ids of the token that runs past it, and in
+some versions the ids of later tokens of the same delta. Here the ids are authoritative: they are cut
+after the token that completes the stop string, and the text is decoded from them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from aimo_solver.errors import EngineError
 
 
 class VllmLogprob(Protocol):
-    """vllm.logprobs.Logprob."""
+    """The shape of vllm.logprobs.Logprob."""
 
     @property
     def logprob(self) -> float: ...
@@ -26,7 +26,7 @@ class VllmLogprob(Protocol):
 
 
 class VllmOutput(Protocol):
-    """vllm.outputs.CompletionOutput, as a delta."""
+    """The shape of vllm.outputs.CompletionOutput, as a delta."""
 
     @property
     def token_ids(self) -> Sequence[int]: ...
@@ -49,14 +49,14 @@ class OutputReader:
         self._tail_tokens = tail_tokens(sampling.stop)
 
     def read(self, output: VllmOutput) -> Completion:
-        """The next piece. Raises EngineError when vLLM broke the request off."""
+        """Returns the next piece. Raises EngineError if vLLM aborted the request."""
         token_ids = tuple(output.token_ids)
         reason: FinishReason | None = None
         stop: str | None = None
         if output.finish_reason is not None:
             reason, stop = _ending(output)
             if stop is not None:
-                match = find_stop(self._decode, self._tail, token_ids, self._sampling.stop)
+                match = find_stop(self._decode, kept_ids=self._tail, new_ids=token_ids, stop=self._sampling.stop)
                 if match is not None:
                     stop, token_ids = match.stop, token_ids[: match.kept_tokens]
         elif self._tail_tokens:
@@ -72,15 +72,15 @@ def _ending(output: VllmOutput) -> tuple[FinishReason, str | None]:
     if output.finish_reason == "length":
         return FinishReason.LENGTH, None
     if output.finish_reason == "stop":
-        # An int names a stop token, None the end-of-sequence token.
+        # An int is a stop token, None the end-of-sequence token.
         return FinishReason.STOP, output.stop_reason if isinstance(output.stop_reason, str) else None
-    raise EngineError(f"vLLM broke a request off ({output.finish_reason}); send it again")
+    raise EngineError(f"vLLM aborted a request ({output.finish_reason}); send it again")
 
 
 def _logprobs(
     token_ids: Sequence[int], rows: Sequence[Mapping[int, VllmLogprob]], alternatives: int
 ) -> tuple[TokenLogprob, ...]:
-    # The drawn token is always among the entries, whatever its rank.
+    # The sampled token is always among the entries, whatever its rank.
     return tuple(
         TokenLogprob(
             token_id,

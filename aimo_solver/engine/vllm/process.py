@@ -1,15 +1,15 @@
-"""The life of one vLLM: starts it, finds out why it does not start, and ends all that it left behind.
+"""VllmProcess: starts one vLLM, finds out why it does not start, and ends everything it left behind.
 
 What VllmEngine and VllmScorer have in common. Guarantees:
 - the event loop keeps running while the model loads or ends, so that deadlines fire;
-- after `stop`, and after a failed `start`, no process of this vLLM is left, also when its core was
-  killed (vLLM leaves the workers then) or stands still;
-- several may run in one program; they start one after the other;
-- vLLM's own log goes to the settings' `log_file`, not to the screen; a load that fails ends in one
+- after `stop`, and after a failed `start`, no process of this vLLM is left, even if its core was
+  killed (vLLM then leaves the workers) or is wedged;
+- several may run in one program; they start one after another;
+- vLLM's own log goes to the settings' `log_file`, not to the screen; a failed load raises one
   sentence with the cause found there (Python's traceback of the dead process does reach stderr).
 
-Processes are spawned, never forked, as the program around has threads and locks: the program's
-main file must guard its start with `if __name__ == "__main__":`. Known to run on vLLM 0.32.
+Processes are spawned, never forked, as the program has threads and locks: its main file must guard
+its start with `if __name__ == "__main__":`. Known to run on vLLM 0.32.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
 
 _END_SECONDS = 30.0
-_LOOK_SECONDS = 0.2
-# vLLM reads its settings from the environment: one starts at a time.
+_POLL_SECONDS = 0.2
+# vLLM reads its settings from the environment, so only one may start at a time.
 _environment_lock = threading.Lock()
 _QUIET = {
     "VLLM_LOGGING_LEVEL": "WARNING",
@@ -46,7 +46,7 @@ _QUIET = {
     "TORCH_LOGS": "-all",
     "HF_HUB_OFFLINE": "1",
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
-    # How long is too long is told by load_seconds and by SupervisedEngine, not by vLLM's own limits.
+    # load_seconds and SupervisedEngine decide what takes too long, not vLLM's own limits.
     "VLLM_ENGINE_READY_TIMEOUT_S": "86400",
     "VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS": "86400",
 }
@@ -56,7 +56,7 @@ class VllmProcess:
     """One AsyncLLM, its tokenizer and its processes. Its coroutines all belong to one event loop."""
 
     def __init__(self, settings: ModelSettings, **arguments: Any) -> None:
-        """`arguments` go to vLLM's AsyncEngineArgs as they are, besides those every model takes."""
+        """`arguments` are passed to vLLM's AsyncEngineArgs unchanged, besides those that every model takes."""
         self._settings, self._arguments = settings, arguments
         self._processes = EngineProcesses()
         self._request_numbers = itertools.count()
@@ -66,40 +66,40 @@ class VllmProcess:
 
     @property
     def llm(self) -> AsyncLLM:
-        """Raises EngineError when it does not run."""
+        """vLLM itself. Raises EngineError if it does not run."""
         if self._llm is None:
             raise EngineError("the engine does not run; call start() first")
         return self._llm
 
     @property
     def tokenizer(self) -> HfTokenizer:
-        """The checkpoint's tokenizer; there from the first start on, after `stop` too."""
+        """The checkpoint's tokenizer; available from the first start on, even after `stop`."""
         if self._tokenizer is None:
             raise EngineError("the engine has not been started; call start() first")
         return self._tokenizer
 
     @property
     def context_tokens(self) -> int:
-        """What one request may hold; 0 before the first start."""
+        """The most tokens of one request; 0 before the first start."""
         return self._context_tokens
 
     @property
     def ids(self) -> list[int]:
-        """The living processes: the core and its workers."""
+        """Ids of the living processes: the core and its workers."""
         return self._processes.alive()
 
     @property
     def unfinished_requests(self) -> int:
-        """Requests neither finished nor aborted on this side of vLLM."""
+        """How many requests are neither finished nor aborted in vLLM's front end."""
         return self._llm.output_processor.get_num_unfinished_requests() if self._llm else 0
 
     def new_request_id(self) -> str:
-        """One that no other request has."""
+        """Returns an id that no other request has."""
         return f"{self._processes.mark[:8]}-{next(self._request_numbers)}"
 
     @contextmanager
     def raising_engine_error(self) -> Iterator[None]:
-        """Turns vLLM's death into EngineError; other errors pass through."""
+        """Raises EngineError where vLLM reports its death; passes other errors on."""
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
         llm = self.llm
@@ -109,9 +109,9 @@ class VllmProcess:
             raise EngineError(f"vLLM's engine died: {_exits(llm) or error.__cause__ or error}") from error
 
     async def start(self) -> None:
-        """Loads the model. Raises EngineLoadError when the checkpoint cannot be loaded here."""
+        """Loads the model. Raises EngineLoadError if the checkpoint cannot be loaded here."""
         if self._llm is not None:
-            raise EngineError("the engine runs already; stop() it before it is started again")
+            raise EngineError("the engine is already running; call stop() before starting it again")
         settings = self._settings
         check_checkpoint(settings.model)
         loading = asyncio.get_running_loop().run_in_executor(None, self._load)
@@ -130,16 +130,16 @@ class VllmProcess:
             raise error
 
     async def _abandon(self, loading: asyncio.Future[None]) -> None:
-        while not loading.done():  # Without its processes the load fails soon.
+        while not loading.done():  # Without its processes, loading fails soon.
             await asyncio.to_thread(self._processes.end, _END_SECONDS)
-            await asyncio.wait({loading}, timeout=_LOOK_SECONDS)
-        loading.exception()  # Known and of no interest.
+            await asyncio.wait({loading}, timeout=_POLL_SECONDS)
+        loading.exception()  # Retrieved, so that asyncio does not warn about it.
         await self.stop()
 
     async def stop(self) -> None:
-        """Ends vLLM and every process it left behind, even when it is dead or wedged.
+        """Ends vLLM and every process it left behind, even if it is dead or wedged.
 
-        Raises EngineError when processes do not die (a driver holds them).
+        Raises EngineError if processes do not die (a driver holds them).
         """
         llm, self._llm = self._llm, None
         gone = await asyncio.to_thread(self._end, llm)
@@ -147,7 +147,7 @@ class VllmProcess:
             raise EngineError(f"the engine's processes {self.ids} do not die; restart the machine")
 
     def _load(self) -> None:
-        """Runs in a thread."""
+        """Loads vLLM and the tokenizer, in a thread."""
         settings = self._settings
         with tempfile.TemporaryDirectory(prefix="aimo-engine-") as scratch:
             log_file = settings.log_file or Path(scratch, "vllm.log")
@@ -157,7 +157,7 @@ class VllmProcess:
                     tokenizer, llm = HfTokenizer(settings.model), self._build()
             except EngineLoadError:
                 raise
-            # vLLM, torch and the drivers raise whatever they like here.
+            # vLLM, torch and the drivers may raise anything here.
             except Exception as error:
                 cause = failure_cause(error, log_file, log_start)
                 raise EngineLoadError(
@@ -167,7 +167,7 @@ class VllmProcess:
         self._context_tokens = llm.vllm_config.model_config.max_model_len
 
     def _build(self) -> AsyncLLM:
-        # vLLM takes seconds to import and is not there on every machine.
+        # vLLM takes seconds to import and is not installed on every machine.
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.platforms import current_platform
         from vllm.v1.engine.async_llm import AsyncLLM
@@ -183,8 +183,8 @@ class VllmProcess:
             "gpu_memory_utilization": settings.gpu_memory_utilization,
             "enable_prefix_caching": settings.enable_prefix_caching,
             "enforce_eager": settings.enforce_eager,
-            # vLLM 0.32 dies on a CPU ("CPU Generator does not use offset") when it cuts the prompt of a seeded
-            # request into chunks, as it does when many begin at once.
+            # vLLM 0.32 dies on a CPU ("CPU Generator does not use offset") when it splits the prompt of a seeded
+            # request into chunks, as it does when many requests begin at once.
             "enable_chunked_prefill": False if current_platform.is_cpu() else None,
             "use_tqdm_on_load": False,
             "disable_log_stats": True,
@@ -194,15 +194,15 @@ class VllmProcess:
 
     @contextmanager
     def _environment(self, scratch: Path, log_file: Path) -> Iterator[None]:
-        """vLLM's settings of this start, inherited by its processes; the engine's mark among them."""
+        """Sets vLLM's environment variables for this start, the engine's mark included; its processes inherit them."""
         temporary = self._processes.environment() | {"TQDM_DISABLE": "1", "PYTHONWARNINGS": "ignore"}
         if self._settings.cpu_kvcache_gib is not None:
             temporary["VLLM_CPU_KVCACHE_SPACE"] = str(self._settings.cpu_kvcache_gib)
         if self._settings.cpu_cores is not None:
             temporary["VLLM_CPU_OMP_THREADS_BIND"] = self._settings.cpu_cores
         if self._settings.enforce_eager:
-            # vLLM compiles some functions all the same, such as the one for log-probabilities: in the
-            # middle of a run, for minutes on a slow machine, and only where there is a C++ compiler.
+            # vLLM still compiles some functions, such as the one for log-probabilities: in the middle of a
+            # run, for minutes on a slow machine, and only if there is a C++ compiler.
             temporary["TORCHDYNAMO_DISABLE"] = "1"
         if "VLLM_LOGGING_CONFIG_PATH" not in os.environ:
             config_file = scratch / "logging.json"
@@ -222,24 +222,24 @@ class VllmProcess:
                         os.environ[name] = value
 
     def _end(self, llm: AsyncLLM | None) -> bool:
-        """Runs in a thread. Whether all processes are gone."""
-        # With requests in flight nobody waits for a polite end, and a wedged engine has none.
+        """Ends everything, in a thread. Returns whether all processes are gone."""
+        # A regular shutdown would wait for requests in flight, and for a wedged engine forever.
         if llm is not None and not llm.errored and not llm.output_processor.get_num_unfinished_requests():
             llm.shutdown()
         gone = self._processes.end(_END_SECONDS)
         if llm is not None:
             llm.shutdown()
-            # Its __del__ shuts down once more: at Python's end, where half of Python is gone, it fails loudly.
+            # Its __del__ shuts down once more, and would fail loudly during the interpreter's shutdown.
             vars(llm)["shutdown"] = _nothing
         return gone
 
 
 def _nothing(timeout: float | None = None) -> None:
-    """In the place of a shutdown that is over."""
+    """Replaces a shutdown that is done."""
 
 
 def _exits(llm: AsyncLLM) -> str:
-    """How the engine's processes ended, as far as vLLM knows."""
+    """Describes how the engine's processes ended, as far as vLLM knows."""
     manager: Any = getattr(getattr(llm.engine_core, "resources", None), "engine_manager", None)
     exits: dict[str, int] = manager.finished_procs() if hasattr(manager, "finished_procs") else {}
     return ", ".join(f"{name} exit code {code}" for name, code in exits.items())

@@ -1,14 +1,13 @@
-"""Finds and ends every process an engine started, whoever its parent is by now.
+"""Finds and ends every process that an engine started, whatever its parent is by now.
 
-An engine's processes are the ones started through `multiprocessing`, or named after vLLM, whose
-environment holds the engine's mark, all that descends from them, and all that were ever seen so.
-Guarantees: `end` returns when none of them runs, or says that some do not die. A killed parent's
-orphans are found by the mark. When the program itself is killed outright, a guard, which is this
-file run on its own, ends them in its place. Processes that others start while the mark is set are
-left alone.
-Not found: an orphan that was never seen before and has cleared its environment.
+An engine's processes are those started through `multiprocessing`, or named after vLLM, whose
+environment contains the engine's mark; their descendants; and every process once seen as one.
+Guarantees: `end` returns once none of them runs, or reports that some survive. A killed parent's
+orphans are found by the mark. If the program itself is killed, a guard, which is this file run as a
+program, ends them instead. Other processes that are started while the mark is set are left alone.
+Not found: an orphan that was never seen and has cleared its environment.
 
-Linux only (/proc). The functions block for milliseconds, `end` up to its limit: not for the loop.
+Linux only (/proc). The functions block for milliseconds, `end` up to its limit: call them off the loop.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ from pathlib import Path
 MARK_VARIABLE = "AIMO_ENGINE"
 _PAUSE_SECONDS = 0.02
 _STARTED_BY_US = (b"multiprocessing", b"VLLM::", b"vllm")
-# Python's own helper; it serves the whole program, and one engine's end must not be its end.
+# Python's own helper serves the whole program, so it must survive the end of one engine.
 _SHARED_HELPER = b"resource_tracker"
 _GUARD_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Process:
-    """A living process; ids are reused, pairs of id and start time are not."""
+    """A living process. Ids are reused, but pairs of id and start time are not."""
 
     pid: int
     started_ticks: int
@@ -50,17 +49,17 @@ class EngineProcesses:
         self._guard: subprocess.Popen[bytes] | None = None
 
     def environment(self) -> dict[str, str]:
-        """What must stand in the environment while the engine starts its processes; starts their guard."""
+        """Returns the variables to set while the engine starts its processes, and starts their guard."""
         if self._guard is None:
-            # Isolated and in a session of its own: neither Ctrl-C nor the program's environment reaches it.
+            # Isolated and in its own session, so that neither Ctrl-C nor the program's environment reaches it.
             command = [sys.executable, "-I", __file__, self.mark]
             self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
         _start_helper()
-        # Without this, setproctitle writes over the memory that /proc/<pid>/environ shows.
+        # Without SPT_NOENV, setproctitle overwrites the memory that /proc/<pid>/environ shows.
         return {MARK_VARIABLE: self.mark, "SPT_NOENV": "1"}
 
     def alive(self) -> list[int]:
-        """Ids of the engine's processes that run (or are stopped), lowest first."""
+        """Returns the ids of the engine's running or stopped processes, lowest first."""
         living, children = _living()
         found = {p for p in living if p in self._seen or self._is_marked(p.pid)}
         ahead = list(found)
@@ -72,13 +71,13 @@ class EngineProcesses:
         return sorted(process.pid for process in found)
 
     def end(self, limit_seconds: float) -> bool:
-        """Kills them all and lets the guard go. False when some still run after the limit."""
+        """Kills them all and ends the guard. Returns False if some still run after the limit."""
         gone = self._kill(limit_seconds)
         guard, self._guard = self._guard, None
         if guard is not None:
-            if not gone:  # It would try for longer than the limit.
+            if not gone:  # The guard would try for longer than the limit.
                 guard.kill()
-            # Waited for, or it would take the next start's processes for leftovers of this one.
+            # Waits for it, or it would mistake the next start's processes for leftovers of this one.
             guard.communicate()
         return gone
 
@@ -91,11 +90,11 @@ class EngineProcesses:
             if time.monotonic() > give_up_at:
                 return False
             time.sleep(_PAUSE_SECONDS)
-        multiprocessing.active_children()  # Reaps our dead children.
+        multiprocessing.active_children()  # Reaps dead children.
         return True
 
     def _is_marked(self, pid: int) -> bool:
-        # The mark stands in the environment as `NAME=value`, ended by a null byte.
+        # In the environment the mark is `NAME=value`, followed by a null byte.
         if f"{MARK_VARIABLE}={self.mark}\0".encode() not in _read(pid, "environ"):
             return False
         command = _read(pid, "cmdline")
@@ -103,9 +102,9 @@ class EngineProcesses:
 
 
 def _start_helper() -> None:
-    """Before the mark is set, so that it does not carry it.
+    """Starts the resource tracker before the mark is set, so that it does not carry the mark.
 
-    It removes the shared memory that killed processes leave, and would warn its reader of each piece.
+    It removes the shared memory that killed processes leave, without a warning for each segment.
     """
     before = os.environ.get("PYTHONWARNINGS")
     os.environ["PYTHONWARNINGS"] = "ignore"
@@ -118,12 +117,12 @@ def _start_helper() -> None:
 
 
 def _living() -> tuple[list[_Process], dict[int, list[_Process]]]:
-    """All processes but zombies, and the children of each."""
+    """Returns all processes except zombies, and the children of each."""
     living: list[_Process] = []
     children: dict[int, list[_Process]] = {}
     for name in os.listdir("/proc"):
         if name.isdecimal():
-            # pid (name) state parent ...; the name may hold anything, brackets too.
+            # pid (name) state parent ...; the name may contain anything, even brackets.
             fields = _read(int(name), "stat").rpartition(b")")[2].split()
             if fields and fields[0] not in (b"Z", b"X"):
                 process = _Process(int(name), int(fields[19]))
@@ -135,12 +134,12 @@ def _living() -> tuple[list[_Process], dict[int, list[_Process]]]:
 def _read(pid: int, name: str) -> bytes:
     try:
         return Path(f"/proc/{pid}/{name}").read_bytes()
-    except OSError:  # It ended, or belongs to another user and so is not ours.
+    except OSError:  # It has ended, or belongs to another user and so is not ours.
         return b""
 
 
 def _stand_guard(mark: str) -> None:
-    sys.stdin.buffer.read()  # Ends when the program closes it, or ends in whatever way.
+    sys.stdin.buffer.read()  # Returns when the program closes the pipe or ends, however it ends.
     EngineProcesses(mark).end(_GUARD_SECONDS)
 
 

@@ -1,17 +1,17 @@
 """A reward model on vLLM behind the Scorer protocol, such as a process preference model (PPM).
 
-The checkpoint is a sequence classifier with one label, say LlamaForSequenceClassification: it gives
-one number for a text's last token, without bounds, and the score is its tanh, as in rStar-Math
-(arXiv 2501.04519), where the loss is taken behind the tanh too.
+The checkpoint is a sequence classifier with one label, such as LlamaForSequenceClassification: it
+computes one unbounded number for a text's last token. The score is its tanh, as in rStar-Math
+(arXiv 2501.04519), where the loss is computed after the tanh too.
 
-Guarantees what aimo_solver/engine/base.py asks for, and what engines/vllm_process.py says of starting
-and ending. Besides:
-- all texts of a call, and of calls at the same time, are in the engine together; a cancelled call
-  takes its texts back;
-- a text longer than the context is scored by its tail, as many tokens as fit: the last steps;
+Guarantees what aimo_solver/engine/base.py demands, and what process.py says about starting and
+ending. Also:
+- all texts of a call, and of simultaneous calls, are in the engine together; cancelling a call
+  withdraws its texts;
+- a text longer than the context is scored by as many of its last tokens as fit, its last steps;
 - it may run beside a generating VllmEngine in the same program.
 
-Not guaranteed: the same score to the last bit whatever else is scored at the same time.
+Not guaranteed: bit-identical scores, whatever else is being scored.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class VllmScorer:
 
     @property
     def tokenizer(self) -> HfTokenizer:
-        """The checkpoint's tokenizer; there from the first start on, after `stop` too."""
+        """The checkpoint's tokenizer; available from the first start on, even after `stop`."""
         return self._process.tokenizer
 
     @property
     def context_tokens(self) -> int:
-        """Of a longer text only as many tokens count, its last."""
+        """The most tokens that are scored; of a longer text only the last ones count."""
         return self._process.context_tokens
 
     @property
@@ -52,29 +52,29 @@ class VllmScorer:
 
     @property
     def unfinished_requests(self) -> int:
-        """Texts neither scored nor taken back on this side of vLLM."""
+        """How many texts are neither scored nor withdrawn in vLLM's front end."""
         return self._process.unfinished_requests
 
     async def start(self) -> None:
-        """Loads the model. Raises EngineLoadError when it cannot be loaded here, or is no classifier with one label."""
+        """Loads the model. Raises EngineLoadError if it cannot be loaded here or is no classifier with one label."""
         check_checkpoint(self.settings.model)
         check_one_label(self.settings.model)
         await self._process.start()
 
     async def stop(self) -> None:
-        """Ends it and every process it left behind. Raises EngineError when processes do not die."""
+        """Ends the scorer and every process it left behind. Raises EngineError if processes do not die."""
         await self._process.stop()
 
     async def score(self, texts: Sequence[Sequence[int]]) -> list[float]:
-        """A value in [-1, 1] for each text, given as token ids of its own tokenizer.
+        """Returns a value in [-1, 1] for each text, given as token ids of the scorer's tokenizer.
 
-        Raises EngineError when the scorer dies; what vLLM raises at a text it refuses passes through
-        (a mistake in the caller, such as an empty text).
+        Raises EngineError if the scorer dies. What vLLM raises for a text it refuses (the caller's
+        mistake, such as an empty text) is passed on.
         """
         tasks = [asyncio.ensure_future(self._logit(text)) for text in texts]
         try:
             return [math.tanh(logit) for logit in await asyncio.gather(*tasks)]
-        finally:  # One that failed takes the others back.
+        finally:  # If one fails, the others are withdrawn.
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -84,7 +84,7 @@ class VllmScorer:
         from vllm.pooling_params import PoolingParams
 
         tail = list(text[-self._process.context_tokens :])
-        # The bare number: what vLLM would put around it depends on the checkpoint's config.
+        # The raw number: which activation vLLM would apply depends on the checkpoint's config.
         params = PoolingParams(task="classify", use_activation=False)
         outputs = llm.encode({"prompt_token_ids": tail}, params, self._process.new_request_id())
         with self._process.raising_engine_error():

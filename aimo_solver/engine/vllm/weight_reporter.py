@@ -1,4 +1,4 @@
-"""Runs inside vLLM's workers, which take it for a part of themselves (`worker_extension_cls`)."""
+"""WeightReporter: extends vLLM's workers, in their own processes (`worker_extension_cls`)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 
 class WeightReporter:
-    """Tells how much memory a worker's share of the weights takes."""
+    """Reports how much memory a worker's share of the weights takes."""
 
     model_runner: Any
-    """The worker's own."""
+    """The worker's own attribute."""
 
     def weight_bytes(self) -> int | None:
-        """Parameters and buffers, one that is shared once; None on a CPU, where kernels keep packed copies unseen."""
+        """Returns the bytes of parameters and buffers, shared ones once; None on a CPU, whose kernels keep copies."""
         model = self.model_runner.get_model()
         tensors = [*model.parameters(), *model.buffers()]
         if any(tensor.device.type == "cpu" for tensor in tensors):
