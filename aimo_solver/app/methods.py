@@ -1,8 +1,8 @@
-"""Method study: several methods, or several budgets of one, on the same problems with one engine.
+"""Method studies: several methods, or several budgets of one, on the same problems with one engine.
 
-Guarantees: the engine is loaded once; every method has a run folder of its own under `out`, and one
-that is whole is not run again; at each token limit every method may generate as many tokens a
-problem, branches and judging included.
+Guarantees: the engine is loaded once; every method has a run folder of its own under `out`, and a
+finished one is not run again; at each token limit every method may generate the same number of tokens
+per problem, branches and judging included.
 
 Not guaranteed: the limit to the token. Rollouts that run when it is reached are cut.
 """
@@ -10,39 +10,40 @@ Not guaranteed: the limit to the token. Rollouts that run when it is reached are
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 
-from aimo_solver.app.kept_run import kept_run
-from aimo_solver.app.kernel import go_on, run_set
 from aimo_solver.app.options import RunOptions, require_one_engine, scorer_path
-from aimo_solver.app.runtime import Runtime, open_runtime
+from aimo_solver.app.run import begun_run, resume, run_set
+from aimo_solver.app.runtime import OpenRuntime, Runtime, open_runtime
 from aimo_solver.config.settings import Preset
 from aimo_solver.errors import InputError
 from aimo_solver.problems.problem_set import ProblemSet
 from aimo_solver.reports.scaling import Budget, Scaling, measure_scaling
 from aimo_solver.runs.reader import LoggedRun, read_run
 from aimo_solver.utils.files import make_folder
+from aimo_solver.utils.log import console_log
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """What every method is given."""
+    """What every method of a study is given."""
 
     problem_set: ProblemSet
     runs: int
     at_once: int
     out: Path
     console: Console
+    open_runtime: OpenRuntime = open_runtime
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A preset by name, for one model and one hardware."""
+    """A preset with its name, for one model on one machine."""
 
     name: str
     options: RunOptions
@@ -51,7 +52,7 @@ class Method:
 async def study_methods(
     methods: Sequence[Method], limits_tokens: Sequence[int], study: Study
 ) -> dict[tuple[str, int], LoggedRun]:
-    """The runs, by method and limit. Raises InputError."""
+    """Returns the runs by method and limit. Raises InputError."""
     wanted = {
         (method.name, limit): replace(method.options, preset=limited(method.options.preset, limit))
         for method in methods
@@ -62,7 +63,7 @@ async def study_methods(
 
 
 async def study_budgets(options: RunOptions, budgets: Sequence[Budget], study: Study) -> Scaling:
-    """s1's sweep: the same rollouts, forced to think for so long."""
+    """Runs s1's sweep: the same rollouts, forced to think for each budget."""
     wanted = {
         f"{budget.max_tokens}-tokens-{budget.waits}-waits": replace(options, preset=_forced(options.preset, budget))
         for budget in budgets
@@ -72,20 +73,20 @@ async def study_budgets(options: RunOptions, budgets: Sequence[Budget], study: S
 
 
 def limited(preset: Preset, tokens: int) -> Preset:
-    """The method with so many tokens a problem: no rollout may plan for more."""
+    """Returns the method limited to `tokens` per problem; no rollout may plan for more."""
     rollout, judge = preset.rollout, preset.genselect
-    if judge is not None:  # It comes last, in one prompt, and must find tokens left.
+    if judge is not None:  # It comes last, in one prompt, and needs tokens to be left.
         judging = judge.judgings * judge.max_tokens
         if judging > tokens / 2:
             raise InputError(f"tokens must be at least {2 * judging}, twice what judging may take, got {tokens}")
         tokens -= judging
-        judge = replace(judge, candidates=min(judge.candidates, judge.window))
-    most = max(1, tokens - rollout.flush_tokens)
+        judge = replace(judge, max_candidates=min(judge.max_candidates, judge.window))
+    max_tokens = max(1, tokens - rollout.flush_tokens)
     return replace(
         preset,
-        policy=replace(preset.policy, tokens=tokens),
+        policy=replace(preset.policy, max_tokens=tokens),
         genselect=judge,
-        rollout=replace(rollout, max_tokens=min(rollout.max_tokens, most)),
+        rollout=replace(rollout, max_tokens=min(rollout.max_tokens, max_tokens)),
     )
 
 
@@ -100,10 +101,10 @@ async def _run_all(wanted: dict[str, RunOptions], study: Study) -> dict[str, Log
         runtime: Runtime | None = None
         runs: dict[str, LoggedRun] = {}
         for name, options in wanted.items():
-            run = kept_run(study.out / name, options, study.problem_set, study.runs)
+            run = begun_run(study.out / name, options, study.problem_set, study.runs)
             if run is None or len(run.solutions) < study.runs * len(study.problem_set.problems):
                 if runtime is None:
-                    runtime = await stack.enter_async_context(_opened(_first_with_scorer(wanted), study))
+                    runtime = await stack.enter_async_context(_open(_first_with_scorer(wanted), study))
                 study.console.rule(name)
                 run = await _run(study.out / name, options, study, runtime, run)
             runs[name] = run
@@ -111,24 +112,19 @@ async def _run_all(wanted: dict[str, RunOptions], study: Study) -> dict[str, Log
 
 
 def _first_with_scorer(wanted: dict[str, RunOptions]) -> RunOptions:
-    """The scorer is loaded with the engine."""
+    """The scorer is loaded with the engine, so a method that has one opens it."""
     found = list(wanted.values())
     return next((options for options in found if scorer_path(options.preset) is not None), found[0])
 
 
-def _opened(options: RunOptions, study: Study):  # type: ignore[no-untyped-def]
+def _open(options: RunOptions, study: Study) -> AbstractAsyncContextManager[Runtime]:
     ends_at = asyncio.get_running_loop().time() + options.limits.total_seconds
-    log: Callable[[str], None] = lambda line: study.console.print(  # noqa: E731
-        line, style="dim", soft_wrap=True, markup=False, highlight=False
-    )
-    return open_runtime(options, log, ends_at, study.out / "engine.log")
+    return study.open_runtime(options, console_log(study.console), ends_at, engine_log=study.out / "engine.log")
 
 
-async def _run(
-    place: Path, options: RunOptions, study: Study, runtime: Runtime, begun: LoggedRun | None
-) -> LoggedRun:
+async def _run(place: Path, options: RunOptions, study: Study, runtime: Runtime, begun: LoggedRun | None) -> LoggedRun:
     if begun is not None:
-        outcome = await go_on(begun.path, study.console, runtime=runtime)
+        outcome = await resume(begun.path, study.console, runtime=runtime)
     else:
         outcome = await run_set(
             options,

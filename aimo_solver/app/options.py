@@ -1,7 +1,7 @@
 """RunOptions: everything a run is made of, checked before a model is loaded.
 
-Guarantees: what a preset, a checkpoint, a card and a limit say against one another is one sentence
-here, not a failure minutes later.
+Guarantees: a contradiction between preset, checkpoint, card and limit is one sentence here, not a
+failure minutes later. Every command asks `preset_for` which preset goes with a checkpoint.
 """
 
 from __future__ import annotations
@@ -9,97 +9,193 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from pydantic import TypeAdapter
-
-from aimo_solver.config.settings import CodeMode, Hardware, PolicySettings, Preset, load_preset
+from aimo_solver.config.names import CodeMode, PolicyName, find_name
+from aimo_solver.config.settings import Hardware, PolicySettings, Preset, checked, load_preset, with_current_keys
 from aimo_solver.dialects import find_dialect
 from aimo_solver.engine.checkpoint import check_checkpoint, check_one_label, check_same_vocabulary
-from aimo_solver.engine.hardware import check_hardware
+from aimo_solver.engine.hardware import AUTO, check_hardware
 from aimo_solver.errors import InputError
 from aimo_solver.policies import make_policy
 from aimo_solver.policies.adjusted import AdjustedPolicy
 from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.policy import Policy
-from aimo_solver.problems.problem import AnswerRule, answer_rule
+from aimo_solver.problems.problem import ANY_INTEGER, AnswerRule
 from aimo_solver.runs.replay import RunLimits
-from aimo_solver.utils.paths import DEMO_PPM
-from aimo_solver.voting import TieBreak, find_vote_rule
+from aimo_solver.utils.paths import DEMO_MODEL, DEMO_PPM, shown_path
+from aimo_solver.voting import VOTE_RULES
 
-DEFAULT_LIMIT_SECONDS = 5 * 3600.0
-DEFAULT_RESERVE_SECONDS = 30.0
-STUDY_LIMIT_SECONDS = 7 * 24 * 3600.0
+DEFAULT_LIMIT_SECONDS: Final = 5 * 3600.0
+DEFAULT_RESERVE_SECONDS: Final = 30.0
+MAX_RESERVE_SHARE: Final = 0.05
+"""Of the limit, so that a short run has time for its problems."""
+STUDY_LIMIT_SECONDS: Final = 7 * 24 * 3600.0
 """A study has no clock to beat."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What a user wants otherwise than the preset has it. None keeps the preset's own value."""
+
+    dialect: str | None = None
+    policy: str | None = None
+    """Another policy by name, with that policy's own settings."""
+    rollouts: int | None = None
+    concurrent: int | None = None
+    """Rollouts at once. A search keeps its own number: a tree needs what several rollouts need."""
+    early_stop: bool = True
+    """False lets every rollout run to its own end."""
+    code: CodeMode | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+
+    def apply(self, preset: Preset) -> Preset:
+        """Returns the preset with these values in place of its own."""
+        policy = preset.policy
+        wanted = policy.name if self.policy is None else find_name(PolicyName, self.policy, "policy")
+        if wanted is not policy.name:
+            policy = PolicySettings(name=wanted, rollouts=policy.rollouts, early_stop=policy.early_stop)
+        policy = replace(policy, early_stop=self.early_stop and policy.early_stop)
+        if self.rollouts is not None:
+            policy = replace(policy, rollouts=self.rollouts)
+        if self.concurrent is not None and preset.search is None:
+            policy = replace(policy, concurrent=self.concurrent)
+        changes = {"code": self.code, "temperature": self.temperature, "max_tokens": self.max_tokens}
+        rollout = replace(preset.rollout, **{name: value for name, value in changes.items() if value is not None})
+        return replace(preset, dialect=self.dialect or preset.dialect, policy=policy, rollout=rollout)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """Everything a run is made of."""
 
     model: Path
+    preset_name: str = ""
+    """As it was chosen: a shipped preset's name or a TOML file. Empty in runs of older versions."""
     preset: Preset
+    """With the user's overrides."""
     hardware: Hardware
     rule: AnswerRule
     seed: int
     limits: RunLimits
 
+    @property
+    def description(self) -> str:
+        """One line that names checkpoint, preset, dialect, policy, rollouts and tokens."""
+        preset = self.preset
+        fresh = Ledger(0.0, self.limits.total_seconds, reserve_seconds=self.limits.reserve_seconds)
+        rollouts = preset.policy.rollouts or make_run_policy(preset.policy).grant(fresh, 0.0).rollouts
+        kind = "trees" if preset.search is not None else "rollouts"
+        return (
+            f"{shown_path(self.model)}: preset {self.preset_name or '?'}, dialect {preset.dialect}, "
+            f"policy {preset.policy.name}, {rollouts} {kind} of at most {preset.rollout.max_tokens:,} tokens"
+        )
 
-def run_options(
-    *,
+
+def preset_for(model: Path) -> str:
+    """Returns the name of the preset that goes with a checkpoint.
+
+    The demo model and what was made from it (copies, quantised and merged forms) write as `demo` expects;
+    they are recognised by their tokenizer. Everything else gets `default`.
+    """
+    return "demo" if _tokenizer_bytes(model) == _tokenizer_bytes(DEMO_MODEL) else "default"
+
+
+def _tokenizer_bytes(model: Path) -> bytes | None:
+    try:
+        return (model / "tokenizer.json").read_bytes()
+    except OSError:
+        return None
+
+
+def choose_options(
     model: Path,
-    preset: str,
-    hardware: str,
-    edition: str,
-    seed: int,
-    limit_seconds: float,
-    fallback: int = 0,
-    rollouts: int | None = None,
-    policy: str | None = None,
-    early_stop: bool = True,
-    code: CodeMode | None = None,
-    temperature: float | None = None,
-    max_tokens: int | None = None,
+    *,
+    preset: str | None = None,
+    hardware: str = AUTO,
+    rule: AnswerRule = ANY_INTEGER,
+    seed: int = 0,
+    limit_seconds: float = DEFAULT_LIMIT_SECONDS,
+    overrides: Overrides | None = None,
 ) -> RunOptions:
-    """The options, all checked. Raises InputError."""
+    """Returns the options, all checked against one another; without a preset, the checkpoint's. Raises InputError."""
     check_checkpoint(model)
-    chosen = load_preset(preset)
-    policy_settings = chosen.policy
-    if policy is not None and policy != policy_settings.name:  # The other's settings are its own.
-        policy_settings = PolicySettings(policy, policy_settings.rollouts)
-    policy_settings = replace(policy_settings, early_stop=early_stop and chosen.policy.early_stop)
-    if rollouts is not None:
-        policy_settings = replace(policy_settings, rollouts=rollouts)
-    changes = {"code": code, "temperature": temperature, "max_tokens": max_tokens}
-    chosen = replace(
-        chosen,
-        policy=policy_settings,
-        rollout=replace(chosen.rollout, **{name: value for name, value in changes.items() if value is not None}),
-    )
-    reserve_seconds = min(DEFAULT_RESERVE_SECONDS, 0.05 * limit_seconds)
-    Ledger(0.0, limit_seconds, reserve_seconds)  # Refuses a limit that cannot be.
-    _check_preset(chosen, preset)  # Before the driver is asked for cards.
+    name = preset if preset is not None else preset_for(model)
+    chosen = (overrides or Overrides()).apply(load_preset(name))
+    limits = RunLimits(limit_seconds, min(DEFAULT_RESERVE_SECONDS, MAX_RESERVE_SHARE * limit_seconds))
+    Ledger(0.0, limits.total_seconds, reserve_seconds=limits.reserve_seconds)  # Refuses an impossible limit.
+    _check_preset(chosen, name)  # Before the driver is asked for its cards.
     options = RunOptions(
-        model,
-        chosen,
-        check_hardware(hardware, model),
-        answer_rule(edition).with_fallback(fallback),
-        seed,
-        RunLimits(limit_seconds, reserve_seconds),
+        model=model,
+        preset_name=name,
+        preset=chosen,
+        hardware=check_hardware(hardware, model),
+        rule=rule,
+        seed=seed,
+        limits=limits,
     )
     _check_together(options)
     return options
 
 
-def _check_together(options: RunOptions) -> None:
-    """What model, scorer and hardware say against one another."""
+def options_to_toml(options: RunOptions) -> dict[str, Any]:
+    """Returns the options as a run folder's settings.toml holds them."""
+    return asdict(options) | {"model": str(options.model)}
+
+
+def options_of_run(settings: Mapping[str, Any], path: Path) -> RunOptions:
+    """Returns the options that a run folder's settings.toml holds. Raises InputError."""
+    try:
+        options = RunOptions(
+            model=Path(settings["model"]),
+            preset_name=str(settings.get("preset_name", "")),
+            preset=checked(Preset, with_current_keys(settings["preset"]), path),
+            hardware=checked(Hardware, settings["hardware"], path),
+            rule=AnswerRule(**settings["rule"]),
+            seed=int(settings["seed"]),
+            limits=RunLimits(**settings["limits"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: the run cannot be resumed with its settings: {error}") from None
+    _check_preset(options.preset, str(path))
     check_checkpoint(options.model)
-    scorer = scorer_path(options.preset)
-    if scorer is not None:
-        check_checkpoint(scorer)
-        check_one_label(scorer)
-        check_same_vocabulary(options.model, scorer)
-    require_speculation_works(options)
+    _check_together(options)
+    return options
+
+
+def make_run_policy(settings: PolicySettings) -> Policy:
+    """Returns the policy by name, with the limits on rollouts and tokens that hold for any policy."""
+    policy = make_policy(settings.settings)
+    return AdjustedPolicy(
+        policy,
+        rollouts=settings.rollouts,
+        concurrent=settings.concurrent,
+        max_tokens=settings.max_tokens,
+        early_stop=settings.early_stop,
+    )
+
+
+def scorer_path(preset: Preset) -> Path | None:
+    """Returns the folder of the search's scorer; `demo` is the demo model's."""
+    name = preset.search.scorer if preset.search is not None else None
+    return None if name is None else DEMO_PPM if name == "demo" else Path(name)
+
+
+def require_one_engine(wanted: Sequence[RunOptions]) -> None:
+    """Raises InputError, before anything is loaded, for methods that cannot share engine, scorer and sandbox."""
+    shared: dict[str, set[Any]] = {
+        "model": {options.model for options in wanted},
+        "hardware": {str(options.hardware) for options in wanted},
+        "scorer": {scorer_path(options.preset) for options in wanted} - {None},
+        "sandbox_memory_bytes": {options.preset.sandbox_memory_bytes for options in wanted},
+    }
+    for name, values in shared.items():
+        if len(values) > 1:
+            got = ", ".join(sorted(map(str, values)))
+            raise InputError(
+                f"{name} must be the same for methods that share an engine, got {got}; measure them separately"
+            )
 
 
 def require_speculation_works(options: RunOptions) -> None:
@@ -116,69 +212,26 @@ def require_speculation_works(options: RunOptions) -> None:
         )
 
 
-def require_one_engine(wanted: Sequence[RunOptions]) -> None:
-    """Raises InputError, before anything is loaded, for methods that cannot share an engine, a scorer and a sandbox."""
-    told: dict[str, set[Any]] = {
-        "model": {options.model for options in wanted},
-        "hardware": {str(options.hardware) for options in wanted},
-        "scorer": {scorer_path(options.preset) for options in wanted} - {None},
-        "sandbox_memory_bytes": {options.preset.sandbox_memory_bytes for options in wanted},
-    }
-    for name, values in told.items():
-        if len(values) > 1:
-            got = ", ".join(sorted(map(str, values)))
-            raise InputError(f"methods that share an engine must have one {name}, got {got}; measure them apart")
-
-
-def described_options(options: RunOptions) -> dict[str, Any]:
-    """As a run folder's settings.toml holds them."""
-    return asdict(options) | {"model": str(options.model)}
-
-
-def logged_options(settings: Mapping[str, Any], path: Path) -> RunOptions:
-    """The options a run folder's settings.toml tells of. Raises InputError."""
-    try:
-        options = RunOptions(
-            model=Path(settings["model"]),
-            preset=TypeAdapter(Preset).validate_python(settings["preset"]),
-            hardware=TypeAdapter(Hardware).validate_python(settings["hardware"]),
-            rule=AnswerRule(**settings["rule"]),
-            seed=int(settings["seed"]),
-            limits=RunLimits(**settings["limits"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: its settings cannot be gone on with: {error}") from None
-    _check_preset(options.preset, str(path))
-    _check_together(options)
-    return options
-
-
-def chosen_policy(settings: PolicySettings) -> Policy:
-    """The policy by name, with what its user wants otherwise."""
-    policy = make_policy(settings.name, settings.settings)
-    return AdjustedPolicy(
-        policy, settings.rollouts, settings.concurrent, settings.tokens, early_stop=settings.early_stop
-    )
+def _check_together(options: RunOptions) -> None:
+    """Checks the model, its scorer and the hardware settings against one another."""
+    scorer = scorer_path(options.preset)
+    if scorer is not None:
+        check_checkpoint(scorer)
+        check_one_label(scorer)
+        check_same_vocabulary(options.model, scorer)
+    require_speculation_works(options)
 
 
 def _check_preset(preset: Preset, name: str) -> None:
     try:
         find_dialect(preset.dialect)
-        chosen_policy(preset.policy)
-        if preset.tie_break not in set(TieBreak):
-            raise InputError(f"tie_break must be one of {', '.join(TieBreak)}, got {preset.tie_break!r}")
-        if find_vote_rule(preset.vote).needs_logprobs and not preset.rollout.logprobs:
+        make_run_policy(preset.policy)
+        if VOTE_RULES[preset.vote].needs_logprobs and not preset.rollout.logprobs:
             raise InputError(f"vote {preset.vote} needs log-probabilities; set logprobs = 20 in [rollout]")
         for key in ("waits", "deepconf"):
             if preset.search is not None and getattr(preset.rollout, key):
-                raise InputError(f"{key} has no meaning for a search's steps; leave it out of [rollout], or [search]")
+                raise InputError(f"{key} has no meaning for a search's steps; leave out {key} or [search]")
         if preset.rollout.deepconf is not None and not preset.rollout.logprobs:
             raise InputError("deepconf needs log-probabilities; set logprobs = 20 in [rollout]")
     except InputError as error:
         raise InputError(f"preset {name}: {error}") from None
-
-
-def scorer_path(preset: Preset) -> Path | None:
-    """The folder of the search's scorer; `demo` is the demo model's."""
-    name = preset.search.scorer if preset.search is not None else None
-    return None if name is None else DEMO_PPM if name == "demo" else Path(name)

@@ -1,6 +1,6 @@
-"""Workshop: what problems are answered with, chosen by settings: an engine, a sandbox, a solver.
+"""Runtime: an engine, a sandbox and the solvers on them, chosen by settings.
 
-Guarantees: whatever can be checked before the model is loaded is checked before; a workshop that is
+Guarantees: whatever can be checked before the model is loaded is checked before; a runtime that is
 closed leaves no process behind, also when it is closed while it loads.
 """
 
@@ -9,16 +9,15 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
-from aimo_solver.app.doctor import Finding, Patient, diagnose
-from aimo_solver.app.options import RunOptions, chosen_policy, require_one_engine, scorer_path
-from aimo_solver.config.settings import GenSelectSettings, Preset
+from aimo_solver.app.options import RunOptions, make_run_policy, require_one_engine, scorer_path
+from aimo_solver.config.settings import Preset
 from aimo_solver.dialects import find_dialect
-from aimo_solver.engine.base import Engine, ManagedEngine, MeasurableEngine, Scorer, Tokenizer
-from aimo_solver.engine.checkpoint import check_checkpoint
+from aimo_solver.engine.base import ManagedEngine, ManagedScorer, MeasurableEngine, Scorer, Tokenizer
 from aimo_solver.engine.supervised import SupervisedEngine
 from aimo_solver.engine.vllm.engine import VllmEngine
 from aimo_solver.engine.vllm.scorer import VllmScorer
@@ -26,6 +25,7 @@ from aimo_solver.engine.vllm.settings import ScorerSettings, VllmSettings
 from aimo_solver.errors import EngineError, EngineLoadError, InputError, SandboxError
 from aimo_solver.rollouts.base import RolloutSource
 from aimo_solver.rollouts.engine_rollouts import EngineRollouts
+from aimo_solver.rollouts.parts import RolloutParts
 from aimo_solver.rollouts.recorded import RecordedRollouts
 from aimo_solver.rollouts.search.search_rollouts import SearchRollouts, TreeFinished, forget_tree
 from aimo_solver.rollouts.trajectory import Trajectory
@@ -34,72 +34,31 @@ from aimo_solver.sandbox.process_sandbox import ProcessSandbox
 from aimo_solver.solver.observer import Observer
 from aimo_solver.solver.solver import Solver
 from aimo_solver.utils.log import Log
-from aimo_solver.voting import TieBreak, find_vote_rule
+from aimo_solver.voting import VOTE_RULES
 from aimo_solver.voting.genselect import GenerativeSelector
-from aimo_solver.voting.selection import Selector
 
-TRIAL = "1 + 1?"
-LOAD_PAUSE_SECONDS = 5.0
-"""A dead driver or a dead process may need them to let go of the memory."""
+TRIAL_PROBLEM: Final = "1 + 1?"
+LOAD_PAUSE_SECONDS: Final = 5.0
+"""Before another attempt to load: a dead driver or process may need it to release the memory."""
+
+MakeEngine = Callable[[VllmSettings], ManagedEngine]
+MakeScorer = Callable[[ScorerSettings], ManagedScorer]
+MakeSandbox = Callable[..., Sandbox]
+"""Takes `memory_bytes`, the memory limit of a session."""
 
 
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """An engine and a sandbox that are ready, and the solvers that work with them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """A loaded engine and a sandbox, and the solvers that work with them."""
 
     options: RunOptions
     engine: SupervisedEngine
     sandbox: Sandbox
     log: Log
     load_seconds: float
-    """The sandbox's first fork included."""
+    """Includes the sandbox's first fork."""
     scorer: Scorer | None = None
-    """Of a search's steps."""
-
-    def make_solver(
-        self, observer: Observer, kept: Sequence[Trajectory] = (), tree_finished: TreeFinished = forget_tree
-    ) -> Solver:
-        """One solves a problem at a time. `kept`: rollouts that ended in an earlier process."""
-        options, preset = self.options, self.options.preset
-        rollouts = self._rollouts(observer, tree_finished)
-        return Solver(
-            RecordedRollouts(rollouts, kept) if kept else rollouts,
-            chosen_policy(preset.policy),
-            options.rule,
-            options.seed,
-            TieBreak(preset.tie_break),
-            find_vote_rule(preset.vote),
-            observer,
-            options.limits.problem_seconds,
-            _selector(preset.genselect, self.engine, self.log),
-        )
-
-    def _rollouts(self, observer: Observer, tree_finished: TreeFinished) -> RolloutSource:
-        preset, rule = self.options.preset, self.options.rule
-        dialect = find_dialect(preset.dialect)
-        if preset.search is None:
-            return EngineRollouts(self.engine, self.sandbox, dialect, preset.rollout, rule, observer, self.log)
-        return SearchRollouts(
-            self.engine,
-            self.sandbox,
-            dialect,
-            preset.rollout,
-            preset.search,
-            rule,
-            scorer=self.scorer,
-            observer=observer,
-            log=self.log,
-            tree_finished=tree_finished,
-        )
-
-    def refitted(self, options: RunOptions, log: Log) -> Workshop:
-        """The same engine for other methods. Raises InputError for what would need another engine."""
-        require_one_engine([self.options, options])
-        wanted = scorer_path(options.preset)
-        if wanted is not None and self.scorer is None:
-            raise InputError(f"the scorer {wanted} was not loaded with the engine; open it with a method that has one")
-        _require_fits(options.preset, self.engine.tokenizer)
-        return replace(self, options=options, log=log, scorer=None if wanted is None else self.scorer)
+    """Scores a search's steps."""
 
     @property
     def measurable_engine(self) -> MeasurableEngine:
@@ -108,46 +67,84 @@ class Workshop:
         assert isinstance(engine, VllmEngine) and engine.settings.reports_weights, "open the runtime with measured=True"
         return engine
 
+    def make_solver(
+        self, observer: Observer, recorded: Sequence[Trajectory] = (), tree_finished: TreeFinished = forget_tree
+    ) -> Solver:
+        """Returns a solver of one problem at a time. `recorded`: rollouts that ended in an earlier process."""
+        options, preset = self.options, self.options.preset
+        rollouts = self._rollouts(observer, tree_finished)
+        judge = preset.genselect
+        return Solver(
+            rollouts=RecordedRollouts(rollouts, recorded) if recorded else rollouts,
+            policy=make_run_policy(preset.policy),
+            rule=options.rule,
+            base_seed=options.seed,
+            tie_break=preset.tie_break,
+            vote_rule=VOTE_RULES[preset.vote],
+            observer=observer,
+            max_seconds=options.limits.problem_seconds,
+            selector=None if judge is None else GenerativeSelector(self.engine, judge, self.log),
+        )
+
+    def _rollouts(self, observer: Observer, tree_finished: TreeFinished) -> RolloutSource:
+        preset = self.options.preset
+        parts = RolloutParts(
+            engine=self.engine,
+            sandbox=self.sandbox,
+            dialect=find_dialect(preset.dialect),
+            settings=preset.rollout,
+            rule=self.options.rule,
+            observer=observer,
+            log=self.log,
+        )
+        if preset.search is None:
+            return EngineRollouts(parts)
+        return SearchRollouts(parts, search=preset.search, scorer=self.scorer, tree_finished=tree_finished)
+
+    def refitted(self, options: RunOptions, log: Log) -> Runtime:
+        """Returns the same engine set up for another method. Raises InputError for what would need another engine."""
+        require_one_engine([self.options, options])
+        wanted = scorer_path(options.preset)
+        if wanted is not None and self.scorer is None:
+            raise InputError(f"the scorer {wanted} was not loaded with the engine; name a method that has it first")
+        _require_fits(options.preset, self.engine.tokenizer)
+        return replace(self, options=options, log=log, scorer=None if wanted is None else self.scorer)
+
+
+OpenRuntime = Callable[..., AbstractAsyncContextManager[Runtime]]
+"""`open_runtime`, or a partial of it with another engine or sandbox."""
+
 
 @asynccontextmanager
-async def open_workshop(
+async def open_runtime(
     options: RunOptions,
     log: Log,
     ends_at: float,
+    *,
     engine_log: Path | None = None,
     load_attempts: int = 1,
-    *,
+    load_pause_seconds: float = LOAD_PAUSE_SECONDS,
     measured: bool = False,
     needs_scorer: bool = True,
-) -> AsyncIterator[Workshop]:
-    """Loads the engine, before `ends_at` (loop time) at the latest, and ends it again.
+    make_engine: MakeEngine = VllmEngine,
+    make_scorer: MakeScorer = VllmScorer,
+    make_sandbox: MakeSandbox = ProcessSandbox,
+) -> AsyncIterator[Runtime]:
+    """Loads the engine before `ends_at` (loop time), and ends it again.
 
-    `measured`: the engine can tell of its weights. `needs_scorer`: without it a search would be another
-    method; a contest would rather have that one than none.
+    `measured`: the engine is able to report its weights. `needs_scorer`: without its scorer a search would
+    be another method; a contest would rather run that one than none.
     """
-    hardware, preset = options.hardware, options.preset
-    scorer = _make_scorer(options, engine_log)
-    scorer_share = 0.0 if scorer is None else scorer.settings.gpu_memory_utilization
-    settings = VllmSettings(
-        model=options.model,
-        dtype=hardware.dtype,
-        tensor_parallel_size=hardware.tensor_parallel,
-        max_model_len=hardware.max_model_len,
-        max_num_seqs=hardware.max_num_seqs,
-        gpu_memory_utilization=hardware.gpu_memory_utilization - scorer_share,
-        kv_cache_dtype=hardware.kv_cache_dtype,
-        stream_interval=hardware.stream_interval,
-        enforce_eager=hardware.enforce_eager,
-        cpu_kvcache_gib=hardware.cpu_kvcache_gib,
-        load_seconds=hardware.load_seconds,
-        speculative=hardware.speculative,
-        reports_weights=measured,
-        log_file=engine_log,
-    )
-    make_engine: Callable[[], ManagedEngine] = lambda: VllmEngine(settings)  # noqa: E731
-    engine = SupervisedEngine(make_engine, stall_seconds=hardware.stall_seconds, log=log)
-    sandbox = ProcessSandbox(memory_bytes=preset.sandbox_memory_bytes)
-    begun = asyncio.get_running_loop().time()
+    settings = _engine_settings(options, measured=measured, log_file=engine_log)
+    scorer_settings = _scorer_settings(options, log_file=engine_log)
+    if scorer_settings is not None:
+        share = settings.gpu_memory_utilization - scorer_settings.gpu_memory_utilization
+        settings = replace(settings, gpu_memory_utilization=share)
+    engine = SupervisedEngine(lambda: make_engine(settings), stall_seconds=options.hardware.stall_seconds, log=log)
+    scorer = None if scorer_settings is None else make_scorer(scorer_settings)
+    sandbox = make_sandbox(memory_bytes=options.preset.sandbox_memory_bytes)
+    log(options.description)
+    started_at = asyncio.get_running_loop().time()
     async with AsyncExitStack() as stack:  # Each is ended, in the opposite order, whatever ending another raises.
         stack.push_async_callback(engine.stop)
         if scorer is not None:
@@ -156,21 +153,79 @@ async def open_workshop(
         try:
             async with asyncio.timeout_at(ends_at):
                 await _log_layers(sandbox, log)  # Before the engine takes the machine.
-                await _load(engine, load_attempts, log)
+                await _load(engine, load_attempts, load_pause_seconds, log)
                 if scorer is not None and not await _load_scorer(scorer, log, needed=needs_scorer):
                     scorer = None
         except TimeoutError:
             raise InputError(
                 f"the limit of {options.limits.total_seconds:g} s was over before the model had loaded; raise it"
             ) from None
-        load_seconds = asyncio.get_running_loop().time() - begun
-        log(f"engine loaded {options.model} in {load_seconds:.1f} s")
-        _require_fits(preset, engine.tokenizer)
-        yield Workshop(options, engine, sandbox, log, load_seconds, scorer)
+        load_seconds = asyncio.get_running_loop().time() - started_at
+        log(f"engine loaded in {load_seconds:.1f} s")
+        _require_fits(options.preset, engine.tokenizer)
+        yield Runtime(
+            options=options, engine=engine, sandbox=sandbox, log=log, load_seconds=load_seconds, scorer=scorer
+        )
 
 
-async def _load_scorer(scorer: VllmScorer, log: Log, *, needed: bool) -> bool:
-    """Whether it runs. Raises EngineLoadError where it is needed and does not."""
+def _engine_settings(options: RunOptions, *, measured: bool, log_file: Path | None) -> VllmSettings:
+    hardware = options.hardware
+    return VllmSettings(
+        model=options.model,
+        dtype=hardware.dtype,
+        tensor_parallel_size=hardware.tensor_parallel,
+        max_model_len=hardware.max_model_len,
+        max_num_seqs=hardware.max_num_seqs,
+        gpu_memory_utilization=hardware.gpu_memory_utilization,
+        kv_cache_dtype=hardware.kv_cache_dtype,
+        stream_interval=hardware.stream_interval,
+        enforce_eager=hardware.enforce_eager,
+        cpu_kvcache_gib=hardware.cpu_kvcache_gib,
+        load_seconds=hardware.load_seconds,
+        speculative=hardware.speculative,
+        reports_weights=measured,
+        log_file=log_file,
+    )
+
+
+def _scorer_settings(options: RunOptions, *, log_file: Path | None) -> ScorerSettings | None:
+    """Returns the settings of the search's scorer, where the preset names one."""
+    path, search = scorer_path(options.preset), options.preset.search
+    if path is None or search is None:
+        return None
+    hardware = options.hardware
+    on_cpu = hardware.cpu_kvcache_gib is not None
+    return ScorerSettings(
+        model=path,
+        dtype=hardware.dtype,
+        tensor_parallel_size=hardware.tensor_parallel,
+        max_model_len=hardware.max_model_len,
+        max_num_seqs=hardware.max_num_seqs,
+        gpu_memory_utilization=search.scorer_memory_share,
+        enforce_eager=hardware.enforce_eager,
+        cpu_kvcache_gib=hardware.cpu_kvcache_gib,
+        # vLLM would put both models on the same core.
+        cpu_cores=str(max(os.sched_getaffinity(0))) if on_cpu else None,
+        load_seconds=hardware.load_seconds,
+        log_file=log_file,
+    )
+
+
+async def _load(engine: SupervisedEngine, attempts: int, pause_seconds: float, log: Log) -> None:
+    for attempt in range(1, attempts + 1):
+        try:
+            await engine.start()
+        except EngineLoadError as error:
+            if attempt == attempts:
+                raise
+            log(f"loading failed ({error}); attempt {attempt} of {attempts}")
+            await asyncio.sleep(pause_seconds)
+        else:
+            return
+
+
+async def _load_scorer(scorer: ManagedScorer, log: Log, *, needed: bool) -> bool:
+    """Returns whether it runs. Raises EngineLoadError where it is needed and does not."""
     try:
         await scorer.start()
     except EngineError as error:
@@ -181,48 +236,36 @@ async def _load_scorer(scorer: VllmScorer, log: Log, *, needed: bool) -> bool:
     return True
 
 
-def _make_scorer(options: RunOptions, log_file: Path | None) -> VllmScorer | None:
-    """Of the search's steps, where one is named."""
-    path, search = scorer_path(options.preset), options.preset.search
-    if path is None or search is None:
-        return None
-    hardware = options.hardware
-    on_cpu = hardware.cpu_kvcache_gib is not None
-    return VllmScorer(
-        ScorerSettings(
-            path,
-            dtype=hardware.dtype,
-            tensor_parallel_size=hardware.tensor_parallel,
-            max_model_len=hardware.max_model_len,
-            max_num_seqs=hardware.max_num_seqs,
-            gpu_memory_utilization=search.scorer_memory_share,
-            enforce_eager=hardware.enforce_eager,
-            cpu_kvcache_gib=hardware.cpu_kvcache_gib,
-            # vLLM would put both models on the same core.
-            cpu_cores=str(max(os.sched_getaffinity(0))) if on_cpu else None,
-            load_seconds=hardware.load_seconds,
-            log_file=log_file,
-        )
-    )
-
-
 def _require_fits(preset: Preset, tokenizer: Tokenizer) -> None:
-    """Refuses a tokenizer that cannot express the dialect, or has no template to ask a judge with."""
-    find_dialect(preset.dialect).encode_prompt(TRIAL, tokenizer)
+    """Refuses a tokenizer that cannot express the dialect, or that has no chat template to ask a judge with."""
+    find_dialect(preset.dialect).encode_prompt(TRIAL_PROBLEM, tokenizer)
     if preset.genselect is not None:
-        tokenizer.encode_chat([{"role": "user", "content": TRIAL}])
+        tokenizer.encode_chat([{"role": "user", "content": TRIAL_PROBLEM}])
 
 
-def _selector(settings: GenSelectSettings | None, engine: Engine, log: Log) -> Selector | None:
-    return None if settings is None else GenerativeSelector(engine, settings, log)
+async def _log_layers(sandbox: Sandbox, log: Log) -> None:
+    """Logs what holds code in. Without a sandbox rollouts can still answer, so its failure is only logged."""
+    try:
+        layers = await sandbox.layers()
+    except SandboxError as error:
+        log(f"no code will run: {error}")
+    else:
+        log("sandbox layers: " + ", ".join(f"{name} {state}" for name, state in layers.items()))
 
 
-def examine(patient: Patient) -> list[Finding]:
-    """Whether a workshop could be opened here: the doctor's findings, in seconds."""
-    return diagnose(patient, check_checkpoint, _layers)
+@asynccontextmanager
+async def open_sandbox() -> AsyncIterator[Sandbox]:
+    """Opens the sandbox that runs use, alone."""
+    sandbox = ProcessSandbox()
+    try:
+        yield sandbox
+    finally:
+        await sandbox.close()
 
 
-def _layers() -> dict[str, str]:
+def probe_layers() -> dict[str, str]:
+    """Starts a sandbox and returns what holds code in: each layer's name and state. Raises SandboxError."""
+
     async def probe() -> dict[str, str]:
         sandbox = ProcessSandbox(preload=())
         try:
@@ -230,30 +273,12 @@ def _layers() -> dict[str, str]:
         finally:
             await sandbox.close()
 
+    return asyncio.run(probe())
+
+
+def sandbox_layers() -> dict[str, str]:
+    """Returns what `probe_layers` does; where no sandbox starts, why."""
     try:
-        return asyncio.run(probe())
+        return probe_layers()
     except SandboxError as error:
         return {"sandbox": f"off: {error}"}
-
-
-async def _load(engine: SupervisedEngine, attempts: int, log: Log) -> None:
-    for attempt in range(1, attempts + 1):
-        try:
-            await engine.start()
-        except EngineLoadError as error:
-            if attempt == attempts:
-                raise
-            log(f"loading failed ({error}); attempt {attempt} of {attempts}")
-            await asyncio.sleep(LOAD_PAUSE_SECONDS)
-        else:
-            return
-
-
-async def _log_layers(sandbox: ProcessSandbox, log: Log) -> None:
-    """Says what holds code in. Without a sandbox rollouts can still answer, so its failure is logged only."""
-    try:
-        layers = await sandbox.layers()
-    except SandboxError as error:
-        log(f"no code will run: {error}")
-    else:
-        log("sandbox layers: " + ", ".join(f"{name} {state}" for name, state in layers.items()))

@@ -1,8 +1,8 @@
-"""Serving: a contest's problems from its gateway, through the solver, back to its gateway.
+"""Serving a contest: its problems from the gateway, through the solver, back to the gateway.
 
-Guarantees: the server is up before the model is loaded; whatever breaks behind it, every problem
-gets an answer (`gateways/predictor.py`); the limit's clock is the session's, installs and loading
-included; the engine's processes end with the last problem. What was answered is in the run folder.
+Guarantees: the server is up before the model is loaded; whatever breaks after that, every problem
+gets an answer (kaggle/gateways/predictor.py); the limit's clock is the session's, installs and loading
+included; the engine's processes end with the last problem. The answers are in the run folder, too.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from aimo_solver.app.options import RunOptions, described_options
-from aimo_solver.app.runtime import open_runtime
+from aimo_solver.app.options import RunOptions, options_to_toml
+from aimo_solver.app.runtime import OpenRuntime, open_runtime
 from aimo_solver.errors import InputError
 from aimo_solver.kaggle.contests import Contest
 from aimo_solver.kaggle.gateways import aimo1, inference_server
@@ -29,46 +29,46 @@ from aimo_solver.runs.writer import Recorder, RunFolder, new_run_path
 from aimo_solver.utils.log import Log
 
 CHECK_SECONDS = 15 * 60.0
-"""A version saved against the public placeholder problems need not take the contest's hours."""
+"""Limit of a version that is saved against the public placeholder problems, which need not take hours."""
 RESERVE_SECONDS = 60.0
 LOAD_ATTEMPTS = 3
-"""In a contest there is time to try again, and nobody to ask."""
+"""A contest has the time to try again."""
 CALL_RESERVE_SECONDS = 60.0
-"""Between the solver's last moment and the gateway's: what a late answer and a slow frame may take."""
+"""Kept between the solver's last moment and the gateway's, for a late answer and a slow data frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttachedContest:
-    """What is served: a contest, its input folder, and the problems a version is saved against."""
+    """A contest's input folder, and the problems that a version is saved against."""
 
     contest: Contest
     folder: Path
     test_file: Path | None
     scored: bool
-    """Whether this run counts."""
+    """Whether this run is a submission's."""
 
     @property
     def problems(self) -> int:
-        """How many will be asked, as far as is known."""
+        """How many problems will be asked, as far as is known."""
         if self.scored or self.test_file is None:
             return self.contest.problems
         return len(load_problem_set(self.test_file).problems)
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """What this run is, for its first line."""
         kind = "a scoring run" if self.scored else f"a check with {self.problems} problems of {self.test_file}"
         return f"{self.contest.name} is attached at {self.folder}: {kind}, {self.limits.total_seconds / 60:.0f} minutes"
 
     @property
     def limits(self) -> RunLimits:
-        """The session's time."""
+        """The session's time limits."""
         total_seconds = self.contest.limit_seconds if self.scored else CHECK_SECONDS
         return RunLimits(total_seconds, RESERVE_SECONDS, self.contest.call_seconds - CALL_RESERVE_SECONDS)
 
 
 def find_attached_contest(inputs: Path) -> AttachedContest | None:
-    """The contest attached to this session, if any. Raises InputError for two."""
+    """Returns the contest that is attached to this session, if any. Raises InputError for two."""
     found = find_competition(inputs)
     if found is None:
         return None
@@ -77,47 +77,60 @@ def find_attached_contest(inputs: Path) -> AttachedContest | None:
 
 
 def serve_contest(
-    attached: AttachedContest, options: RunOptions, runs_folder: Path, started_at: float, log: Log
+    attached: AttachedContest,
+    options: RunOptions,
+    runs_folder: Path,
+    *,
+    started_at: float,
+    log: Log,
+    open_runtime: OpenRuntime = open_runtime,
 ) -> Path:
-    """Answers all that is asked; the run folder. `started_at` is when the session began (monotonic clock).
+    """Answers all that is asked and returns the run folder. `started_at`: when the session began (monotonic clock).
 
     Raises InputError in a run that is not scored when a problem was not answered by the solver itself.
     """
+    limits = attached.limits
     rule = attached.contest.rule.with_fallback(options.rule.fallback)
-    options = replace(options, rule=rule, limits=attached.limits)
-    ledger = Ledger(started_at, attached.limits.total_seconds, attached.limits.reserve_seconds, attached.problems)
+    options = replace(options, rule=rule, limits=limits)
+    ledger = Ledger(
+        started_at, limits.total_seconds, reserve_seconds=limits.reserve_seconds, problems_left=attached.problems
+    )
     path = new_run_path(runs_folder, attached.contest.name)
 
     @asynccontextmanager
     async def open_answerer() -> AsyncIterator[Answerer]:
-        described = {"contest": attached.contest.name} | described_options(options)
-        with RunFolder(path, described) as run:
+        with RunFolder(path, {"contest": attached.contest.name} | options_to_toml(options)) as run:
 
             def note(line: str) -> None:
                 run.log(line)
                 log(line)
 
-            parts = open_runtime(
-                options, note, ledger.ends_at, path / "engine.log", load_attempts=LOAD_ATTEMPTS, needs_scorer=False
+            opening = open_runtime(
+                options,
+                note,
+                ledger.ends_at,
+                engine_log=path / "engine.log",
+                load_attempts=LOAD_ATTEMPTS,
+                needs_scorer=False,
             )
-            async with parts as runtime:
-                answerer = SolverAnswerer(runtime.make_solver(Recorder(run), ()), ledger, run, note)
+            async with opening as runtime:
+                answerer = SolverAnswerer(runtime.make_solver(Recorder(run)), ledger=ledger, folder=run, log=note)
                 try:
                     yield answerer
                 finally:
                     run.finish(summarise(answerer.solutions).to_json())
 
-    predictor = Predictor(open_answerer, options.rule, ledger.ends_at, log)
+    predictor = Predictor(open_answerer, rule=options.rule, ends_at=ledger.ends_at, log=log)
     predictor.start()
     try:
         _serve(attached, predictor)
     finally:
         predictor.close()
     if predictor.failed:
-        told = f"{predictor.failed} of {predictor.asked} problems were not answered by the solver"
-        log(f"{told}; the last because of {predictor.last_failure}")
-        if not attached.scored:  # Now it can still be mended, and a submission saved.
-            raise InputError(f"{told} ({predictor.last_failure}); see {path}")
+        failure = f"{predictor.failed} of {predictor.asked} problems were not answered by the solver"
+        log(f"{failure}; the last because of {predictor.last_failure}")
+        if not attached.scored:  # It can still be mended before a submission is saved.
+            raise InputError(f"{failure} ({predictor.last_failure}); see {path}")
     return path
 
 
@@ -125,5 +138,10 @@ def _serve(attached: AttachedContest, predictor: Predictor) -> None:
     if attached.contest.server is None:
         aimo1.serve(attached.folder, predictor.answer)
     else:
-        predict = make_predict(predictor.answer)
-        inference_server.serve(attached.contest, attached.folder, predict, attached.test_file, scored=attached.scored)
+        inference_server.serve(
+            attached.contest,
+            competition=attached.folder,
+            predict=make_predict(predictor.answer),
+            test_file=attached.test_file,
+            scored=attached.scored,
+        )

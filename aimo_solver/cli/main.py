@@ -1,212 +1,129 @@
-"""The `aimo` command."""
+"""The `aimo` command: which commands there are, in the groups that `aimo --help` shows.
+
+A command's module is imported when the command is run, so that `aimo sets list` does not wait for an engine.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
+import typer.core
+import typer.main
 
-from aimo_solver.app.kernel import RunOutcome, go_on, run_or_exit, run_set
-from aimo_solver.app.options import DEFAULT_LIMIT_SECONDS, RunOptions, run_options
-from aimo_solver.app.runtime import open_workshop
-from aimo_solver.cli import kaggle as deploy_commands
-from aimo_solver.cli import methods as study_commands
-from aimo_solver.cli import report as report_commands
-from aimo_solver.cli import simulate as simulation_commands
-from aimo_solver.cli.sandbox import app as sandbox_app
-from aimo_solver.cli.sets import app as sets_app
-from aimo_solver.config.settings import CodeMode
-from aimo_solver.engine.hardware import AUTO
-from aimo_solver.errors import InputError
-from aimo_solver.policies.ledger import Ledger
-from aimo_solver.problems.problem import Problem
-from aimo_solver.problems.problem_set import join_sets
-from aimo_solver.problems.sets.fetch import find_problem_set
-from aimo_solver.reports.live import Transcript
-from aimo_solver.reports.tables import run_table
-from aimo_solver.utils.paths import DEMO_MODEL, DEMO_SET
-from quantize.cli import app as quantize_app
+from aimo_solver import __version__
+from aimo_solver.utils.exit import one_sentence_errors
+
+COMMANDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "Answer problems": {
+        "solve": "aimo_solver.cli.solve:solve",
+        "replay": "aimo_solver.cli.solve:replay",
+    },
+    "Look at runs": {
+        "report": "aimo_solver.cli.report:report",
+        "compare": "aimo_solver.cli.report:compare",
+        "revote": "aimo_solver.cli.report:revote",
+        "export": "aimo_solver.cli.report:export",
+    },
+    "Choose a method": {
+        "methods": "aimo_solver.cli.methods:methods",
+        "scaling": "aimo_solver.cli.methods:scaling",
+        "pool": "aimo_solver.cli.simulate:pool",
+        "simulate": "aimo_solver.cli.simulate:simulate",
+        "learn-table": "aimo_solver.cli.simulate:learn_table",
+        "profile-engine": "aimo_solver.cli.simulate:profile_engine",
+    },
+    "Go to Kaggle": {
+        "doctor": "aimo_solver.cli.kaggle:doctor",
+        "package": "aimo_solver.cli.kaggle:package",
+        "rehearse": "aimo_solver.cli.kaggle:rehearse",
+        "push": "aimo_solver.cli.kaggle:push",
+    },
+    "Checkpoints, sets, sandbox": {
+        "quantize": "quantize.cli:app",
+        "sets": "aimo_solver.cli.sets:app",
+        "sandbox": "aimo_solver.cli.sandbox:app",
+    },
+}
+"""By help panel and name: module and attribute, a function or a typer.Typer."""
+DEBUG_OPTION: Final = "--debug"
+DEBUG_KEY: Final = "aimo.debug"
+
+
+class _LazyCommands(Mapping[str, Any]):
+    """The commands by name, each imported when it is asked for."""
+
+    def __init__(self) -> None:
+        self._places = {name: (panel, place) for panel, names in COMMANDS.items() for name, place in names.items()}
+
+    def __getitem__(self, name: str) -> Any:
+        panel, place = self._places[name]
+        module, _, attribute = place.partition(":")
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            command: Any = typer.main.get_group(found)
+        else:
+            single = typer.Typer(add_completion=False)
+            single.command(name)(found)
+            command = typer.main.get_command(single)
+        command.name, command.rich_help_panel = name, panel
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+class AimoGroup(typer.core.TyperGroup):
+    """The root group: lazy commands, and the one place where errors become exit codes."""
+
+    def __init__(self, **attributes: Any) -> None:
+        commands: Any = _LazyCommands()
+        super().__init__(**attributes | {"commands": commands})
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Understands --debug anywhere in the line, also after the command's name."""
+        end = args.index("--") if "--" in args else len(args)
+        ctx.meta[DEBUG_KEY] = DEBUG_OPTION in args[:end]
+        return super().parse_args(ctx, [one for one in args[:end] if one != DEBUG_OPTION] + args[end:])
+
+    def invoke(self, ctx: Any) -> Any:
+        with one_sentence_errors(debug=ctx.meta[DEBUG_KEY] or None):
+            return super().invoke(ctx)
+
 
 app = typer.Typer(
-    help="Answers olympiad problems with a language model, Python and a vote, inside a time limit.",
+    cls=AimoGroup,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(sandbox_app, name="sandbox")
-app.add_typer(quantize_app, name="quantize")
-app.add_typer(sets_app, name="sets")
-app.add_typer(deploy_commands.package, name="package")
-app.command("simulate")(simulation_commands.simulate)
-app.command("pool")(simulation_commands.pool)
-app.command("learn-table")(simulation_commands.learn_table)
-app.command("profile-engine")(simulation_commands.profile_engine)
-app.command("report")(report_commands.report)
-app.command("compare")(report_commands.compare)
-app.command("revote")(report_commands.revote)
-app.command("export")(report_commands.export)
-app.command("methods")(study_commands.methods)
-app.command("scaling")(study_commands.scaling)
-app.command("doctor")(deploy_commands.doctor)
-app.command("rehearse")(deploy_commands.rehearse_kernel)
-app.command("push")(deploy_commands.push)
 
-Model = Annotated[Path, typer.Option(help="Folder of a checkpoint.")]
-PresetName = Annotated[str, typer.Option("--preset", help="A preset's name or TOML file.")]
-HardwareName = Annotated[
-    str, typer.Option("--hardware", help="Hardware settings' name or TOML file; auto: by the cards.")
-]
-Seed = Annotated[int, typer.Option(help="Base seed of every rollout.")]
-Rollouts = Annotated[int | None, typer.Option(min=1, help="Rollouts a problem; the preset's own if not given.")]
-Code = Annotated[CodeMode | None, typer.Option(help="Run code, answer every call 'disabled', or know no calls.")]
-Temperature = Annotated[float | None, typer.Option(min=0.0, help="The preset's own if not given.")]
-MaxTokens = Annotated[int | None, typer.Option(min=1, help="Tokens a rollout; the preset's own if not given.")]
-EarlyStop = Annotated[bool, typer.Option(help="Stop a problem's rollouts once its vote is settled.")]
-LimitSeconds = Annotated[float, typer.Option(help="A whole run, loading included.")]
-Edition = Annotated[str, typer.Option(help="Answer rule: any-integer, aimo1, aimo2, aimo3.")]
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"aimo-solver {__version__}")
+        raise typer.Exit
 
 
 @app.callback()
-def aimo() -> None:
-    """Every command has --help with an example."""
-
-
-@app.command()
-def solve(
-    problem: Annotated[str, typer.Argument(help="The statement, LaTeX.")],
-    model: Model = DEMO_MODEL,
-    preset: PresetName = "demo",
-    hardware: HardwareName = AUTO,
-    seed: Seed = 0,
-    rollouts: Rollouts = None,
-    code: Code = None,
-    temperature: Temperature = None,
-    max_tokens: MaxTokens = None,
-    early_stop: EarlyStop = True,
-    limit_seconds: LimitSeconds = DEFAULT_LIMIT_SECONDS,
-    edition: Edition = "any-integer",
+def aimo(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option(DEBUG_OPTION, help="Show tracebacks, as AIMO_DEBUG=1 does; works after any command.")
+    ] = False,
 ) -> None:
-    """Solves one problem and shows its rollouts as they happen.
+    """Answers olympiad problems with a language model, Python and a vote, inside a time limit.
 
-    Example: aimo solve "How many integers from 1 to 90 are relatively prime to 12?" --rollouts 4
+    Every command has --help with an example.
     """
-
-    def run() -> None:
-        if not problem.strip() or not _is_text(problem):
-            raise InputError(f"problem must be a statement in UTF-8, got {problem!r}")
-        options = run_options(
-            model=model,
-            preset=preset,
-            hardware=hardware,
-            edition=edition,
-            seed=seed,
-            limit_seconds=limit_seconds,
-            rollouts=rollouts,
-            early_stop=early_stop,
-            code=code,
-            temperature=temperature,
-            max_tokens=max_tokens,
-        )
-        asyncio.run(_solve(options, problem, Console()))
-
-    run_or_exit(run)
-
-
-@app.command("replay")
-def replay_sets(
-    problem_sets: Annotated[
-        list[str] | None,
-        typer.Argument(help="Files, .jsonl or .csv, or sets by name; the demo set if none."),
-    ] = None,
-    runs: Annotated[int, typer.Option(min=1, help="Passes over each set, each with seeds of its own.")] = 1,
-    model: Model = DEMO_MODEL,
-    preset: PresetName = "demo",
-    policy: Annotated[str | None, typer.Option(help="Another policy than the preset's, by name.")] = None,
-    hardware: HardwareName = AUTO,
-    seed: Seed = 0,
-    rollouts: Rollouts = None,
-    code: Code = None,
-    temperature: Temperature = None,
-    max_tokens: MaxTokens = None,
-    early_stop: EarlyStop = True,
-    limit_seconds: LimitSeconds = DEFAULT_LIMIT_SECONDS,
-    edition: Edition = "any-integer",
-    at_once: Annotated[
-        int, typer.Option(min=1, help="Problems side by side: faster; the seconds are no contest's then.")
-    ] = 1,
-    resume: Annotated[
-        Path | None, typer.Option(help="Go on with this run folder, whatever ended it; its own options hold.")
-    ] = None,
-    runs_folder: Annotated[Path, typer.Option(help="Where run folders go.")] = Path("runs"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, progress to stderr.")] = False,
-) -> None:
-    """Runs problem sets for real and tells pass@1 and majority with 95 % intervals.
-
-    Example: aimo replay aime_2022_2024 my-problems.jsonl --runs 5 --no-early-stop --seed 1
-
-    A run that was killed goes on: aimo replay --resume runs/20260101-120000-aime
-    """
-    console = Console(stderr=as_json)
-
-    def run() -> None:
-        if resume is not None:
-            _tell(asyncio.run(go_on(resume, console)), console, as_json=as_json)
-            return
-        options = run_options(
-            model=model,
-            preset=preset,
-            hardware=hardware,
-            edition=edition,
-            seed=seed,
-            limit_seconds=limit_seconds,
-            rollouts=rollouts,
-            policy=policy,
-            early_stop=early_stop,
-            code=code,
-            temperature=temperature,
-            max_tokens=max_tokens,
-        )
-        problem_set = join_sets([find_problem_set(name) for name in problem_sets or [str(DEMO_SET)]])
-        outcome = asyncio.run(run_set(options, problem_set, runs_folder, console, runs=runs, at_once=at_once))
-        _tell(outcome, console, as_json=as_json)
-
-    run_or_exit(run)
-
-
-def _tell(outcome: RunOutcome, console: Console, *, as_json: bool) -> None:
-    console.print(run_table(outcome.solutions, str(outcome.folder)))
-    if as_json:
-        typer.echo(json.dumps(outcome.to_json(), indent=2))
-    else:
-        console.print(f"aimo report {outcome.folder} shows where votes, tokens and seconds went", style="dim")
-
-
-def _is_text(argument: str) -> bool:
-    """Whether the shell passed whole characters."""
-    try:
-        argument.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-async def _solve(options: RunOptions, text: str, console: Console) -> None:
-    started_at = asyncio.get_running_loop().time()
-    limits = options.limits
-    ledger = Ledger(started_at, limits.total_seconds, limits.reserve_seconds, problems_left=1)
-
-    def log(line: str) -> None:
-        console.print(line, style="dim", soft_wrap=True, markup=False, highlight=False)
-
-    async with open_workshop(options, log, ledger.ends_at) as workshop:
-        solver = workshop.make_solver(Transcript(console), ())
-        solution = await solver.solve(Problem("solve", text), ledger)
-    votes = " ".join(f"{answer}:{weight:g}" for answer, weight in solution.vote.tally) or "none"
-    console.print(f"answer {solution.answer}  votes {votes}  {solution.seconds:.1f} s  ({solution.stop})", style="bold")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""`aimo report`, `aimo compare`, `aimo revote` and `aimo export`: what run folders tell."""
+"""`aimo report`, `compare`, `revote` and `export`: what run folders say."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,125 +11,120 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from aimo_solver.app.kernel import run_or_exit
+from aimo_solver.cli.options import AsJson, RunFolderArgument
+from aimo_solver.config.names import TieBreak
 from aimo_solver.errors import InputError
-from aimo_solver.reports.compare import Comparison
+from aimo_solver.reports.compare import Comparison, differing_settings
 from aimo_solver.reports.compare import compare as compare_solutions
 from aimo_solver.reports.inspect_export import export_inspect
 from aimo_solver.reports.revote import Revote
 from aimo_solver.reports.revote import revote as revote_solutions
 from aimo_solver.reports.tables import revote_table
 from aimo_solver.runs.reader import LoggedRun, read_run
-from aimo_solver.voting import VOTE_RULES, TieBreak, find_vote_rule
-
-AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
+from aimo_solver.voting import VOTE_RULES, find_vote_rule
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file; report.html in the first folder if not given.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The file to write.", show_default="report.html in the first run"
+        ),
     ] = None,
 ) -> None:
     """Writes one HTML file that shows where problems, votes, tokens and seconds went. It needs no network.
 
     Example: aimo report runs/20260101-120000-demo
     """
-
-    def run() -> None:
-        try:  # Only reports need them, and a contest's machine does without.
-            from aimo_solver.reports.html_report import write_report
-        except ModuleNotFoundError as error:
-            raise InputError(f"{error.name} is not installed; pip install 'aimo-solver[report]'") from None
-        logged: list[LoggedRun] = []
-        for path in runs:
-            try:
-                logged.append(read_run(path))
-            except InputError as error:  # The others can still be shown.
-                typer.echo(f"left out: {error}", err=True)
-        if not logged:
-            raise InputError("no run folder could be read; there is nothing to report")
-        for one in logged:
-            for note in one.notes:
-                typer.echo(f"{one.path}: {note}", err=True)
-        path = output or logged[0].path / "report.html"
-        write_report(logged, path)
-        typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB; open it in a browser")
-        if len(logged) < len(runs):
-            raise SystemExit(1)
-
-    run_or_exit(run)
+    try:  # Only reports need them, and a contest's machine does without.
+        from aimo_solver.reports.html_report import write_report
+    except ModuleNotFoundError as error:
+        raise InputError(f"{error.name} is not installed; pip install 'aimo-solver[report]'") from None
+    logged: list[LoggedRun] = []
+    for path in runs:
+        try:
+            logged.append(read_run(path))
+        except InputError as error:  # The others can still be shown.
+            typer.echo(f"left out: {error}", err=True)
+    if not logged:
+        raise InputError("no run folder could be read; there is nothing to report")
+    for one in logged:
+        for note in one.notes:
+            typer.echo(f"{one.path}: {note}", err=True)
+    path = output or logged[0].path / "report.html"
+    write_report(logged, path)
+    typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB; open it in a browser")
+    if len(logged) < len(runs):
+        raise SystemExit(1)
 
 
 def compare(
-    first: Annotated[Path, typer.Argument(help="A run folder.")],
-    second: Annotated[Path, typer.Argument(help="Another, over the same problems.")],
+    first: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    second: Annotated[Path, typer.Argument(metavar="RUN", help="Another run folder, over the same problems.")],
     as_json: AsJson = False,
 ) -> None:
     """Says whether the second run is really better than the first, pair by pair (problem and run).
 
     Example: aimo compare runs/20260101-120000-demo runs/20260102-120000-demo
     """
-
-    def run() -> None:
-        one, other = read_run(first), read_run(second)
-        found = compare_solutions(one.solutions, other.solutions)
-        if as_json:
-            typer.echo(json.dumps(found.to_json(), indent=2))
-        else:
-            _show(found, one.name, other.name)
-
-    run_or_exit(run)
+    one, other = read_run(first), read_run(second)
+    found = compare_solutions(one.solutions, other.solutions)
+    differences = differing_settings(one.settings, other.settings)
+    if as_json:
+        settings = [asdict(difference) for difference in differences]
+        typer.echo(json.dumps(found.to_json() | {"settings": settings}, indent=2))
+        return
+    for difference in differences:
+        typer.echo(f"{difference.key}: {difference.first} -> {difference.second}")
+    _show(found, one.name, other.name)
 
 
 def revote(
-    run_folder: Annotated[Path, typer.Argument(help="A run folder.")],
+    run_folder: RunFolderArgument,
     votes: Annotated[
-        list[str] | None, typer.Option("--vote", help=f"One of {', '.join(VOTE_RULES)}; repeatable; all if none.")
+        list[str] | None,
+        typer.Option(
+            "--vote", metavar="NAME", help=f"Repeatable: {', '.join(VOTE_RULES)}.", show_default="all of them"
+        ),
     ] = None,
-    tie_break: Annotated[TieBreak, typer.Option(help="Which of two equal answers wins.")] = TieBreak.FIRST_ROLLOUT,
+    tie_break: Annotated[
+        TieBreak, typer.Option(metavar="NAME", help="Which of two answers with equal votes wins.")
+    ] = TieBreak.FIRST_ROLLOUT,
     as_json: AsJson = False,
 ) -> None:
-    """Tells what other vote rules would have made of a run's rollouts, without generating again.
+    """Shows what other vote rules would have made of a run's rollouts, without generating again.
 
     Example: aimo revote runs/20260101-120000-demo --vote entropy --vote code
     """
-
-    def run() -> None:
-        rules = [find_vote_rule(name) for name in votes or VOTE_RULES]
-        solutions = read_run(run_folder).solutions
-        if not solutions:
-            raise InputError(f"{run_folder}: has no answers yet; there is nothing to vote on")
-        rows: list[Revote] = []
-        for rule in rules:
-            try:
-                rows.append(revote_solutions(solutions, rule, tie_break))
-            except InputError as error:
-                if votes:
-                    raise
-                typer.echo(f"left out: {error}", err=True)
-        if as_json:
-            typer.echo(json.dumps([row.to_json() for row in rows], indent=2))
-        else:
-            Console(highlight=False).print(revote_table(rows))
-
-    run_or_exit(run)
+    rules = [find_vote_rule(name) for name in votes or VOTE_RULES]
+    solutions = read_run(run_folder).solutions
+    if not solutions:
+        raise InputError(f"{run_folder}: has no answers yet, so there is nothing to vote on")
+    rows: list[Revote] = []
+    for rule in rules:
+        try:
+            rows.append(revote_solutions(solutions, rule, tie_break))
+        except InputError as error:
+            if votes:
+                raise
+            typer.echo(f"left out: {error}", err=True)
+    if as_json:
+        typer.echo(json.dumps([row.to_json() for row in rows], indent=2))
+    else:
+        Console(highlight=False).print(revote_table(rows))
 
 
 def export(
-    run_folder: Annotated[Path, typer.Argument(help="A run folder.")],
-    output: Annotated[Path, typer.Argument(help="The log, .eval or .json.")],
+    run_folder: RunFolderArgument,
+    output: Annotated[Path, typer.Argument(metavar="FILE", help="The log to write, .eval or .json.")],
 ) -> None:
     """Writes a run's rollouts as a log for Inspect's viewer (`inspect view`). Needs inspect-ai.
 
     Example: aimo export runs/20260101-120000-demo demo.eval
     """
-
-    def run() -> None:
-        count = export_inspect(read_run(run_folder), output)
-        typer.echo(f"{output}: {count} rollouts; inspect view --log-dir {output.parent}")
-
-    run_or_exit(run)
+    count = export_inspect(read_run(run_folder), output)
+    typer.echo(f"{output}: {count} rollouts; inspect view --log-dir {output.parent}")
 
 
 def _show(found: Comparison, first: str, second: str) -> None:

@@ -1,4 +1,4 @@
-"""The `aimo sandbox` commands: what holds code in on this machine, and running files by hand."""
+"""`aimo sandbox`: what holds code in on this machine, and running files by hand."""
 
 from __future__ import annotations
 
@@ -12,30 +12,22 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from aimo_solver.app.runtime import open_sandbox, probe_layers
+from aimo_solver.cli.options import AsJson
 from aimo_solver.errors import InputError
 from aimo_solver.sandbox.base import ExecutionResult
 from aimo_solver.sandbox.inside.layers import EFFECTS, ON
-from aimo_solver.sandbox.process_sandbox import ProcessSandbox
 
-app = typer.Typer(help="The sandbox by hand.", no_args_is_help=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+app = typer.Typer(help="Shows what the sandbox keeps out, and runs files in it.", no_args_is_help=True)
 
 
 @app.command()
-def probe(as_json: Json = False) -> None:
-    """Shows which layers hold on this machine, and why the others do not.
+def probe(as_json: AsJson = False) -> None:
+    """Shows which layers of isolation work on this machine, and why the others do not.
 
     Example: aimo sandbox probe
     """
-    async def layers() -> dict[str, str]:
-        sandbox = ProcessSandbox(preload=())
-        try:
-            return await sandbox.layers()
-        finally:
-            await sandbox.close()
-
-    states = asyncio.run(layers())
+    states = probe_layers()
     if as_json:
         typer.echo(json.dumps(states))
         return
@@ -48,9 +40,9 @@ def probe(as_json: Json = False) -> None:
 
 @app.command()
 def run(
-    files: Annotated[list[Path], typer.Argument(help="Python files.")],
-    timeout: Annotated[float, typer.Option(help="Seconds a cell.")] = 5.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON line a cell.")] = False,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Python files.")],
+    timeout: Annotated[float, typer.Option(metavar="S", help="Seconds per cell.")] = 5.0,
+    as_json: AsJson = False,
 ) -> None:
     """Runs each file as one cell of one session. Exit code 0 when every cell was ok.
 
@@ -59,15 +51,14 @@ def run(
     cells = [_read(path) for path in files]
     if not timeout > 0:
         raise InputError(f"timeout must be above 0 seconds, got {timeout!r}")
-    results = asyncio.run(_run(cells, files, timeout, as_json))
+    results = asyncio.run(_run(cells, files, timeout, as_json=as_json))
     if any(result.error for result in results):
         raise typer.Exit(1)
 
 
-async def _run(cells: list[str], files: list[Path], timeout_seconds: float, as_json: bool) -> list[ExecutionResult]:
-    sandbox = ProcessSandbox()
+async def _run(cells: list[str], files: list[Path], timeout_seconds: float, *, as_json: bool) -> list[ExecutionResult]:
     results: list[ExecutionResult] = []
-    try:
+    async with open_sandbox() as sandbox:
         session = await sandbox.open_session()
         layers = await sandbox.layers()
         on = [name for name, state in layers.items() if state == ON]
@@ -78,8 +69,6 @@ async def _run(cells: list[str], files: list[Path], timeout_seconds: float, as_j
                 typer.echo(json.dumps({"file": str(path), **asdict(result), "layers": on}))
             else:
                 _show(path, result)
-    finally:
-        await sandbox.close()
     return results
 
 

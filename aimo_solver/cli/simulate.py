@@ -1,4 +1,4 @@
-"""`aimo simulate`: contests from logged samples; `pool`, `profile-engine`, `learn-table`: what it and policies need."""
+"""`aimo pool`, `simulate`, `learn-table` and `profile-engine`: contests from logged samples, and what they need."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich import box
@@ -14,13 +14,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from aimo_solver.app.options import DEFAULT_LIMIT_SECONDS, RunOptions, run_options
+from aimo_solver.app.options import RunOptions, choose_options
 from aimo_solver.app.runtime import open_runtime
+from aimo_solver.cli.options import METHOD, AsJson, ContestName, HardwareName, Model, PresetName
+from aimo_solver.config.names import PolicyName, find_name
 from aimo_solver.config.settings import load_preset
 from aimo_solver.dialects import find_dialect
 from aimo_solver.engine.hardware import AUTO
 from aimo_solver.errors import InputError
-from aimo_solver.policies import POLICIES
 from aimo_solver.policies.speed_table import SpeedTable, Workload, load_speed_table
 from aimo_solver.policies.stop_table import write_stop_table
 from aimo_solver.problems.problem import AnswerRule, answer_rule
@@ -33,33 +34,53 @@ from aimo_solver.simulation.simulated_contest import ProblemOrder
 from aimo_solver.simulation.stop_table_learning import learn_stop_table
 from aimo_solver.simulation.study import PolicyFigures, StudyPlan, run_study
 from aimo_solver.utils.files import write_text
+from aimo_solver.utils.log import console_log
 from aimo_solver.utils.paths import DEMO_MODEL
 from aimo_solver.utils.plots import check_plot_path
 
-PROFILE_PROBLEM = "How many integers from $1$ to $90$ are relatively prime to $12$?"
-ROLLOUTS_IN_TIME = (3, 6, 12)
-"""Default budgets: the time in which so many rollouts side by side finish, on average, for each problem."""
+STREAMS: Final = [1, 2, 4, 8, 16]
+PROFILE_PROBLEM: Final = "How many integers from $1$ to $90$ are relatively prime to $12$?"
+ROLLOUTS_IN_TIME: Final = (3, 6, 12)
+"""Default budgets: the mean time in which this many rollouts side by side finish, for each problem."""
+
+SpeedTableName = Annotated[
+    str,
+    typer.Option("--speed-table", metavar="NAME", help="A speed table by name or TOML file.", rich_help_panel=METHOD),
+]
 
 
 def simulate(
-    pools: Annotated[list[Path], typer.Option("--pool", help="A .jsonl file of logged samples; repeatable.")],
+    pools: Annotated[
+        list[Path], typer.Option("--pool", metavar="FILE", help="A .jsonl file of logged samples; repeatable.")
+    ],
     policies: Annotated[
-        list[str], typer.Option("--policy", help="A name or preset file; repeatable. All, if not given.")
+        list[str],
+        typer.Option(
+            "--policy", metavar="NAME", help="A policy's name or a preset file; repeatable.", show_default="all"
+        ),
     ] = [],  # noqa: B006
     budgets: Annotated[
-        list[float], typer.Option("--budget-seconds", help="A whole contest's time; repeatable. Three, if not given.")
+        list[float],
+        typer.Option(
+            "--budget-seconds",
+            metavar="S",
+            help="Time of a whole contest; repeatable.",
+            show_default="three budgets that suit the pool",
+        ),
     ] = [],  # noqa: B006
-    contests: Annotated[int, typer.Option(min=1, help="Contests a policy and budget.")] = 300,
-    problems: Annotated[int, typer.Option(min=1, help="Problems a contest.")] = 50,
-    hardware: Annotated[str, typer.Option(help="A speed table's name or TOML file.")] = "h100",
-    order: Annotated[ProblemOrder, typer.Option(help="Problems drawn at random, or as the file has them.")] = (
-        ProblemOrder.RANDOM
-    ),
-    seed: Annotated[int, typer.Option(help="Of the contests.")] = 0,
-    edition: Annotated[str, typer.Option(help="Answer rule: any-integer, aimo1, aimo2, aimo3.")] = "aimo3",
-    unscaled: Annotated[bool, typer.Option("--unscaled", help="Leave peers' seconds as they are.")] = False,
-    plot: Annotated[Path | None, typer.Option(help="Draw solved against seconds: .svg, .png or .pdf.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, progress to stderr.")] = False,
+    contests: Annotated[int, typer.Option(min=1, metavar="N", help="Contests per policy and budget.")] = 300,
+    problems: Annotated[int, typer.Option(min=1, metavar="N", help="Problems per contest.")] = 50,
+    speed_table: SpeedTableName = "h100",
+    order: Annotated[
+        ProblemOrder, typer.Option(metavar="NAME", help="random draws problems; file takes them in order.")
+    ] = (ProblemOrder.RANDOM),
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the contests.")] = 0,
+    contest: ContestName = "aimo3",
+    unscaled: Annotated[bool, typer.Option("--unscaled", help="Keep the peers' own seconds, unscaled.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Plot solved against seconds: .svg, .png or .pdf.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Plays whole contests from logged samples, through the solver, policies and votes of a real run.
 
@@ -69,11 +90,11 @@ def simulate(
 
     if plot is not None:
         check_plot_path(plot)
-    speeds, rule = load_speed_table(hardware), answer_rule(edition)
+    speeds, rule = load_speed_table(speed_table), answer_rule(contest)
     for streams, speed, source in zip(speeds.streams, speeds.tokens_per_second, speeds.sources, strict=True):
         console.print(f"{speeds.name}: {streams} streams, {speed:g} tokens/s each ({source})", style="dim")
     own = {Path(name).stem: load_preset(name).policy for name in policies if name.endswith(".toml")}
-    names = tuple(Path(name).stem if name.endswith(".toml") else name for name in policies) or tuple(POLICIES)
+    names = tuple(map(_policy_name, policies)) or tuple(PolicyName)
     plans = [
         StudyPlan(
             pool=pool,
@@ -102,6 +123,11 @@ def _load_pool(path: Path, rule: AnswerRule, console: Console) -> Pool:
     for note in loaded.notes:
         console.print(f"{loaded.name}: {note}", style="dim")
     return loaded
+
+
+def _policy_name(name_or_file: str) -> str:
+    """Returns the stem of a preset's file, or a policy's name as it is spelt."""
+    return Path(name_or_file).stem if name_or_file.endswith(".toml") else find_name(PolicyName, name_or_file, "policy")
 
 
 def _usual_budgets(pool: Pool, speeds: SpeedTable, problems: int) -> tuple[float, ...]:
@@ -145,15 +171,16 @@ def _table(plan: StudyPlan, figures: Sequence[PolicyFigures]) -> Table:
 
 
 def pool(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders, as `aimo replay` leaves them.")],
-    out: Annotated[Path, typer.Option(help="The pool to write.")] = Path("pool.jsonl"),
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders of `aimo replay`.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The pool to write.")] = Path("pool.jsonl"),
     speeds: Annotated[
-        Path | None, typer.Option(help="Also write how fast these rollouts were, as a speed table.")
+        Path | None,
+        typer.Option("--speed-table", metavar="FILE", help="Also write a speed table of these rollouts."),
     ] = None,
 ) -> None:
-    """Turns runs into a pool: replay once, simulate for ever.
+    """Turns runs into a pool, from which contests are simulated.
 
-    Example: aimo pool runs/20261120-230000-demo --out demo-pool.jsonl --speeds demo.toml
+    Example: aimo pool runs/20261120-230000-demo --out demo-pool.jsonl --speed-table demo.toml
     """
     samples = read_samples(runs)
     if not samples:
@@ -162,7 +189,7 @@ def pool(
     write_text(out, "\n".join(lines) + "\n")
     typer.echo(f"{out}: {len(samples)} problems, {sum(len(one.samples) for one in samples)} samples")
     if cut := count_cut(runs):
-        typer.echo(f"{cut} rollouts were cut short and left out: log with --no-early-stop for whole samples")
+        typer.echo(f"{cut} rollouts were cut short and left out; log runs with --no-early-stop for whole samples")
     if speeds is not None:
         table = estimate_run_speeds(read_streams(runs), speeds.stem)
         write_text(speeds, speed_table_toml(table))
@@ -171,29 +198,29 @@ def pool(
 
 def learn_table(
     pool_file: Annotated[Path, typer.Argument(metavar="POOL", help="A .jsonl file of logged samples.")],
-    out: Annotated[Path, typer.Option(help="The table to write.")] = Path("table.json"),
-    hardware: Annotated[str, typer.Option(help="A speed table's name or TOML file.")] = "h100",
-    edition: Annotated[str, typer.Option(help="Answer rule: any-integer, aimo1, aimo2, aimo3.")] = "aimo3",
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The stop table to write.")] = Path("table.json"),
+    speed_table: SpeedTableName = "h100",
+    contest: ContestName = "aimo3",
 ) -> None:
-    """Learns from a pool when to stop: a file for the policy `table`.
+    """Learns from a pool when to stop, and writes the table that the policy `table` reads.
 
     Example: aimo learn-table demo-pool.jsonl --out table.json
     """
-    table = learn_stop_table(load_pool(pool_file, answer_rule(edition)), load_speed_table(hardware))
+    table = learn_stop_table(load_pool(pool_file, answer_rule(contest)), load_speed_table(speed_table))
     write_stop_table(table, out)
     states = sum(len(rows) for rows in table.stop_up_to.values())
     typer.echo(f"{out}: {len(table.widths)} prices of time, {states} states")
 
 
 def profile_engine(
-    out: Annotated[Path, typer.Option(help="The speed table to write.")] = Path("speeds.toml"),
-    streams: Annotated[list[int], typer.Option(min=1, help="Streams at once; repeatable.")] = [1, 2, 4, 8, 16],  # noqa: B006
-    seconds: Annotated[float, typer.Option(help="For each number of streams.")] = 10.0,
-    model: Annotated[Path, typer.Option(help="Folder of a checkpoint.")] = DEMO_MODEL,
-    preset: Annotated[str, typer.Option(help="A preset's name or TOML file.")] = "demo",
-    hardware: Annotated[str, typer.Option(help="Hardware settings' name or TOML file; auto: by the cards.")] = AUTO,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The speed table to write.")] = Path("speeds.toml"),
+    streams: Annotated[list[int], typer.Option(min=1, metavar="N", help="Streams at once; repeatable.")] = STREAMS,
+    seconds: Annotated[float, typer.Option(metavar="S", help="Seconds per number of streams.")] = 10.0,
+    model: Model = DEMO_MODEL,
+    hardware: HardwareName = AUTO,
+    preset: PresetName = None,
 ) -> None:
-    """Measures tokens/s of one stream against the streams at once: what `aimo simulate --hardware` reads.
+    """Measures tokens/s per stream at several numbers of streams: what `aimo simulate --speed-table` reads.
 
     Example: aimo profile-engine --model /models/mine --hardware cuda --streams 1 --streams 12 --out mine.toml
     """
@@ -201,14 +228,7 @@ def profile_engine(
 
     if not seconds > 0:  # Before minutes of loading.
         raise InputError(f"seconds must be positive, got {seconds!r}")
-    options = run_options(
-        model=model,
-        preset=preset,
-        hardware=hardware,
-        edition="any-integer",
-        seed=0,
-        limit_seconds=DEFAULT_LIMIT_SECONDS,
-    )
+    options = choose_options(model, preset=preset, hardware=hardware)
     table = asyncio.run(_profile(options, sorted(set(streams)), seconds, out.stem, console))
     write_text(out, f"# {model} with hardware {hardware}. Tokens/s of one stream.\n" + speed_table_toml(table))
     console.print(f"{out}: {len(table.streams)} rows")
@@ -219,13 +239,10 @@ async def _profile(
 ) -> SpeedTable:
     ends_at = asyncio.get_running_loop().time() + options.limits.total_seconds
 
-    def log(line: str) -> None:
-        console.print(line, style="dim", soft_wrap=True, markup=False, highlight=False)
-
     def measured(count: int, speed: float) -> None:
         console.print(f"{count:>4} streams  {speed:,.1f} tokens/s each  {speed * count:,.0f} in all")
 
-    async with open_runtime(options, log, ends_at) as runtime:
+    async with open_runtime(options, console_log(console), ends_at) as runtime:
         prompt = find_dialect(options.preset.dialect).encode_prompt(PROFILE_PROBLEM, runtime.engine.tokenizer)
         source = f"measured by aimo profile-engine, {seconds:g} s a row"
         return await measure_engine_speeds(

@@ -20,3 +20,11 @@ DEMO_SET: Final = bundled("validation_sets/demo.jsonl")
 DEMO_MODEL: Final = bundled("demo_model/tir")
 DEMO_PPM: Final = bundled("demo_model/ppm")
 """Scores the demo model's steps."""
+
+
+def shown_path(path: Path) -> str:
+    """Returns the path as people read it: relative where it lies in the current folder."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except (OSError, ValueError):  # Elsewhere, or the current folder is gone.
+        return str(path)

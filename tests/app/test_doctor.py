@@ -1,20 +1,28 @@
-"""The doctor: a line a check, a cure with every fault, and no traceback whatever it meets."""
+"""The doctor: one line per check, a cure with every fault, and no traceback whatever it meets."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from aimo_solver.app import doctor
-from aimo_solver.app.doctor import Finding, Patient, State, cache_bytes_a_token, diagnose
-from aimo_solver.engine.checkpoint import check_checkpoint
+from aimo_solver.app.doctor import (
+    DoctorTarget,
+    Finding,
+    FindPackage,
+    Severity,
+    cache_bytes_per_token,
+    diagnose,
+    find_package,
+)
 from aimo_solver.engine.hardware import Card
 from aimo_solver.errors import InputError
 from aimo_solver.utils.paths import DEMO_MODEL
-from tests.engine.test_hardware import H100, L4, P100, T4
+from tests.helpers.cards import H100, L4, P100, T4
 
 ON = {"limits": "on", "user": "on", "seccomp": "on"}
 QWEN_14B = {
@@ -43,14 +51,14 @@ class FakeDistribution:
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Makes the doctor see these packages and no others."""
+def install(tmp_path: Path) -> Callable[..., FindPackage]:
+    """Returns a look-up that finds these packages and no others."""
 
-    def set_installed(*packages: FakeDistribution) -> None:
-        there = {package.metadata["Name"]: package.write(tmp_path) for package in packages}
-        monkeypatch.setattr(doctor, "_installed", there.get)
+    def only(*packages: FakeDistribution) -> FindPackage:
+        there: dict[str, Any] = {package.metadata["Name"]: package.write(tmp_path) for package in packages}
+        return there.get
 
-    return set_installed
+    return only
 
 
 def cuda_packages(torch: str = "2.11.0", cuda: str = "12.8") -> list[FakeDistribution]:
@@ -73,22 +81,32 @@ def checkpoint(folder: Path, config: Mapping[str, object], weight_bytes: int = 1
 
 
 def findings(
-    model: Path, cards: Sequence[Card] = (), hardware: str = "auto", inputs: Path = Path("/nonexistent")
+    model: Path,
+    cards: Sequence[Card] = (),
+    hardware: str = "auto",
+    *,
+    inputs: Path = Path("/nonexistent"),
+    installed: FindPackage = find_package,
 ) -> dict[str, list[Finding]]:
-    found = diagnose(Patient(model, hardware, inputs), lambda folder: None, lambda: ON, lambda: cards)
+    found = diagnose(
+        DoctorTarget(model, hardware, inputs),
+        check_checkpoint=lambda folder: None,
+        layers=lambda: ON,
+        cards=lambda: cards,
+        find_package=installed,
+    )
     return {name: [one for one in found if one.name == name] for name in {one.name for one in found}}
 
 
 def test_this_environment_is_fit_for_the_demo_model() -> None:
-    found = diagnose(Patient(DEMO_MODEL, "auto", Path("/nonexistent")), check_checkpoint, lambda: ON, lambda: ())
-    assert [one for one in found if one.state is State.FAULT] == []
+    found = diagnose(DoctorTarget(DEMO_MODEL, "auto", Path("/nonexistent")), layers=lambda: ON, cards=lambda: ())
+    assert [one for one in found if one.severity is Severity.FAULT] == []
 
 
-def test_a_kaggle_h100_with_the_pinned_versions_is_fit(tmp_path: Path, install: Callable[..., None]) -> None:
-    install(*cuda_packages())
+def test_a_kaggle_h100_with_the_pinned_versions_is_fit(tmp_path: Path, install: Callable[..., FindPackage]) -> None:
     model = checkpoint(tmp_path / "model", QWEN_14B | {"quantization_config": {"quant_method": "fp8"}}, 15 * 10**9)
-    found = findings(model, [H100])
-    assert {one.state for lines in found.values() for one in lines} == {State.OK, State.WARN}
+    found = findings(model, [H100], installed=install(*cuda_packages()))
+    assert {one.severity for lines in found.values() for one in lines} == {Severity.OK, Severity.WARN}
     assert "h100: auto" in found["hardware"][0].text
 
 
@@ -103,17 +121,16 @@ def test_a_kaggle_h100_with_the_pinned_versions_is_fit(tmp_path: Path, install: 
         (cuda_packages()[:1], [H100], "versions", "torch is not installed"),
     ],
 )
-def test_versions_that_cannot_work_are_told(
+def test_versions_that_cannot_work_are_reported(
     tmp_path: Path,
-    install: Callable[..., None],
+    install: Callable[..., FindPackage],
     packages: list[FakeDistribution],
     cards: list[Card],
     name: str,
     text: str,
 ) -> None:
-    install(*packages)
-    found = findings(checkpoint(tmp_path / "model", QWEN_14B), cards)
-    assert any(one.state is State.FAULT and text in one.text for one in found[name])
+    found = findings(checkpoint(tmp_path / "model", QWEN_14B), cards, installed=install(*packages))
+    assert any(one.severity is Severity.FAULT and text in one.text for one in found[name])
 
 
 @pytest.mark.parametrize(
@@ -125,17 +142,17 @@ def test_versions_that_cannot_work_are_told(
         ([H100], 76 * 10**9, "h100", "memory", "set max_model_len to "),
     ],
 )
-def test_what_does_not_fit_the_card_is_told_with_a_cure(
+def test_what_does_not_fit_the_card_is_reported_with_a_cure(
     tmp_path: Path, cards: list[Card], weight_bytes: int, hardware: str, name: str, text: str
 ) -> None:
     found = findings(checkpoint(tmp_path / "model", QWEN_14B, weight_bytes), cards, hardware)
-    assert any(one.state is State.FAULT and text in one.text for one in found[name])
+    assert any(one.severity is Severity.FAULT and text in one.text for one in found[name])
 
 
-def test_a_card_somebody_else_uses_is_a_warning(tmp_path: Path) -> None:
-    busy = Card(H100.name, H100.capability, H100.memory_bytes, H100.memory_bytes // 2, H100.driver)
+def test_a_card_that_another_process_uses_is_a_warning(tmp_path: Path) -> None:
+    busy = replace(H100, free_bytes=H100.memory_bytes // 2)
     (line,) = findings(checkpoint(tmp_path / "model", QWEN_14B), [busy])["cards"]
-    assert line.state is State.WARN
+    assert line.severity is Severity.WARN
     assert "end the other process on it" in line.text
 
 
@@ -143,33 +160,33 @@ def test_a_check_that_fails_is_a_fault_and_no_traceback(tmp_path: Path) -> None:
     def no_driver() -> Sequence[Card]:
         raise InputError("nvidia-smi fails (no devices); check the driver")
 
-    found = diagnose(Patient(tmp_path / "none", "auto", tmp_path), check_checkpoint, lambda: ON, no_driver)
-    assert any("nvidia-smi fails" in one.text for one in found if one.state is State.FAULT)
+    found = diagnose(DoctorTarget(tmp_path / "none", "auto", tmp_path), layers=lambda: ON, cards=no_driver)
+    assert any("nvidia-smi fails" in one.text for one in found if one.severity is Severity.FAULT)
     assert any("there is no folder" in one.text for one in found if one.name == "checkpoint")
 
 
-def test_what_is_attached_is_told(tmp_path: Path) -> None:
+def test_what_is_attached_is_reported(tmp_path: Path) -> None:
     (tmp_path / "input/competitions/ai-mathematical-olympiad-progress-prize-3").mkdir(parents=True)
     lines = findings(checkpoint(tmp_path / "model", QWEN_14B), inputs=tmp_path / "input")["inputs"]
-    assert [line.state for line in lines] == [State.OK, State.WARN, State.OK]
+    assert [line.severity for line in lines] == [Severity.OK, Severity.WARN, Severity.OK]
     assert "aimo3" in lines[0].text
     assert "no checkpoint is attached" in lines[1].text
 
 
 @pytest.mark.parametrize(
-    ("config", "bytes_a_token"),
+    ("config", "bytes_per_token"),
     [(QWEN_14B, 2 * 48 * 8 * 128 * 2), ({"text_config": QWEN_14B}, 2 * 48 * 8 * 128 * 2), ({}, 0)],
 )
-def test_what_a_token_takes_in_the_cache(config: Mapping[str, object], bytes_a_token: int) -> None:
-    assert cache_bytes_a_token(config, 2) == bytes_a_token
+def test_what_a_token_takes_in_the_cache(config: Mapping[str, object], bytes_per_token: int) -> None:
+    assert cache_bytes_per_token(config, 2) == bytes_per_token
 
 
 def test_settings_for_kaggles_card_are_checked_on_a_laptop(tmp_path: Path) -> None:
     model = checkpoint(tmp_path / "model", QWEN_14B, 30 * 10**9)
     found = findings(model, hardware="h100")
-    assert found["hardware"][0].state is State.OK
+    assert found["hardware"][0].state is Severity.OK
     assert "checked as if on 1 x NVIDIA H100" in found["cards"][0].text
-    assert [one.state for one in findings(model, hardware="t4x2")["memory"]] == [State.FAULT]
+    assert [one.severity for one in findings(model, hardware="t4x2")["memory"]] == [Severity.FAULT]
 
 
 @pytest.mark.parametrize(
@@ -190,3 +207,10 @@ def test_only_the_weights_that_are_loaded_count(tmp_path: Path) -> None:
     for name in ("consolidated.safetensors", "pytorch_model.bin"):
         (model / name).write_bytes(bytes(2**20))
     assert ": 10 MiB" in findings(model)["checkpoint"][0].text
+
+
+def test_a_checkpoint_that_is_not_there_is_one_fault(tmp_path: Path) -> None:
+    found = diagnose(DoctorTarget(tmp_path / "none", "cpu", tmp_path), layers=lambda: ON, cards=lambda: ())
+    faults = [one for one in found if "none" in one.text and one.severity is Severity.FAULT]
+    assert [one.name for one in faults] == ["checkpoint"]
+    assert not {"hardware", "memory"} & {one.name for one in found}

@@ -8,17 +8,20 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
-from aimo_solver.app import runtime as workshop
-from aimo_solver.app.options import RunOptions, run_options
+from aimo_solver.app.options import RunOptions, choose_options
+from aimo_solver.app.runtime import OpenRuntime
 from aimo_solver.app.serve import LOAD_ATTEMPTS, AttachedContest, serve_contest
-from aimo_solver.engine.scripted import Reply, ScriptedEngine
+from aimo_solver.engine.scripted import Reply
 from aimo_solver.errors import EngineLoadError, InputError
 from aimo_solver.kaggle.contests import Contest, find_contest
-from tests.helpers.fakes import InProcessSandbox
+from aimo_solver.problems.problem import answer_rule
+from aimo_solver.utils.log import Log
+from tests.helpers.runtimes import scripted_runtime, whole_checkpoint
 
 # What the real packages do, as far as a submission can tell.
 SERVER = """
@@ -61,15 +64,10 @@ def make_env():
 @pytest.fixture
 def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunOptions:
     """Options whose checkpoint looks whole, in a folder to stand in."""
-    checkpoint = tmp_path / "model"
-    checkpoint.mkdir()
-    (checkpoint / "config.json").write_text("{}")
-    (checkpoint / "tokenizer.json").write_text("{}")
-    (checkpoint / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
+    checkpoint = whole_checkpoint(tmp_path / "model")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(workshop, "ProcessSandbox", lambda memory_bytes: InProcessSandbox())
-    return run_options(model=checkpoint, preset="demo", hardware="cpu", edition="aimo3", seed=0, limit_seconds=600.0)
+    return choose_options(checkpoint, preset="demo", hardware="cpu", rule=answer_rule("aimo3"), limit_seconds=600.0)
 
 
 @pytest.fixture(autouse=True)
@@ -79,14 +77,19 @@ def forget_modules() -> Iterator[None]:
         del sys.modules[name]
 
 
-def use_engine(monkeypatch: pytest.MonkeyPatch, **script: object) -> None:
-    def make(settings: object) -> ScriptedEngine:
-        return ScriptedEngine(
-            lambda text, sampling: Reply("It is $\\boxed{42}$.", seconds_per_chunk=0.0),
-            **script,  # type: ignore[arg-type]
-        )
+def opened(**engine: Any) -> OpenRuntime:
+    return scripted_runtime(lambda text, sampling: Reply("It is $\\boxed{42}$.", seconds_per_chunk=0.0), **engine)
 
-    monkeypatch.setattr(workshop, "VllmEngine", make)
+
+def serve(attached: AttachedContest, options: RunOptions, log: Log, open_runtime: OpenRuntime | None = None) -> Path:
+    return serve_contest(
+        attached,
+        options,
+        Path("runs"),
+        started_at=time.monotonic(),
+        log=log,
+        open_runtime=open_runtime or opened(),
+    )
 
 
 def attach(folder: Path, contest: Contest) -> AttachedContest:
@@ -107,33 +110,26 @@ def attach(folder: Path, contest: Contest) -> AttachedContest:
 
 
 @pytest.mark.parametrize("name", ["aimo2", "aimo3"])
-def test_an_inference_server_gets_every_answer(
-    tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    use_engine(monkeypatch)
+def test_an_inference_server_gets_every_answer(tmp_path: Path, options: RunOptions, name: str) -> None:
     attached, log = attach(tmp_path / "competition", find_contest(name)), list[str]()
-    run = serve_contest(attached, options, tmp_path / "runs", time.monotonic(), log.append)
+    run = serve(attached, options, log.append)
     assert pl.read_parquet("submission.parquet").rows() == [("a", 42), ("b", 42), ("c", 42)]
     assert (run / "answers.csv").read_text().count("\n") == 4
     assert json.loads((run / "summary.json").read_text())["problems"] == 3
     assert any(line.startswith("a: 42 (") for line in log)
 
 
-def test_the_iterator_gets_every_answer(tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_engine(monkeypatch)
+def test_the_iterator_gets_every_answer(tmp_path: Path, options: RunOptions) -> None:
     attached = attach(tmp_path / "competition", find_contest("aimo1"))
-    serve_contest(attached, options, tmp_path / "runs", time.monotonic(), lambda line: None)
+    serve(attached, options, lambda line: None)
     assert (tmp_path / "submission.csv").read_text().split() == ["id,answer", "a,42", "b,42", "c,42"]
 
 
-def test_an_engine_that_does_not_load_still_leaves_a_submission(
-    tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    use_engine(monkeypatch, load_error=EngineLoadError("no card"))
-    monkeypatch.setattr(workshop, "LOAD_PAUSE_SECONDS", 0.0)
+def test_an_engine_that_does_not_load_still_leaves_a_submission(tmp_path: Path, options: RunOptions) -> None:
+    open_runtime = opened(load_error=EngineLoadError("no card"))
     attached, log = attach(tmp_path / "competition", find_contest("aimo3")), list[str]()
     with pytest.raises(InputError, match=r"3 of 3 problems were not answered by the solver .*no card"):
-        serve_contest(attached, options, tmp_path / "runs", time.monotonic(), log.append)
+        serve(attached, options, log.append, open_runtime)
     assert pl.read_parquet("submission.parquet").rows() == [("a", 0), ("b", 0), ("c", 0)]
     assert sum("loading failed (no card)" in line for line in log) == LOAD_ATTEMPTS - 1
 
@@ -145,21 +141,18 @@ def test_a_version_being_saved_takes_minutes_not_hours(tmp_path: Path) -> None:
     assert (scored.problems, scored.limits.total_seconds) == (50, 5 * 3600.0)
 
 
-def test_a_test_file_with_answers_and_one_without_problems(
-    tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    use_engine(monkeypatch)
+def test_a_test_file_with_answers_and_one_without_problems(tmp_path: Path, options: RunOptions) -> None:
     attached = attach(tmp_path / "competition", find_contest("aimo3"))
     (tmp_path / "competition/test.csv").write_text("id,problem,answer\na,1 + 1?,2\n")
-    serve_contest(attached, options, tmp_path / "runs", time.monotonic(), lambda line: None)
+    serve(attached, options, lambda line: None)
     assert pl.read_parquet("submission.parquet").rows() == [("a", 42)]
     (tmp_path / "competition/test.csv").write_text("id,problem\n")
     with pytest.raises(InputError, match=r"test\.csv: holds no problems"):
-        serve_contest(attached, options, tmp_path / "runs", time.monotonic(), lambda line: None)
+        serve(attached, options, lambda line: None)
 
 
 def test_a_competition_without_its_package_is_named(tmp_path: Path, options: RunOptions) -> None:
     (tmp_path / "empty").mkdir()
     attached = AttachedContest(find_contest("aimo3"), tmp_path / "empty", None, scored=False)
     with pytest.raises(InputError, match="empty: has no folder kaggle_evaluation; attach the competition"):
-        serve_contest(attached, options, tmp_path / "runs", time.monotonic(), lambda line: None)
+        serve(attached, options, lambda line: None)

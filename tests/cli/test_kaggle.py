@@ -64,7 +64,7 @@ def test_a_dry_run_sends_nothing(tmp_path: Path) -> None:
         (["rehearse", "--wheels", "nowhere"], "nowhere: has no aimo-wheels.lock"),
         (["package", "single-file", "/dev/null/x/kernel.py"], "/dev/null/x: cannot be made"),
         (["package", "model", "none", "--id", "a/b/c/d"], "there is no folder none"),
-        (["rehearse", "--edition", "4"], "contest must be one of aimo1, aimo2, aimo3, got '4'"),
+        (["rehearse", "--contest", "4"], "contest must be one of aimo1, aimo2, aimo3, got '4'"),
         (["rehearse", "--kernel", "none.py"], "none.py: no such file"),
         (["rehearse", "--model", "none"], "there is no folder none"),
     ],

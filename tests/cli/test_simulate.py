@@ -80,8 +80,8 @@ def test_a_plot_shows_each_policy(pool: str, tmp_path: Path) -> None:
         (["--plot", "nowhere/solved.svg"], "its folder does not exist"),
         (["--budget-seconds", "0"], "budget-seconds must be positive and at most 500,000, got 0.0"),
         (["--policy", "greedy"], "policy must be one of fixed, "),
-        (["--hardware", "a100"], "speed table must be one of"),
-        (["--edition", "aimo9"], "contest must be one of"),
+        (["--speed-table", "a100"], "speed table must be one of"),
+        (["--contest", "aimo9"], "contest must be one of"),
     ],
 )
 def test_bad_input_is_one_sentence(pool: str, arguments: list[str], sentence: str) -> None:
@@ -113,7 +113,7 @@ def test_a_pool_and_its_speeds_are_written_together(tmp_path: Path) -> None:
     with RunFolder(tmp_path / "run", {}) as folder:
         folder.add(solution([trajectory(42, rollout) for rollout in range(4)]))
     pool, speeds = str(tmp_path / "mine.jsonl"), str(tmp_path / "mine.toml")
-    assert run("pool", str(tmp_path / "run"), "--out", pool, "--speeds", speeds)[0] == 0
+    assert run("pool", str(tmp_path / "run"), "--out", pool, "--speed-table", speeds)[0] == 0
     assert load_speed_table(speeds).tokens_per_second == (10.0,)  # 10 tokens in a second, each of 4.
 
 
