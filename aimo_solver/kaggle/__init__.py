@@ -1,1 +1,1 @@
-"""What gets a submission onto Kaggle and running there: inputs, packages, push, rehearsal, doctor."""
+"""What it takes to submit to Kaggle: contests, inputs, gateways, packages, rehearsal, push."""

@@ -1,8 +1,8 @@
 """kernel-metadata.json: what `kaggle kernels push` reads, checked before anything is sent.
 
-The command line's own rules (kaggle 2.2), and those whose breach only shows hours later: internet
-on, a source that is in the wrong form, an accelerator nobody knows, a source text above the limit.
-Every fault is told at once, not the first only.
+Checks the rules of the command itself (kaggle 2.2) and those whose violation shows only hours later:
+internet switched on, a malformed source, an unknown accelerator, code above the size limit. Reports
+every fault, not only the first.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aimo_solver.errors import InputError
 
 FILE: Final = "kernel-metadata.json"
-SOURCE_BYTES: Final = 1_000_000
-"""The server refuses longer source texts."""
+MAX_SOURCE_BYTES: Final = 1_000_000
+"""The server refuses longer code files."""
 ACCELERATORS: Final = (
     "NvidiaTeslaT4 NvidiaTeslaT4Highmem NvidiaL4 NvidiaL4X1 NvidiaH100 NvidiaTeslaA100 NvidiaRtxPro6000 "
     "TpuV38 Tpu1VmV38 TpuV5E8 TpuV6E8"
@@ -36,51 +36,55 @@ _PINNINGS: Final = ("original", "latest")
 _SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]*", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KernelMetadata:
-    """A checked kernel-metadata.json and the code it names."""
+    """A valid kernel-metadata.json, and the code file it names."""
 
     id: str
     title: str
     code_file: Path
     machine_shape: str
     values: dict[str, Any]
-    """The file, as it is."""
+    """Everything in the file."""
 
     @property
     def sources(self) -> dict[str, list[str]]:
-        """What will be attached, by kind; kinds without any left out."""
+        """Sources to attach, by kind, without empty kinds."""
         return {name: self.values[name] for name in _LISTS[:4] if self.values.get(name)}
 
 
 def read_kernel_metadata(folder: Path) -> KernelMetadata:
-    """Of the folder to push. Raises InputError that names the file and everything wrong in it."""
+    """Reads the metadata in the folder to push. Raises InputError that names the file and all its faults."""
     path = folder / FILE
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file; write it, or name the folder that holds it") from None
+        raise InputError(f"{path}: does not exist; create it, or name the folder that holds it") from None
     except (ValueError, OSError) as error:
         raise InputError(f"{path}: must be JSON in UTF-8: {error}") from error
-    found = kernel_faults(values, folder)
-    if found:
-        raise InputError(f"{path}: " + "; ".join(found))
+    if faults := kernel_faults(values, folder):
+        raise InputError(f"{path}: " + "; ".join(faults))
     return KernelMetadata(
-        values["id"], values["title"], folder / values["code_file"], str(values.get("machine_shape") or ""), values
+        id=values["id"],
+        title=values["title"],
+        code_file=folder / values["code_file"],
+        machine_shape=str(values.get("machine_shape") or ""),
+        values=values,
     )
 
 
 def kernel_faults(values: Any, folder: Path) -> list[str]:
-    """Everything wrong, a sentence with its cure each; empty for metadata that can be pushed."""
+    """Returns one sentence with a cure for each fault; none for metadata that can be pushed."""
     if not isinstance(values, dict):
         return [f"must be a JSON object, got {type(values).__name__}"]
+    fields = cast("dict[str, Any]", values)
     return [
-        *(f"{name} is no field that kaggle reads; remove it" for name in values if name not in _KNOWN),
-        *_name_faults(values),
-        *_code_faults(values, folder),
-        *_choice_faults(values),
-        *_switch_faults(values),
-        *_source_faults(values),
+        *(f"{name} is not a field that kaggle reads; remove it" for name in fields if name not in _KNOWN),
+        *_name_faults(fields),
+        *_code_faults(fields, folder),
+        *_choice_faults(fields),
+        *_switch_faults(fields),
+        *_source_faults(fields),
     ]
 
 
@@ -88,14 +92,14 @@ def _name_faults(values: dict[str, Any]) -> list[str]:
     found: list[str] = []
     title, id = values.get("title"), values.get("id")
     if not isinstance(title, str) or len(title) < 5:
-        found.append(f"title must be a text of 5 or more characters, got {title!r}")
+        found.append(f"title must be a string of 5 or more characters, got {title!r}")
     if not isinstance(id, str) or not _is_path_of_slugs(id, 2):
-        found.append(f"id must be user/slug, without a version, got {id!r}")
+        found.append(f"id must be user/slug without a version, got {id!r}")
     elif len(id.split("/")[1]) < 5:
         found.append(f"id must have a slug of 5 or more characters, got {id!r}")
     elif isinstance(title, str) and len(title) >= 5 and title.isascii() and _slug_of(title) != id.split("/")[1].lower():
         found.append(
-            f"id must end with the title's slug {_slug_of(title)!r}, or kaggle makes another kernel, got {id!r}"
+            f"id must end with the title's slug {_slug_of(title)!r}, or kaggle creates another kernel, got {id!r}"
         )
     return found
 
@@ -106,16 +110,16 @@ def _code_faults(values: dict[str, Any], folder: Path) -> list[str]:
         return [f"code_file must name the file to run, got {name!r}"]
     path = folder / name
     if not path.is_file():
-        return [f"code_file must exist, and there is no {path}"]
+        return [f"code_file must exist, but there is no {path}"]
     if values.get("kernel_type") == "notebook":
         try:
             json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
-            return [f"code_file must be a notebook where kernel_type is notebook, got {name!r}; say script"]
+            return [f"code_file must be a notebook if kernel_type is notebook, got {name!r}; set kernel_type to script"]
     size_bytes = path.stat().st_size
-    if size_bytes > SOURCE_BYTES:
+    if size_bytes > MAX_SOURCE_BYTES:
         return [
-            f"code_file must be at most {SOURCE_BYTES:,} bytes, got {size_bytes:,}; attach the package as a dataset"
+            f"code_file must be at most {MAX_SOURCE_BYTES:,} bytes, got {size_bytes:,}; attach the package as a dataset"
         ]
     return []
 
@@ -130,9 +134,9 @@ def _choice_faults(values: dict[str, Any]) -> list[str]:
     if pinning is not None and pinning not in _PINNINGS:
         found.append(f"docker_image_pinning_type must be one of {', '.join(_PINNINGS)}, got {pinning!r}")
     if shape is not None and not isinstance(shape, str):
-        found.append(f"machine_shape must be a text, got {shape!r}")
+        found.append(f"machine_shape must be a string, got {shape!r}")
     elif shape in RETIRED_ACCELERATORS:
-        found.append(f"machine_shape {shape} is retired, and kaggle takes another card without a word; choose another")
+        found.append(f"machine_shape {shape} is retired, and kaggle silently takes another card; choose another")
     elif shape and shape not in ACCELERATORS:
         found.append(
             f"machine_shape must be one of {', '.join(ACCELERATORS)}, got {shape!r}; kaggle ignores a wrong one"
@@ -144,16 +148,16 @@ def _switch_faults(values: dict[str, Any]) -> list[str]:
     found = [
         f"{name} must be true or false, got {values[name]!r}"
         for name in _BOOLEANS
-        if name in values and _truth(values[name]) is None
+        if name in values and _boolean(values[name]) is None
     ]
     if "enable_internet" not in values:
-        found.append("enable_internet must be false: kaggle switches it on when nothing is said")
-    elif _truth(values["enable_internet"]):
+        found.append("enable_internet must be false: kaggle switches it on if it is left out")
+    elif _boolean(values["enable_internet"]):
         found.append("enable_internet must be false: a kernel with internet cannot be submitted")
     shape = values.get("machine_shape")
     switch = "enable_tpu" if isinstance(shape, str) and shape.startswith("Tpu") else "enable_gpu"
-    if shape and _truth(values.get(switch, False)) is False:
-        found.append(f"{switch} must be true where machine_shape names a card")
+    if shape and _boolean(values.get(switch, False)) is False:
+        found.append(f"{switch} must be true if machine_shape names an accelerator")
     return found
 
 
@@ -161,10 +165,10 @@ def _source_faults(values: dict[str, Any]) -> list[str]:
     found: list[str] = []
     for name in _LISTS:
         entries = values.get(name, [])
-        if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
-            found.append(f"{name} must be a list of texts, got {entries!r}")
+        if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in cast("list[Any]", entries)):
+            found.append(f"{name} must be a list of strings, got {entries!r}")
             continue
-        found += [fault for entry in entries if (fault := _source_fault(name, entry))]
+        found += [fault for entry in cast("list[str]", entries) if (fault := _source_fault(name, entry))]
     return found
 
 
@@ -189,14 +193,14 @@ def _is_path_of_slugs(text: str, parts: int) -> bool:
     return len(names) == parts and all(_SLUG.fullmatch(name) for name in names)
 
 
-def _truth(value: object) -> bool | None:
-    """As kaggle reads it: a boolean, or its name."""
+def _boolean(value: object) -> bool | None:
+    """Reads a boolean as kaggle does, as such or as text; None if it is neither."""
     if isinstance(value, bool):
         return value
     return {"true": True, "false": False}.get(value.lower()) if isinstance(value, str) else None
 
 
 def _slug_of(title: str) -> str:
-    """As kaggle makes it, of an ASCII title."""
+    """The slug that kaggle derives from an ASCII title."""
     without_commas = re.sub(r"(?<=\d),(?=\d)", "", title.lower())
     return re.sub(r"[^a-z0-9]+", "-", without_commas).strip("-")

@@ -1,8 +1,8 @@
-"""A model's page on Kaggle: what `kaggle models create` and `... variations create` read beside its files.
+"""A model's page on Kaggle: the files that `kaggle models create` and `... variations create` read.
 
-Guarantees: a checkpoint that was quantised or merged here says so, with its recipe; the figures are
-those that `aimo quantize measure` wrote, and none where it wrote none. Field names and choices:
-kaggle-api's documentation of model-metadata.json and model-instance-metadata.json.
+Guarantees: the page of a checkpoint that was quantised or merged by this program states its recipe;
+the only figures are those written by `aimo quantize measure`. Field names and choices: kaggle-api's
+documentation of model-metadata.json and model-instance-metadata.json.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ INSTANCE_FILE: Final = "model-instance-metadata.json"
 _WEIGHTS: Final = "*.safetensors"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPage:
-    """What is said of a variation of a model."""
+    """What the page says about a variation of a model."""
 
     id: str
     """owner/model/framework/variation."""
@@ -30,11 +30,11 @@ class ModelPage:
     base: str | None = None
     """What it was made from: another variation (owner/model/framework/variation) or an address."""
     measured: Path | None = None
-    """The table that `aimo quantize measure` wrote, measured.md."""
+    """measured.md, the table that `aimo quantize measure` wrote."""
 
 
 def package_model(checkpoint: Path, page: ModelPage) -> tuple[Path, Path]:
-    """Writes both files into the checkpoint's folder. Raises InputError."""
+    """Writes both files into the checkpoint's folder and returns their paths. Raises InputError."""
     owner, slug, framework, variation = _four_parts("model", page.id)
     kind, base_instance, base_url = _origin(page.base)
     model = {
@@ -66,7 +66,7 @@ def package_model(checkpoint: Path, page: ModelPage) -> tuple[Path, Path]:
 
 
 def overview(checkpoint: Path, page: ModelPage) -> str:
-    """Recipe, size and measured table, as Markdown."""
+    """Returns recipe, size and measured table as Markdown."""
     size_bytes = sum(path.stat().st_size for path in checkpoint.glob(_WEIGHTS))
     size = f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.1f} MB"
     lines = [_recipe(checkpoint), f"Weights: {size} in safetensors."]
@@ -78,14 +78,14 @@ def overview(checkpoint: Path, page: ModelPage) -> str:
 
 
 def _recipe(checkpoint: Path) -> str | None:
-    """How this program made it, by the files it leaves."""
-    for name, told in (("calibration.json", _quantised), ("merge.json", _merged)):
+    """How this program made the checkpoint, from the files it left there."""
+    for name, describe in (("calibration.json", _quantised), ("merge.json", _merged)):
         path = checkpoint / name
         if path.is_file():
             try:
-                return told(json.loads(read_text(path, "a checkpoint's recipe")))
+                return describe(json.loads(read_text(path, "a checkpoint's recipe")))
             except (ValueError, KeyError, TypeError) as error:
-                raise InputError(f"{path}: is no recipe of this program ({error!r}); remove it") from None
+                raise InputError(f"{path}: is not a recipe written by this program ({error!r}); remove it") from None
     return None
 
 
@@ -101,7 +101,7 @@ def _merged(recipe: Any) -> str:
 
 
 def _origin(base: str | None) -> tuple[str, str, str]:
-    """Kind of variation, and where its base is."""
+    """Returns the kind of variation, and its base on Kaggle or elsewhere."""
     if base is None:
         return "Unspecified", "", ""
     if base.startswith(("https://", "http://")):

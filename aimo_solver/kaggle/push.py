@@ -1,8 +1,7 @@
-"""Push: a checked kernel to Kaggle by the real `kaggle` command, its run followed, submitted, fetched.
+"""Push: sends a kernel to Kaggle with the real `kaggle` command, follows its run, submits it, fetches its output.
 
-Guarantees: nothing is sent before the metadata is whole; what the command prints is read, because a
-fault at the server's side leaves exit code 0; credentials are neither read nor logged. What the
-command does with them is its own.
+Guarantees: nothing is sent unless the metadata is valid; what the command prints is checked, because
+it exits with 0 when the server refuses; credentials are neither read nor logged here.
 """
 
 from __future__ import annotations
@@ -22,23 +21,23 @@ from aimo_solver.kaggle.kernel_metadata import KernelMetadata, read_kernel_metad
 from aimo_solver.utils.files import make_folder
 from aimo_solver.utils.log import Log
 
-LOOK_SECONDS: Final = 30.0
-LOOKS_MISSED: Final = 10
-"""So many failed looks in a row end the wait: a gateway's hiccup does not."""
-LOOKS_AT_ONCE: Final = 3
-"""A version that is said to be complete before it ever ran may be the one before: it is believed at the third look."""
+POLL_SECONDS: Final = 30.0
+MAX_FAILED_POLLS: Final = 10
+"""The wait ends after more failed polls in a row than this; single failures are ignored."""
+COMPLETE_POLLS: Final = 3
+"""A version that is complete before it was seen running may be the previous one: this many polls must agree."""
 _PUSHED: Final = re.compile(r"Kernel version (?P<version>\d+) successfully \w+.*?(?P<url>https?://\S+|$)")
 _STATUS: Final = re.compile(r'has status "(?:KernelWorkerStatus\.)?(?P<status>\w+)"')
 _RUNNING: Final = {"queued", "running", "new_script"}
 _IGNORED: Final = re.compile(r"are not valid (?P<kind>tags|\w+ sources) and could not", re.IGNORECASE)
 
-Run = Callable[[Sequence[str]], str]
-"""Runs `kaggle` with these arguments and gives what it printed."""
+KaggleCommand = Callable[[Sequence[str]], str]
+"""Runs `kaggle` with these arguments and returns what it prints."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pushed:
-    """A version that Kaggle has."""
+class KernelVersion:
+    """A version of a kernel on Kaggle."""
 
     id: str
     version: int
@@ -46,7 +45,7 @@ class Pushed:
 
 
 def run_kaggle(arguments: Sequence[str]) -> str:
-    """The real command. Raises InputError with its own last line when it fails."""
+    """Runs the real command. Raises InputError with its last line when it fails."""
     command = [sys.executable, "-m", "kaggle.cli", *arguments]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if "No module named" in done.stderr and "kaggle" in done.stderr:
@@ -57,48 +56,58 @@ def run_kaggle(arguments: Sequence[str]) -> str:
     return printed
 
 
-def told(metadata: KernelMetadata) -> list[str]:
-    """What will be sent, a line each."""
+def describe_kernel(metadata: KernelMetadata) -> list[str]:
+    """Lists what will be sent, one line each."""
     size_bytes = metadata.code_file.stat().st_size
     lines = [f"kernel      {metadata.id} ({metadata.title})", f"code        {metadata.code_file}, {size_bytes:,} bytes"]
-    lines.append(f"card        {metadata.machine_shape or 'none'}; internet off")
-    lines += [
-        f"{name.removesuffix('_sources'):<11} {source}" for name, all in metadata.sources.items() for source in all
-    ]
+    lines.append(f"accelerator {metadata.machine_shape or 'none'}; internet off")
+    for name, sources in metadata.sources.items():
+        lines += [f"{name.removesuffix('_sources'):<11} {source}" for source in sources]
     return lines
 
 
-def push(folder: Path, run: Run = run_kaggle, *, run_seconds: int | None = None) -> Pushed:
-    """Sends a new version, which Kaggle saves and runs. Raises InputError for what Kaggle did not take."""
+def push(folder: Path, kaggle: KaggleCommand = run_kaggle, *, max_seconds: int | None = None) -> KernelVersion:
+    """Sends a new version, which Kaggle saves and runs for at most `max_seconds`.
+
+    Raises InputError if Kaggle refuses it or drops part of it.
+    """
     metadata = read_kernel_metadata(folder)
     arguments = ["kernels", "push", "-p", str(folder)]
-    if run_seconds is not None:
-        arguments += ["-t", str(run_seconds)]
+    if max_seconds is not None:
+        arguments += ["-t", str(max_seconds)]
     if metadata.machine_shape:
         arguments += ["--accelerator", metadata.machine_shape]
-    printed = run(arguments)
+    printed = kaggle(arguments)
     if "push error" in printed:
         raise InputError(f"Kaggle refused the kernel: {_line_with('push error', printed)}")
     if ignored := _IGNORED.search(printed):
         made = match[0] if (match := _PUSHED.search(printed)) else "no version"
         raise InputError(f"Kaggle dropped what it does not know: {_line_with(ignored['kind'], printed)} ({made})")
     if match := _PUSHED.search(printed):
-        return Pushed(metadata.id, int(match["version"]), match["url"] or "")
-    raise InputError(f"kaggle did not say which version it made: {_last_line(printed)}")
+        return KernelVersion(metadata.id, int(match["version"]), match["url"] or "")
+    raise InputError(f"kaggle did not say which version it created: {_last_line(printed)}")
 
 
-def follow(pushed: Pushed, log: Log, run: Run = run_kaggle, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Waits for the version's run to end. Raises InputError when it fails."""
+def follow(
+    pushed: KernelVersion,
+    log: Log,
+    *,
+    kaggle: KaggleCommand = run_kaggle,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Waits until the version's run has ended. Raises InputError when it fails."""
     before, missed, complete, ran = "", 0, 0, False
     while True:
         try:
-            printed = run(["kernels", "status", pushed.id])
+            printed = kaggle(["kernels", "status", pushed.id])
         except InputError as error:
             printed = str(error)
         match = _STATUS.search(printed)
         missed = 0 if match else missed + 1
-        if missed > LOOKS_MISSED:
-            raise InputError(f"kaggle does not tell the status of {pushed.id}: {_last_line(printed)}; see {pushed.url}")
+        if missed > MAX_FAILED_POLLS:
+            raise InputError(
+                f"kaggle does not report the status of {pushed.id}: {_last_line(printed)}; see {pushed.url}"
+            )
         status = match["status"].lower() if match else before
         if status != before:
             log(f"version {pushed.version}: {status}")
@@ -106,27 +115,27 @@ def follow(pushed: Pushed, log: Log, run: Run = run_kaggle, sleep: Callable[[flo
         ran = ran or status in _RUNNING
         if match and status == "complete":
             complete += 1
-            if ran or complete == LOOKS_AT_ONCE:
+            if ran or complete == COMPLETE_POLLS:
                 return
         elif match and status not in _RUNNING:
             why = _line_with("Failure message", printed)
             raise InputError(f"version {pushed.version} of {pushed.id} ended with {status} {why}; see {pushed.url}")
-        sleep(LOOK_SECONDS)
+        sleep(POLL_SECONDS)
 
 
-def submit(pushed: Pushed, competition: str, message: str, run: Run = run_kaggle) -> None:
+def submit(pushed: KernelVersion, *, competition: str, message: str, kaggle: KaggleCommand = run_kaggle) -> None:
     """Submits a finished version to a competition."""
     names = [contest.submission for contest in CONTESTS if contest.slug == competition]
     arguments = ["competitions", "submit", competition, "-k", pushed.id, "-v", str(pushed.version)]
-    printed = run([*arguments, "-f", names[0] if names else "submission.parquet", "-m", message])
-    if "success" not in printed.lower():  # A refusal, too, exits with 0.
-        raise InputError(f"Kaggle did not take the submission: {_last_line(printed)}")
+    printed = kaggle([*arguments, "-f", names[0] if names else "submission.parquet", "-m", message])
+    if "success" not in printed.lower():  # A refusal exits with 0, too.
+        raise InputError(f"Kaggle did not accept the submission: {_last_line(printed)}")
 
 
-def fetch(pushed: Pushed, out: Path, run: Run = run_kaggle) -> list[Path]:
-    """Brings the kernel's last files back (kaggle keeps no others); the run folders among them, for `aimo pool`."""
+def fetch(pushed: KernelVersion, out: Path, kaggle: KaggleCommand = run_kaggle) -> list[Path]:
+    """Downloads the output of the kernel's latest version, and returns the run folders in it, for `aimo pool`."""
     make_folder(out)
-    run(["kernels", "output", pushed.id, "-p", str(out), "-o"])
+    kaggle(["kernels", "output", pushed.id, "-p", str(out), "-o"])
     return sorted(path.parent for path in out.rglob("trajectories.jsonl"))
 
 

@@ -1,8 +1,8 @@
-"""Rehearsal: at home, what Kaggle does: only kernel.py, attached inputs, a fresh environment, no network.
+"""Rehearsal: runs a kernel as Kaggle does, with kernel.py alone, attached inputs, a new environment and no network.
 
-Guarantees: the kernel under rehearsal sees nothing of this checkout; the gateway is another process
-than the server, as in a scoring run; a submission that is incomplete, or a limit that is passed, is
-a failure. The competition's package is a stand-in (`stubs/`), and says so.
+Guarantees: the kernel sees nothing of this checkout; the gateway and the server are separate
+processes, as in a scoring run; an incomplete submission or an exceeded limit is a failure. The
+competition's package is a stub (`stubs/`), not Kaggle's.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from aimo_solver.errors import InputError
 from aimo_solver.kaggle import stubs
 from aimo_solver.kaggle.contests import Contest
 from aimo_solver.kaggle.gateways.inference_server import RERUN_VARIABLE
-from aimo_solver.kaggle.gateways.local_gateway import play_at
+from aimo_solver.kaggle.gateways.local_gateway import ask_server
 from aimo_solver.kaggle.inputs import INPUTS_VARIABLE
 from aimo_solver.kaggle.stubs.inference_server import SOCKET_VARIABLE
 from aimo_solver.kaggle.wheels import LOCK
@@ -38,11 +38,12 @@ from aimo_solver.utils.log import Log
 
 STUBS: Final = Path(stubs.__file__).parent
 MILESTONES: Final = {"  wheels installed after": "installed after", "  engine loaded after": "engine loaded"}
-"""Of the kernel's own lines."""
+"""Milestones, and the text in the kernel's output by which each is recognised."""
 END_SECONDS: Final = 20.0
-"""In which a kernel that is told to end must have ended its engine."""
-_PASSED_ON: Final = ("PATH", "HOME", "LANG", "TMPDIR", "OMP_NUM_THREADS")
-"""Of this process's environment; Kaggle's has nothing else of ours either."""
+"""Time for a kernel that is asked to end to stop its engine."""
+JOIN_SECONDS: Final = 30.0
+_INHERITED: Final = ("PATH", "HOME", "LANG", "TMPDIR", "OMP_NUM_THREADS")
+"""Variables that the kernel inherits; Kaggle has nothing else of this environment either."""
 _BRING_LOOPBACK_UP: Final = """
 import fcntl, os, socket, struct, sys
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plug:
@@ -53,89 +54,78 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RehearsalPlan:
-    """What is rehearsed."""
+    """What to rehearse."""
 
     contest: Contest
     problems: ProblemSet
     model: Path
     kernel: Path
     wheels: Path | None
-    """A folder that `aimo package wheels` made; None: this environment, nothing is installed."""
+    """A folder made by `aimo package wheels`; None means that this environment is used and nothing is installed."""
     arguments: tuple[str, ...] = ()
-    """For the kernel, as a competitor writes them into it."""
+    """Options for the kernel, as a competitor writes them into it."""
     scored: bool = True
     limit_seconds: float = 3600.0
 
 
 @dataclass(slots=True)
 class RehearsalResult:
-    """How it went: seconds a step, in order, and the answers."""
+    """How a rehearsal went."""
 
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+    """Duration of each step, in order, and times of the kernel's milestones."""
     network: str = ""
-    answers: dict[str, int] = field(default_factory=dict)
+    answers: dict[str, int] = field(default_factory=dict[str, int])
 
-    def milestones(self, log: Log) -> Log:
-        """A log that also notes when the kernel had come so far."""
-        begun = time.monotonic()
+    def noting_milestones(self, log: Log) -> Log:
+        """Returns a log that also records when the kernel reaches each milestone."""
+        started_at = time.monotonic()
 
         def note(line: str) -> None:
             for name, text in MILESTONES.items():
                 if text in line:
-                    self.seconds[name] = time.monotonic() - begun
+                    self.seconds[name] = time.monotonic() - started_at
             log(line)
 
         return note
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        begun = time.monotonic()
+        """Records how long the block takes."""
+        started_at = time.monotonic()
         try:
             yield
         finally:
-            self.seconds[name] = time.monotonic() - begun
+            self.seconds[name] = time.monotonic() - started_at
 
 
 def rehearse(plan: RehearsalPlan, root: Path, log: Log) -> RehearsalResult:
-    """Runs it in `root`, an empty folder. Raises InputError for everything that would have cost the submission."""
-    root, rehearsal = root.resolve(), RehearsalResult()
-    with rehearsal.step("lay out inputs"):
+    """Runs the plan in `root`, an empty folder. Raises InputError for whatever would have cost the submission."""
+    root, result = root.resolve(), RehearsalResult()
+    with result.step("lay out inputs"):
         working = _lay_out(plan, root)
-    with rehearsal.step("make the environment"):
-        python = _python(plan, root)
-    prefix, rehearsal.network = _without_network()
-    log(f"network: {rehearsal.network}")
-    with rehearsal.step("run kernel.py"):
-        _run(plan, [*prefix, str(python), "kernel.py"], working, root, rehearsal.milestones(log))
-    with rehearsal.step("check the submission"):
-        rehearsal.answers = _checked_submission(plan, working)
-    return rehearsal
+    with result.step("make the environment"):
+        python = _make_environment(plan, root)
+    prefix, result.network = _without_network()
+    log(f"network: {result.network}")
+    with result.step("run kernel.py"):
+        _run(plan, [*prefix, str(python), "kernel.py"], root=root, log=result.noting_milestones(log))
+    with result.step("check the submission"):
+        result.answers = _check_submission(plan, working)
+    return result
 
 
 def _lay_out(plan: RehearsalPlan, root: Path) -> Path:
-    """Kaggle's folders; the working folder, with nothing but kernel.py in it."""
+    """Makes Kaggle's folders. Returns the working folder, which holds only kernel.py."""
     text = read_text(plan.kernel, "kernel.py")
     if plan.wheels is not None and not (plan.wheels / LOCK).is_file():
-        raise InputError(f"{plan.wheels}: has no {LOCK}; make it with aimo package wheels")
+        raise InputError(f"{plan.wheels}: has no {LOCK}; create it with `aimo package wheels`")
     if root.exists() and any(root.iterdir()):
         raise InputError(f"{root}: must be empty, as a Kaggle session's folder is; name another")
-    competition = root / "input/competitions" / plan.contest.slug
-    competition.mkdir(parents=True)
-    with (competition / "test.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("id", "problem"), *((one.id, one.text) for one in plan.problems.problems)])
-    if plan.contest.server is None:
-        _copy(STUBS / "iterator.py", competition / "aimo/__init__.py")
-    else:
-        package, module = plan.contest.server[0].split(".")
-        _copy(STUBS / "__init__.py", competition / package / "__init__.py")
-        _copy(STUBS / "inference_server.py", competition / package / f"{module}.py")
-    model = root / "input/models/rehearsal/model/transformers/default/1"
-    model.parent.mkdir(parents=True)
-    model.symlink_to(plan.model.resolve(), target_is_directory=True)
+    _lay_out_competition(plan, root / "input/competitions" / plan.contest.slug)
+    _link(plan.model, root / "input/models/rehearsal/model/transformers/default/1")
     if plan.wheels is not None:
-        place = root / "input/datasets/rehearsal/aimo-wheels"
-        place.parent.mkdir(parents=True)
-        place.symlink_to(plan.wheels.resolve(), target_is_directory=True)
+        _link(plan.wheels, root / "input/datasets/rehearsal/aimo-wheels")
     working = root / "working"
     working.mkdir()
     if plan.arguments:
@@ -144,34 +134,53 @@ def _lay_out(plan: RehearsalPlan, root: Path) -> Path:
     return working
 
 
+def _lay_out_competition(plan: RehearsalPlan, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    with (folder / "test.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("id", "problem"), *((one.id, one.text) for one in plan.problems.problems)])
+    if plan.contest.server is None:
+        _copy(STUBS / "iterator.py", folder / "aimo/__init__.py")
+    else:
+        package, module = plan.contest.server[0].split(".")
+        _copy(STUBS / "__init__.py", folder / package / "__init__.py")
+        _copy(STUBS / "inference_server.py", folder / package / f"{module}.py")
+
+
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
 
 
-def _python(plan: RehearsalPlan, root: Path) -> Path:
+def _link(folder: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True)
+    place.symlink_to(folder.resolve(), target_is_directory=True)
+
+
+def _make_environment(plan: RehearsalPlan, root: Path) -> Path:
+    """Returns the Python to run: of a new environment if there are wheels to install, else this one."""
     if plan.wheels is None:
         return Path(sys.executable)
     done = subprocess.run(
         [sys.executable, "-m", "venv", str(root / "environment")], check=False, capture_output=True, text=True
     )
     if done.returncode:
-        raise InputError(f"{sys.executable} cannot make an environment: {done.stderr.strip() or done.stdout.strip()}")
+        raise InputError(f"{sys.executable} cannot create an environment: {done.stderr.strip() or done.stdout.strip()}")
     return root / "environment/bin/python"
 
 
 def _without_network() -> tuple[list[str], str]:
-    """A command's beginning that takes the network from it, and whether this machine allows that."""
+    """Returns a prefix that runs a command without network, and whether this machine allows that, in words."""
     unshare = shutil.which("unshare")
     options = ["--net"] if os.getuid() == 0 else ["--map-root-user", "--net"]
     if unshare is None or subprocess.run([unshare, *options, "true"], check=False, capture_output=True).returncode:
-        return [], "on: this machine allows no network namespace"
+        return [], "on: this machine does not allow network namespaces"
     return [unshare, *options, sys.executable, "-c", _BRING_LOOPBACK_UP], "off: a namespace with the loopback only"
 
 
-def _run(plan: RehearsalPlan, command: list[str], working: Path, root: Path, log: Log) -> None:
-    """The kernel beside its gateway, inside the limit."""
-    socket = Path(tempfile.mkdtemp(prefix="aimo-gateway-"), "socket")  # A socket's path may not be long.
+def _run(plan: RehearsalPlan, command: list[str], *, root: Path, log: Log) -> None:
+    """Runs the kernel beside its gateway, within the limit."""
+    working = root / "working"
+    socket = Path(tempfile.mkdtemp(prefix="aimo-gateway-"), "socket")  # The path of a socket must be short.
     process = subprocess.Popen(
         command,
         cwd=working,
@@ -183,11 +192,11 @@ def _run(plan: RehearsalPlan, command: list[str], working: Path, root: Path, log
     )
     timer = threading.Timer(plan.limit_seconds, _end, (process,))
     timer.start()
-    begun = time.monotonic()
+    started_at = time.monotonic()
     faults: list[str] = []
     gateway = None
     if plan.scored and plan.contest.server is not None:
-        gateway = threading.Thread(target=_play, args=(plan, socket, working, faults), daemon=True)
+        gateway = threading.Thread(target=_run_gateway, args=(plan, socket, working, faults), daemon=True)
         gateway.start()
     try:
         assert process.stdout is not None
@@ -199,18 +208,18 @@ def _run(plan: RehearsalPlan, command: list[str], working: Path, root: Path, log
         timer.cancel()
         _end(process)
         shutil.rmtree(socket.parent, ignore_errors=True)
-    if time.monotonic() - begun >= plan.limit_seconds:
-        raise InputError(f"the limit of {plan.limit_seconds:g} s was over; raise it, or make the run shorter")
+    if time.monotonic() - started_at >= plan.limit_seconds:
+        raise InputError(f"the kernel took longer than {plan.limit_seconds:g} s; raise the limit or shorten the run")
     if code:
         raise InputError(f"kernel.py ended with exit code {code}; its last lines are above")
     if gateway is not None:
-        gateway.join(timeout=30)
+        gateway.join(timeout=JOIN_SECONDS)
     if faults:
         raise InputError(f"the gateway refused: {faults[0]}")
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """The kernel and whatever it left that holds its output: politely, then for good."""
+    """Ends the kernel and every process that it left in its group: SIGTERM, then SIGKILL."""
     for kind, seconds in ((signal.SIGTERM, END_SECONDS), (signal.SIGKILL, 0.0)):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, kind)
@@ -218,21 +227,22 @@ def _end(process: subprocess.Popen[str]) -> None:
             process.wait(seconds)
 
 
-def _play(plan: RehearsalPlan, socket: Path, working: Path, faults: list[str]) -> None:
-    """The gateway's side. It writes the submission, as Kaggle's does."""
+def _run_gateway(plan: RehearsalPlan, socket: Path, working: Path, faults: list[str]) -> None:
+    """Asks every problem and writes the submission, as Kaggle's gateway does. A fault is appended to `faults`."""
     try:
-        play_at(socket, plan.problems, plan.contest.rule, working / "submission.parquet")
+        ask_server(socket, plan.problems, rule=plan.contest.rule, submission=working / "submission.parquet")
     except (InputError, OSError, EOFError) as error:
         faults.append(str(error) or type(error).__name__)
 
 
 def _environment(plan: RehearsalPlan, root: Path, socket: Path) -> Mapping[str, str]:
-    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     own = {INPUTS_VARIABLE: str(root / "input"), SOCKET_VARIABLE: str(socket), "PYTHONUNBUFFERED": "1"}
-    return passed_on | own | ({RERUN_VARIABLE: "1"} if plan.scored else {})
+    return inherited | own | ({RERUN_VARIABLE: "1"} if plan.scored else {})
 
 
-def _checked_submission(plan: RehearsalPlan, working: Path) -> dict[str, int]:
+def _check_submission(plan: RehearsalPlan, working: Path) -> dict[str, int]:
+    """Returns the submitted answers by problem."""
     names = ("submission.parquet", "submission.csv")
     path = next((working / name for name in names if (working / name).is_file()), None)
     if path is None:
@@ -240,14 +250,16 @@ def _checked_submission(plan: RehearsalPlan, working: Path) -> dict[str, int]:
     frame = (
         pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, schema_overrides={"id": pl.String})
     )
-    answers = dict(frame.select("id", "answer").rows())
+    answers: dict[str, int] = dict(frame.select("id", "answer").rows())
     solved = sum(len(file.read_text(encoding="utf-8").splitlines()) - 1 for file in working.glob("runs/*/answers.csv"))
     if (working / "runs").is_dir() and solved < len(plan.problems.problems):
-        raise InputError(f"{working}/runs: the solver itself answered {solved} of {len(answers)}; its log.txt says why")
+        raise InputError(
+            f"{working}/runs: the solver answered only {solved} of {len(answers)} problems; its log.txt says why"
+        )
     missing = [problem.id for problem in plan.problems.problems if problem.id not in answers]
     outside = [id for id, answer in answers.items() if plan.contest.rule.apply(answer) != answer]
     if missing or outside or len(answers) != len(frame):
         raise InputError(
-            f"{path}: lacks {missing[:3]}, or holds answers that {plan.contest.name} refuses {outside[:3]}"
+            f"{path}: lacks {missing[:3]}, or has answers that {plan.contest.name} does not accept {outside[:3]}"
         )
     return answers

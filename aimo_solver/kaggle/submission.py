@@ -1,4 +1,4 @@
-"""submission.parquet: what a contest scores."""
+"""submission.parquet: the file that a contest scores."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ INT64: Final = range(-(2**63), 2**63)
 
 
 def check_submission_path(path: Path) -> None:
-    """Raises InputError where no submission can be written, so that hours need not pass to find out."""
+    """Raises InputError if no submission can be written there, before hours of work depend on it."""
     if path.is_dir():
-        raise InputError(f"{path}: is a folder; name the submission's file")
+        raise InputError(f"{path}: is a folder; name a file")
     if not path.parent.is_dir():
-        raise InputError(f"{path}: there is no folder {path.parent}; make it or name another file")
+        raise InputError(f"{path}: its folder does not exist; create it or name another file")
 
 
 def write_submission(path: Path, answers: Mapping[str, int]) -> None:
     """Writes `id` (String) and `answer` (Int64), whole or not at all.
 
-    An answer past Int64 becomes the nearest one inside: it is lost, the others are not.
+    An answer outside Int64 is clipped, so that the others are not lost with it.
     """
     values = [min(max(answer, INT64[0]), INT64[-1]) for answer in answers.values()]
     frame = pl.DataFrame({"id": list(answers), "answer": values}, schema={"id": pl.String, "answer": pl.Int64})

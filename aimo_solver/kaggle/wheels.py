@@ -1,10 +1,10 @@
 """Wheels for a machine without internet: downloaded by pip for that machine, checked, and locked.
 
-Guarantees: a wheel that its Python or platform cannot use, and a requirement no wheel fulfils (the
-wheels' own too, read with the target's environment markers), are named before anything is uploaded;
-the lock lists every wheel with its hash, so that what is installed there is what was checked here.
-pip resolves; as it reads markers for the Python it runs in, what it leaves out for another is
-downloaded in further rounds.
+Guarantees: a wheel that the target cannot use, and a requirement that no wheel meets (including the
+wheels' own requirements, evaluated with the target's environment markers), are named before anything
+is uploaded; the lock lists every wheel with its hash, so what is installed there is what was checked
+here. pip resolves, but evaluates markers for the Python it runs in: what it leaves out for the
+target's Python is downloaded in further rounds.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ from aimo_solver.errors import InputError
 from aimo_solver.utils.files import read_text, write_text
 
 LOCK: Final = "aimo-wheels.lock"
-"""In the folder of the wheels. `kernel.py` installs from every attached folder that has one."""
-ROUNDS: Final = 5
-"""Of downloads of what another Python needs; each may bring new wishes."""
+"""File in a folder of wheels. `kernel.py` installs from every attached folder that has one."""
+MAX_ROUNDS: Final = 5
+"""Further downloads of what the target's Python needs; each may bring new requirements."""
 _OLDEST_GLIBC: Final = 5
 _LEGACY: Final = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """The machine the wheels are for: Linux x86-64, CPython."""
+class WheelTarget:
+    """The machine that the wheels are for: Linux x86-64, CPython."""
 
     python: str = "3.12"
     glibc: int = 35
-    """Minor version: 35 is glibc 2.35, Kaggle's image."""
+    """Minor version: 35 means glibc 2.35, as in Kaggle's image."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"3\.\d+", self.python):
             raise InputError(f"python must be a version such as 3.12, got {self.python!r}")
         if self.glibc < _OLDEST_GLIBC:
-            raise InputError(f"glibc must be {_OLDEST_GLIBC} or more (2.{_OLDEST_GLIBC}), got {self.glibc!r}")
+            raise InputError(f"glibc must be at least {_OLDEST_GLIBC} (glibc 2.{_OLDEST_GLIBC}), got {self.glibc!r}")
 
     @property
     def platforms(self) -> list[str]:
-        """Platform tags, the newest first."""
+        """Platform tags, newest first."""
         names: list[str] = []
         for minor in range(self.glibc, _OLDEST_GLIBC - 1, -1):
             names.append(f"manylinux_2_{minor}_x86_64")
@@ -62,7 +62,7 @@ class Target:
 
     @property
     def tags(self) -> set[Tag]:
-        """Every wheel tag it can use."""
+        """The wheel tags that it can install."""
         major, minor = (int(part) for part in self.python.split("."))
         interpreter = f"cp{major}{minor}"
         return {
@@ -73,26 +73,26 @@ class Target:
 
 def download_wheels(
     requirements: Sequence[Path | str],
-    target: Target,
+    target: WheelTarget,
     folder: Path,
     *,
     with_dependencies: bool = True,
     quiet: bool = False,
 ) -> None:
-    """By pip, for the target: of requirements files, and of single requirements as text.
+    """Downloads wheels with pip. Requirements are files, or single requirements as text.
 
-    Raises InputError with pip's own last words.
+    Raises InputError with pip's error lines.
     """
-    _download(requirements, target, folder, with_dependencies, quiet)
-    for _ in range(ROUNDS if with_dependencies else 0):
-        missing = sorted({str(wish) for _, wish in unfulfilled(folder, target)})
+    _download(requirements, target, folder, with_dependencies=with_dependencies, quiet=quiet)
+    for _ in range(MAX_ROUNDS if with_dependencies else 0):
+        missing = sorted({str(requirement) for _, requirement in unmet_requirements(folder, target)})
         if not missing:
             return
-        _download(missing, target, folder, with_dependencies, quiet)
+        _download(missing, target, folder, with_dependencies=with_dependencies, quiet=quiet)
 
 
 def _download(
-    requirements: Sequence[Path | str], target: Target, folder: Path, with_dependencies: bool, quiet: bool
+    requirements: Sequence[Path | str], target: WheelTarget, folder: Path, *, with_dependencies: bool, quiet: bool
 ) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--only-binary", ":all:"]
     command += ["--python-version", target.python, "--implementation", "cp", "--dest", str(folder)]
@@ -105,36 +105,37 @@ def _download(
     stdout = subprocess.DEVNULL if quiet else None
     done = subprocess.run(command, check=False, stdout=stdout, stderr=subprocess.PIPE, text=True)
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-1:]
-        raise InputError(f"pip cannot download for Python {target.python}: {' '.join(said)}")
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        reason = " ".join(errors or done.stderr.splitlines()[-1:])
+        raise InputError(f"pip cannot download for Python {target.python}: {reason}")
 
 
-def unfulfilled(folder: Path, target: Target) -> list[tuple[str, Requirement]]:
-    """What wheels ask for that no wheel there fulfils: the wheel's name, and its wish without its marker."""
-    versions, found = _versions(folder), list[tuple[str, Requirement]]()
+def unmet_requirements(folder: Path, target: WheelTarget) -> list[tuple[str, Requirement]]:
+    """Requirements of the folder's wheels that no wheel there meets: the wheel's name, the requirement unmarked."""
+    versions, unmet = _versions(folder), list[tuple[str, Requirement]]()
     for path in sorted(folder.glob("*.whl")):
         with zipfile.ZipFile(path) as archive:
             name = next(entry for entry in archive.namelist() if entry.endswith(".dist-info/METADATA"))
             metadata = email.message_from_bytes(archive.read(name))
         for line in metadata.get_all("Requires-Dist", []):
-            wish = Requirement(line)
-            if _applies(wish, target) and not _fulfilled(wish, versions):
-                wish.marker = None
-                found.append((path.name, wish))
-    return found
+            requirement = Requirement(line)
+            if _applies(requirement, target) and not _is_met(requirement, versions):
+                requirement.marker = None
+                unmet.append((path.name, requirement))
+    return unmet
 
 
 def wheel_faults(
-    folder: Path, target: Target, requirements: Sequence[Path | str] = (), *, with_dependencies: bool = False
+    folder: Path, target: WheelTarget, requirements: Sequence[Path | str] = (), *, with_dependencies: bool = False
 ) -> list[str]:
-    """What is wrong with a folder of wheels, a sentence each."""
+    """Returns one sentence for each fault of a folder of wheels."""
     found: list[str] = []
     versions, tags = _versions(folder), target.tags
     for path in sorted(folder.glob("*.whl")):
         try:
             wheel_tags = parse_wheel_filename(path.name)[3]
         except InvalidWheelFilename:
-            found.append(f"{path.name} is no name of a wheel; download it again")
+            found.append(f"{path.name} is not a valid wheel name; download it again")
             continue
         if not tags & wheel_tags:
             built = ", ".join(sorted(str(tag) for tag in wheel_tags)[:2])
@@ -144,10 +145,9 @@ def wheel_faults(
         for name, several in versions.items()
         if len(several) > 1
     ]
-    wishes = read_wishes(requirements, target)
-    missing = [(asker, wish) for asker, wish in wishes if not _fulfilled(wish, versions)]
-    missing += unfulfilled(folder, target) if with_dependencies else []
-    return found + [f"no wheel fulfils {wish}, which {asker} asks for" for asker, wish in missing]
+    unmet = [(source, one) for source, one in parse_requirements(requirements, target) if not _is_met(one, versions)]
+    unmet += unmet_requirements(folder, target) if with_dependencies else []
+    return found + [f"no wheel meets {requirement}, which {source} requires" for source, requirement in unmet]
 
 
 def _versions(folder: Path) -> dict[str, set[str]]:
@@ -159,14 +159,14 @@ def _versions(folder: Path) -> dict[str, set[str]]:
     return versions
 
 
-def _fulfilled(wish: Requirement, versions: Mapping[str, Set[str]]) -> bool:
-    there = versions.get(canonicalize_name(wish.name), ())
-    return any(wish.specifier.contains(version, prereleases=True) for version in there)
+def _is_met(requirement: Requirement, versions: Mapping[str, Set[str]]) -> bool:
+    available = versions.get(canonicalize_name(requirement.name), ())
+    return any(requirement.specifier.contains(version, prereleases=True) for version in available)
 
 
-def _applies(wish: Requirement, target: Target) -> bool:
-    """Whether the target, without extras, needs it."""
-    if wish.marker is None:
+def _applies(requirement: Requirement, target: WheelTarget) -> bool:
+    """Whether the target needs it, without extras."""
+    if requirement.marker is None:
         return True
     environment = {
         "python_version": target.python,
@@ -179,15 +179,15 @@ def _applies(wish: Requirement, target: Target) -> bool:
         "platform_python_implementation": "CPython",
         "extra": "",
     }
-    return wish.marker.evaluate(environment)
+    return requirement.marker.evaluate(environment)
 
 
-def read_wishes(requirements: Sequence[Path | str], target: Target) -> list[tuple[str, Requirement]]:
-    """Who asks for what: a file's name, or `--with`. Raises InputError."""
+def parse_requirements(requirements: Sequence[Path | str], target: WheelTarget) -> list[tuple[str, Requirement]]:
+    """Reads requirements, each with its source: a file's name, or `--with`. Raises InputError."""
     found: list[tuple[str, Requirement]] = []
     for one in requirements:
         if isinstance(one, Path):
-            found += [(one.name, wish) for wish in read_requirements(one, target)]
+            found += [(one.name, requirement) for requirement in read_requirements(one, target)]
             continue
         try:
             found.append(("--with", Requirement(one)))
@@ -198,8 +198,8 @@ def read_wishes(requirements: Sequence[Path | str], target: Target) -> list[tupl
     return found
 
 
-def read_requirements(path: Path, target: Target) -> list[Requirement]:
-    """Those of a requirements file that the target's Python needs."""
+def read_requirements(path: Path, target: WheelTarget) -> list[Requirement]:
+    """Reads the requirements in a file that apply to the target. Raises InputError."""
     found: list[Requirement] = []
     for number, line in enumerate(read_text(path, "a requirements file").splitlines(), 1):
         text = line.partition(" #")[0].strip()
@@ -215,12 +215,12 @@ def read_requirements(path: Path, target: Target) -> list[Requirement]:
 
 
 def _first_line(error: InvalidRequirement) -> str:
-    """Without the drawing of where it stands."""
+    """The message without the lines that point to the position."""
     return str(error).splitlines()[0]
 
 
 def write_lock(folder: Path) -> Path:
-    """One line a wheel: name, version and hash, as `pip install -r` reads them."""
+    """Writes one line per wheel, with name, version and hash, as `pip install -r` reads them."""
     lines: list[str] = []
     for path in sorted(folder.glob("*.whl")):
         name, version, _, _ = parse_wheel_filename(path.name)

@@ -1,4 +1,4 @@
-"""A stand-in for Kaggle's API on localhost: records what the real `kaggle` command sends."""
+"""A stub of Kaggle's API on localhost, which records what the real `kaggle` command sends."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Respond = Callable[[str, dict[str, Any]], dict[str, Any]]
-"""From a call's name (`SaveKernel`) and its fields to the reply's."""
+"""Returns the fields of the reply to a call, given its name (such as `SaveKernel`) and fields."""
 
 
 @dataclass
 class KaggleStub:
-    """Calls in the order they came."""
+    """The calls received, in order."""
 
     port: int
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def of(self, name: str) -> dict[str, Any]:
-        """The fields of the one call of that name."""
+        """Returns the fields of the only call of that name."""
         (fields,) = [fields for called, fields in self.calls if called == name]
         return fields
 

@@ -1,7 +1,7 @@
 """A hundred faults between a gateway and its answer: each problem still gets one valid row, in time.
 
-Scripted engine that dies, wedges and talks nonsense; sandbox, policy and run folder that fail; and
-problems that are none. The supervisor, the solver, the predictor and the frames are the real ones.
+The scripted engine dies, hangs and writes nonsense; sandbox and solver fail; statements are missing
+or broken. The supervisor, the solver, the predictor and the frames are the real ones.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ GRANTED_SECONDS = 0.3
 FAULTS = 100
 
 
-class Trouble(Observer):
-    """What is to go wrong with the problem in hand."""
+class FaultInjector(Observer):
+    """Makes the current problem fail in the way that `kind` names."""
 
     def __init__(self) -> None:
         self.kind = "none"
@@ -86,9 +86,9 @@ KINDS = (
 
 
 @pytest.fixture
-def predict(tmp_path: Path) -> Callable[[], tuple[Trouble, Callable[..., pl.DataFrame], Predictor]]:
-    def make() -> tuple[Trouble, Callable[..., pl.DataFrame], Predictor]:
-        trouble = Trouble()
+def predict(tmp_path: Path) -> Callable[[], tuple[FaultInjector, Callable[..., pl.DataFrame], Predictor]]:
+    def make() -> tuple[FaultInjector, Callable[..., pl.DataFrame], Predictor]:
+        injector = FaultInjector()
         ends_at = time.monotonic() + 3600.0
 
         @asynccontextmanager
@@ -97,7 +97,7 @@ def predict(tmp_path: Path) -> Callable[[], tuple[Trouble, Callable[..., pl.Data
                 pass
 
             engine = SupervisedEngine(
-                lambda: ScriptedEngine(trouble.reply, tokenizer=TOKENIZER),
+                lambda: ScriptedEngine(injector.reply, tokenizer=TOKENIZER),
                 stall_seconds=0.1,
                 max_restarts=10**6,
                 log=log,
@@ -107,11 +107,11 @@ def predict(tmp_path: Path) -> Callable[[], tuple[Trouble, Callable[..., pl.Data
             rollouts = EngineRollouts(
                 RolloutParts(
                     engine=engine,
-                    sandbox=trouble.sandbox,
+                    sandbox=injector.sandbox,
                     dialect=NuminaDialect(),
                     settings=settings,
                     rule=AIMO3,
-                    observer=trouble,
+                    observer=injector,
                 )
             )
             policy = NemoSkillsPolicy(
@@ -120,28 +120,31 @@ def predict(tmp_path: Path) -> Callable[[], tuple[Trouble, Callable[..., pl.Data
             ledger = Ledger(time.monotonic(), 3600.0, problems_left=FAULTS)
             with RunFolder(tmp_path / "run", {}) as folder:
                 yield SolverAnswerer(
-                    Solver(rollouts=rollouts, policy=policy, rule=AIMO3, observer=trouble), ledger, folder, log
+                    Solver(rollouts=rollouts, policy=policy, rule=AIMO3, observer=injector),
+                    ledger=ledger,
+                    folder=folder,
+                    log=log,
                 )
             await engine.stop()
 
-        predictor = Predictor(open_answerer, AIMO3, ends_at, lambda line: None)
+        predictor = Predictor(open_answerer, rule=AIMO3, ends_at=ends_at, log=lambda line: None)
         predictor.start()
-        return trouble, make_predict(predictor.answer), predictor
+        return injector, make_predict(predictor.answer), predictor
 
     return make
 
 
 def test_a_hundred_injected_faults_give_a_hundred_valid_rows_in_time(
-    predict: Callable[[], tuple[Trouble, Callable[..., pl.DataFrame], Predictor]],
+    predict: Callable[[], tuple[FaultInjector, Callable[..., pl.DataFrame], Predictor]],
 ) -> None:
-    trouble, ask, predictor = predict()
+    injector, ask, predictor = predict()
     rng = Random(0)
     kinds = [*KINDS, *rng.choices(KINDS, k=FAULTS - len(KINDS) - 1), "none"]
     answers: list[int] = []
     try:
         for number, kind in enumerate(kinds):
-            trouble.kind = kind
-            trouble.sandbox.failure = SandboxError("injected") if kind == "sandbox fails" else None
+            injector.kind = kind
+            injector.sandbox.failure = SandboxError("injected") if kind == "sandbox fails" else None
             statement = STATEMENTS.get(kind, "What is 6 times 7?")
             begun = time.monotonic()
             row = ask(
@@ -152,4 +155,4 @@ def test_a_hundred_injected_faults_give_a_hundred_valid_rows_in_time(
             answers.append(checked_answer(f"p{number}", row, AIMO3))
     finally:
         predictor.close(5.0)
-    assert answers[0] == answers[-1] == 42  # With nothing wrong the answer is right, also after everything else.
+    assert answers[0] == answers[-1] == 42  # Without a fault the answer is right, even after all the others.

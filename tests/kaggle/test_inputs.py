@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aimo_solver.errors import InputError
-from aimo_solver.kaggle.contests import CONTESTS, find_contest
+from aimo_solver.kaggle.contests import CONTESTS, Contest, find_contest
 from aimo_solver.kaggle.inputs import find_checkpoint, find_competition, find_test_file, find_wheel_folders
 
 AIMO3_SLUG = find_contest("aimo3").slug
@@ -23,13 +23,13 @@ def checkpoint(folder: Path) -> Path:
 
 @pytest.mark.parametrize("layout", ["", "competitions"])
 @pytest.mark.parametrize("contest", CONTESTS, ids=lambda contest: contest.name)
-def test_the_competition_is_found_under_both_layouts(tmp_path: Path, layout: str, contest: object) -> None:
-    folder = tmp_path / layout / contest.slug  # type: ignore[attr-defined]
+def test_the_competition_is_found_under_both_layouts(tmp_path: Path, layout: str, contest: Contest) -> None:
+    folder = tmp_path / layout / contest.slug
     folder.mkdir(parents=True)
     assert find_competition(tmp_path) == (contest, folder)
 
 
-def test_nothing_attached_is_no_competition(tmp_path: Path) -> None:
+def test_without_a_competition_none_is_found(tmp_path: Path) -> None:
     assert find_competition(tmp_path) is None
     assert find_competition(tmp_path / "none") is None
 
@@ -44,7 +44,7 @@ def test_two_competitions_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "found"), [(["test.csv", "reference.csv"], "test.csv"), (["reference.csv"], "reference.csv")]
 )
-def test_the_problems_a_version_is_saved_against(tmp_path: Path, names: list[str], found: str) -> None:
+def test_the_test_file_is_found_before_the_reference_file(tmp_path: Path, names: list[str], found: str) -> None:
     assert find_test_file(tmp_path) is None
     for name in names:
         (tmp_path / name).touch()
@@ -58,7 +58,7 @@ def test_the_checkpoint_is_found_wherever_it_was_attached(tmp_path: Path, place:
     assert find_checkpoint(tmp_path) == folder
 
 
-def test_a_configuration_without_weights_is_no_checkpoint(tmp_path: Path) -> None:
+def test_a_configuration_without_weights_is_not_a_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "wheels").mkdir()
     (tmp_path / "wheels" / "config.json").touch()
     assert find_checkpoint(tmp_path) is None
@@ -67,7 +67,7 @@ def test_a_configuration_without_weights_is_no_checkpoint(tmp_path: Path) -> Non
 def test_two_checkpoints_are_refused_by_name(tmp_path: Path) -> None:
     for place in MODEL_FOLDERS[:2]:
         checkpoint(tmp_path / place)
-    with pytest.raises(InputError, match=r"holds 2 checkpoints \(.*fp8/3, .*my-model\); name one with --model"):
+    with pytest.raises(InputError, match=r"holds 2 checkpoints \(.*fp8/3, .*my-model\); choose one with --model"):
         find_checkpoint(tmp_path)
 
 
@@ -84,7 +84,7 @@ def test_one_competition_under_both_layouts_is_one(tmp_path: Path) -> None:
     assert find_competition(tmp_path) == (find_contest("aimo3"), tmp_path / "competitions" / AIMO3_SLUG)
 
 
-def test_a_second_form_inside_a_checkpoint_is_not_another_checkpoint(tmp_path: Path) -> None:
+def test_a_second_format_inside_a_checkpoint_is_not_another_checkpoint(tmp_path: Path) -> None:
     folder = checkpoint(tmp_path / "gpt-oss")
     checkpoint(folder / "original")
     (tmp_path / "twin").symlink_to(folder, target_is_directory=True)

@@ -1,4 +1,4 @@
-"""kernel-metadata.json: every rule of kaggle's command line, and those that only show hours later."""
+"""kernel-metadata.json: the rules of kaggle's command, and those whose violation shows only hours later."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aimo_solver.errors import InputError
-from aimo_solver.kaggle.kernel_metadata import SOURCE_BYTES, kernel_faults, read_kernel_metadata
+from aimo_solver.kaggle.kernel_metadata import MAX_SOURCE_BYTES, kernel_faults, read_kernel_metadata
 
 GOOD = {
     "id": "me/my-solver",
@@ -43,34 +43,34 @@ def test_good_metadata_is_read(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "fault"),
     [
-        ("title", "four", "title must be a text of 5 or more characters, got 'four'"),
+        ("title", "four", "title must be a string of 5 or more characters, got 'four'"),
         ("title", "Another solver", "id must end with the title's slug 'another-solver'"),
-        ("id", "my-solver", "id must be user/slug, without a version, got 'my-solver'"),
-        ("id", "me/my-solver/3", "id must be user/slug, without a version"),
+        ("id", "my-solver", "id must be user/slug without a version, got 'my-solver'"),
+        ("id", "me/my-solver/3", "id must be user/slug without a version"),
         ("id", "me/abcd", "id must have a slug of 5 or more characters"),
         ("code_file", "", "code_file must name the file to run"),
-        ("code_file", "none.py", "code_file must exist, and there is no"),
+        ("code_file", "none.py", "code_file must exist, but there is no"),
         ("language", "julia", "language must be one of python, r, rmarkdown, got 'julia'"),
         ("kernel_type", "app", "kernel_type must be one of script, notebook, got 'app'"),
         ("is_private", "yes", "is_private must be true or false, got 'yes'"),
         ("enable_internet", True, "enable_internet must be false: a kernel with internet cannot be submitted"),
         ("enable_internet", "True", "enable_internet must be false: a kernel with internet cannot be submitted"),
-        ("enable_gpu", False, "enable_gpu must be true where machine_shape names a card"),
+        ("enable_gpu", False, "enable_gpu must be true if machine_shape names an accelerator"),
         ("machine_shape", "NvidiaH200", "machine_shape must be one of NvidiaTeslaT4"),
         ("machine_shape", "NvidiaTeslaP100", "machine_shape NvidiaTeslaP100 is retired"),
         ("docker_image_pinning_type", "newest", "docker_image_pinning_type must be one of original, latest"),
         ("dataset_sources", ["aimo-wheels"], "dataset_sources must be user/slug or user/slug/version"),
         ("dataset_sources", ["me/aimo-wheels/x"], "dataset_sources must be user/slug or user/slug/version"),
-        ("dataset_sources", "me/aimo-wheels", "dataset_sources must be a list of texts"),
+        ("dataset_sources", "me/aimo-wheels", "dataset_sources must be a list of strings"),
         ("kernel_sources", ["me/a/1/2"], "kernel_sources must be user/slug or user/slug/version"),
         ("model_sources", ["me/my-model"], "model_sources must be owner/model/framework/variation/version"),
         ("model_sources", ["me/m/transformers/fp8/one"], "model_sources must be owner/model/framework/variation"),
         ("competition_sources", ["https://x"], "competition_sources must be a competition's slug"),
-        ("machine_shape", ["NvidiaL4"], "machine_shape must be a text, got ['NvidiaL4']"),
-        ("machine_shape", "TpuV38", "enable_tpu must be true where machine_shape names a card"),
-        ("kernel_type", "notebook", "code_file must be a notebook where kernel_type is notebook"),
+        ("machine_shape", ["NvidiaL4"], "machine_shape must be a string, got ['NvidiaL4']"),
+        ("machine_shape", "TpuV38", "enable_tpu must be true if machine_shape names an accelerator"),
+        ("kernel_type", "notebook", "code_file must be a notebook if kernel_type is notebook"),
         ("kernel_sources", ["me/abc"], "kernel_sources must have slugs of 5 or more characters"),
-        ("accelerator", "NvidiaH100", "accelerator is no field that kaggle reads; remove it"),
+        ("accelerator", "NvidiaH100", "accelerator is not a field that kaggle reads; remove it"),
     ],
 )
 def test_each_fault_is_one_sentence(folder: Path, name: str, value: object, fault: str) -> None:
@@ -78,34 +78,32 @@ def test_each_fault_is_one_sentence(folder: Path, name: str, value: object, faul
     assert sentence.startswith(fault)
 
 
-def test_a_word_left_out_is_internet_switched_on(folder: Path) -> None:
+def test_enable_internet_must_not_be_left_out(folder: Path) -> None:
     values = {name: value for name, value in GOOD.items() if name != "enable_internet"}
-    assert kernel_faults(values, folder) == [
-        "enable_internet must be false: kaggle switches it on when nothing is said"
-    ]
+    assert kernel_faults(values, folder) == ["enable_internet must be false: kaggle switches it on if it is left out"]
 
 
-def test_all_faults_are_told_at_once(folder: Path) -> None:
+def test_all_faults_are_reported_at_once(folder: Path) -> None:
     (folder / "kernel-metadata.json").write_text(json.dumps(GOOD | {"language": "c", "kernel_type": "x"}))
     with pytest.raises(InputError, match=r"kernel-metadata\.json: language must .*; kernel_type must "):
         read_kernel_metadata(folder)
 
 
-def test_a_source_text_above_the_limit_is_refused(folder: Path) -> None:
-    (folder / "kernel.py").write_text("#" * (SOURCE_BYTES + 1))
+def test_a_code_file_above_the_limit_is_refused(folder: Path) -> None:
+    (folder / "kernel.py").write_text("#" * (MAX_SOURCE_BYTES + 1))
     (sentence,) = kernel_faults(GOOD, folder)
     assert "attach the package as a dataset" in sentence
 
 
 @pytest.mark.parametrize(("text", "fault"), [("{", "must be JSON"), ("[]", "must be a JSON object, got list")])
-def test_what_is_no_metadata_is_told(folder: Path, text: str, fault: str) -> None:
+def test_a_file_that_is_not_metadata_is_refused(folder: Path, text: str, fault: str) -> None:
     (folder / "kernel-metadata.json").write_text(text)
     with pytest.raises(InputError, match=fault):
         read_kernel_metadata(folder)
 
 
 def test_a_missing_file_is_named(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"kernel-metadata\.json: there is no such file"):
+    with pytest.raises(InputError, match=r"kernel-metadata\.json: does not exist"):
         read_kernel_metadata(folder)
 
 

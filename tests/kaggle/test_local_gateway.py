@@ -1,4 +1,4 @@
-"""The local gateway refuses what Kaggle's would, and our own `predict` gives it nothing to refuse."""
+"""The local gateway refuses what Kaggle's would refuse, and accepts the replies of our own `predict`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from aimo_solver.kaggle.gateways.local_gateway import GatewayFault, LocalServer, play, play_at
+from aimo_solver.kaggle.gateways.local_gateway import GatewayFault, LocalServer, ask_all, ask_server
 from aimo_solver.kaggle.gateways.predict import make_predict
 from aimo_solver.problems.problem import AIMO2, AIMO3, Problem
 from aimo_solver.problems.problem_set import ProblemSet, load_problem_set
@@ -24,13 +24,13 @@ def length(id: object, text: object) -> int:
 
 
 def test_every_problem_is_asked_and_submitted(tmp_path: Path) -> None:
-    play(make_predict(length), PROBLEMS, AIMO3, tmp_path / "submission.parquet", Random(0))
+    ask_all(make_predict(length), PROBLEMS, rule=AIMO3, submission=tmp_path / "submission.parquet", rng=Random(0))
     frame = pl.read_parquet(tmp_path / "submission.parquet")
     assert dict(frame.rows()) == {"a": 1, "b": 2, "c": 3}
     assert frame.schema == {"id": pl.String, "answer": pl.Int64}
 
 
-def test_the_order_is_fresh_and_calls_come_one_at_a_time_from_another_thread(tmp_path: Path) -> None:
+def test_the_order_is_new_and_calls_come_one_at_a_time_from_another_thread(tmp_path: Path) -> None:
     orders, threads = set(), set()
 
     def note(id: object, text: object) -> int:
@@ -40,7 +40,7 @@ def test_the_order_is_fresh_and_calls_come_one_at_a_time_from_another_thread(tmp
 
     for seed in range(8):
         asked: list[str] = []
-        play(make_predict(note), PROBLEMS, AIMO3, tmp_path / "s.parquet", Random(seed))
+        ask_all(make_predict(note), PROBLEMS, rule=AIMO3, submission=tmp_path / "s.parquet", rng=Random(seed))
         orders.add("".join(asked))
     assert len(orders) > 1
     assert threading.get_ident() not in threads
@@ -65,21 +65,22 @@ def test_a_reply_that_would_cost_the_submission_ends_the_run(
     tmp_path: Path, reply: Callable[[pl.Series, pl.Series], object], words: str
 ) -> None:
     with pytest.raises(GatewayFault, match=words):
-        play(reply, PROBLEMS, AIMO2, tmp_path / "submission.parquet")
+        ask_all(reply, PROBLEMS, rule=AIMO2, submission=tmp_path / "submission.parquet")
     assert not (tmp_path / "submission.parquet").exists()
 
 
-def test_a_pandas_frame_is_taken_too(tmp_path: Path) -> None:
-    answers = play(
-        lambda id, text: pd.DataFrame({"id": [id.item(0)], "answer": [5]}), PROBLEMS, AIMO2, tmp_path / "s.parquet"
-    )
+def test_a_pandas_frame_is_accepted(tmp_path: Path) -> None:
+    def predict(id: pl.Series, text: pl.Series) -> pd.DataFrame:
+        return pd.DataFrame({"id": [id.item(0)], "answer": [5]})
+
+    answers = ask_all(predict, PROBLEMS, rule=AIMO2, submission=tmp_path / "s.parquet")
     assert set(answers.values()) == {5}
 
 
-def test_server_and_gateway_meet_over_a_socket(tmp_path: Path) -> None:
+def test_a_server_in_another_thread_is_asked_over_a_socket(tmp_path: Path) -> None:
     server = threading.Thread(target=lambda: LocalServer(make_predict(length), tmp_path / "socket").serve())
     server.start()
-    answers = play_at(tmp_path / "socket", PROBLEMS, AIMO3, tmp_path / "submission.parquet")
+    answers = ask_server(tmp_path / "socket", PROBLEMS, rule=AIMO3, submission=tmp_path / "submission.parquet")
     server.join(10)
     assert answers == {"a": 1, "b": 2, "c": 3}
     assert not server.is_alive()
@@ -106,5 +107,5 @@ def test_a_test_file_with_answers_quotes_newlines_and_letters_of_all_kinds(tmp_p
         seen.append(text)
         return 1
 
-    play(make_predict(note), load_problem_set(path), AIMO3, tmp_path / "s.parquet")
+    ask_all(make_predict(note), load_problem_set(path), rule=AIMO3, submission=tmp_path / "s.parquet")
     assert seen == [statement]

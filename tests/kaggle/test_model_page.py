@@ -1,4 +1,4 @@
-"""A model's page: what Kaggle reads, and what is said of a checkpoint's making."""
+"""A model's page: what Kaggle reads, and what it says about how the checkpoint was made."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ ID = "me/my-model/transformers/fp8"
 
 
 def page(checkpoint: Path, **values: Any) -> dict[str, Any]:
-    return json.loads(package_model(checkpoint, ModelPage(ID, "Apache 2.0", **values))[1].read_text())
+    return json.loads(package_model(checkpoint, ModelPage(id=ID, license_name="Apache 2.0", **values))[1].read_text())
 
 
 def test_the_files_are_what_kaggle_reads(tmp_path: Path) -> None:
-    model, instance = package_model(tmp_path, ModelPage(ID, "MIT"))
+    model, instance = package_model(tmp_path, ModelPage(id=ID, license_name="MIT"))
     assert json.loads(model.read_text())["slug"] == "my-model"
     values = json.loads(instance.read_text())
     assert (values["modelSlug"], values["instanceSlug"], values["framework"]) == ("my-model", "fp8", "transformers")
@@ -39,15 +39,15 @@ def test_the_base_is_another_variation_or_an_address(tmp_path: Path) -> None:
     )
 
 
-def test_the_overview_tells_recipe_size_and_figures(tmp_path: Path) -> None:
+def test_the_overview_states_recipe_size_and_figures(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(bytes(2_000_000))
     recipe = {"scheme": "w4a16", "writer": "llm-compressor", "rows": [1, 2, 3]}
     (tmp_path / "calibration.json").write_text(json.dumps(recipe))
     table = tmp_path / "measured.md"
     table.write_text("| checkpoint | MB |\n|---|---|\n")
-    told = page(tmp_path, measured=table)["overview"]
-    assert "w4a16 by llm-compressor, calibrated on 3 rollouts." in told and "2.0 MB" in told
-    assert told.endswith("| checkpoint | MB |\n|---|---|\n")
+    overview = page(tmp_path, measured=table)["overview"]
+    assert "w4a16 by llm-compressor, calibrated on 3 rollouts." in overview and "2.0 MB" in overview
+    assert overview.endswith("| checkpoint | MB |\n|---|---|\n")
 
 
 def test_a_format_without_calibration_says_so_and_a_damaged_recipe_is_one_sentence(tmp_path: Path) -> None:
@@ -55,11 +55,11 @@ def test_a_format_without_calibration_says_so_and_a_damaged_recipe_is_one_senten
     recipe.write_text(json.dumps({"scheme": "fp8-dynamic", "writer": "llm-compressor", "rows": []}))
     assert "fp8-dynamic by llm-compressor, not calibrated." in page(tmp_path)["overview"]
     recipe.write_text("{}")
-    with pytest.raises(InputError, match="is no recipe of this program"):
+    with pytest.raises(InputError, match="is not a recipe written by this program"):
         page(tmp_path)
 
 
-def test_a_merge_tells_its_parts(tmp_path: Path) -> None:
+def test_a_merge_states_its_parts(tmp_path: Path) -> None:
     parts = [{"folder": "x/cot", "weight": 0.3}, {"folder": "x/tir", "weight": 0.7}]
     (tmp_path / "merge.json").write_text(json.dumps({"parents": parts}))
     assert "A linear merge: 0.3 cot + 0.7 tir." in page(tmp_path)["overview"]
@@ -71,6 +71,6 @@ def test_names_have_four_parts(tmp_path: Path, field: str, values: dict[str, Any
         package_model(tmp_path, ModelPage(license_name="MIT", **values))
 
 
-def test_a_table_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_table_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="measured"):
         page(tmp_path, measured=tmp_path / "measured.md")

@@ -1,4 +1,4 @@
-"""Predictor: whatever breaks, one integer within the rule comes back, and nothing is raised."""
+"""Predictor: whatever breaks, it returns one integer within the rule, and raises nothing."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Answer = Callable[[Problem], Awaitable[int]]
 
 
 @dataclass
-class Story:
-    """An answerer that does as it is told, and what was logged."""
+class FakeAnswerer:
+    """Answerer that runs `then` for every problem, and keeps the log."""
 
     then: Answer
     provisional: int = 7
@@ -32,7 +32,7 @@ class Story:
         return await self.then(problem)
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Story]:
+    async def open(self) -> AsyncIterator[FakeAnswerer]:
         if self.load is not None:
             await self.load()
         try:
@@ -45,8 +45,8 @@ class Story:
 def begin() -> Iterator[Callable[..., Predictor]]:
     begun: list[Predictor] = []
 
-    def start(story: Story, rule: AnswerRule = AIMO3, ends_in: float = 3600.0) -> Predictor:
-        one = Predictor(story.open, rule, time.monotonic() + ends_in, story.log.append)
+    def start(fake: FakeAnswerer, rule: AnswerRule = AIMO3, ends_in: float = 3600.0) -> Predictor:
+        one = Predictor(fake.open, rule=rule, ends_at=time.monotonic() + ends_in, log=fake.log.append)
         one.start()
         begun.append(one)
         return one
@@ -74,32 +74,32 @@ async def _hangs(problem: Problem) -> int:
 
 
 def test_a_problem_is_answered_in_the_solvers_own_thread(begin: Callable[..., Predictor]) -> None:
-    story = Story(_right)
-    predictor = begin(story)
+    fake = FakeAnswerer(_right)
+    predictor = begin(fake)
     assert [predictor.answer("a", "12345"), predictor.answer("b", "1")] == [5, 1]
     predictor.close()
-    assert story.closed
+    assert fake.closed
 
 
 def test_the_first_call_waits_for_loading(begin: Callable[..., Predictor]) -> None:
     async def load() -> None:
         await asyncio.sleep(0.05)
 
-    assert begin(Story(_right, load=load)).answer("a", "123") == 3
+    assert begin(FakeAnswerer(_right, load=load)).answer("a", "123") == 3
 
 
 @pytest.mark.parametrize("text", ["", "  \n", None, 5, ["a"]])
-def test_what_is_no_statement_gets_the_fallback(begin: Callable[..., Predictor], text: object) -> None:
-    story = Story(_right)
-    assert begin(story).answer("a", text) == 0
-    assert "problem must be a statement" in story.log[0]
+def test_a_missing_statement_gets_the_fallback(begin: Callable[..., Predictor], text: object) -> None:
+    fake = FakeAnswerer(_right)
+    assert begin(fake).answer("a", text) == 0
+    assert "problem must be a statement" in fake.log[0]
 
 
 @pytest.mark.parametrize("fault", [_raises, _times_out])
 def test_a_failing_solver_gives_its_best_answer_so_far(begin: Callable[..., Predictor], fault: Answer) -> None:
-    story = Story(fault)
-    assert begin(story).answer("a", "12") == 7
-    assert "because of" in story.log[0]
+    fake = FakeAnswerer(fault)
+    assert begin(fake).answer("a", "12") == 7
+    assert "because of" in fake.log[0]
 
 
 @pytest.mark.parametrize(("rule", "value", "answer"), [(AIMO3, 100_000, 0), (AIMO3, -1, 0), (AIMO2, 1001, 1)])
@@ -109,39 +109,39 @@ def test_an_answer_outside_the_rule_never_leaves(
     async def outside(problem: Problem) -> int:
         return value
 
-    assert begin(Story(outside), rule).answer("a", "12") == answer
+    assert begin(FakeAnswerer(outside), rule).answer("a", "12") == answer
 
 
-def test_an_engine_that_does_not_load_costs_answers_but_no_run(begin: Callable[..., Predictor]) -> None:
+def test_an_engine_that_does_not_load_costs_the_answers_but_not_the_run(begin: Callable[..., Predictor]) -> None:
     async def load() -> None:
         raise OSError("no card")
 
-    story = Story(_right, load=load)
-    predictor = begin(story)
+    fake = FakeAnswerer(_right, load=load)
+    predictor = begin(fake)
     assert [predictor.answer("a", "12"), predictor.answer("b", "12")] == [0, 0]
-    assert "no card" in story.log[0]
+    assert "no card" in fake.log[0]
 
 
-def test_a_solver_that_ends_the_thread_costs_no_run(begin: Callable[..., Predictor]) -> None:
+def test_a_solver_that_ends_its_thread_does_not_cost_the_run(begin: Callable[..., Predictor]) -> None:
     async def exits(problem: Problem) -> int:
         raise SystemExit(1)
 
-    predictor = begin(Story(exits))
+    predictor = begin(FakeAnswerer(exits))
     assert isinstance(predictor.answer("a", "12"), int)
     assert predictor.answer("b", "12") in (0, 7)
 
 
 def test_a_missed_deadline_is_not_waited_for(begin: Callable[..., Predictor], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predictor_module, "LATE_SECONDS", 0.0)
-    story = Story(_hangs, answer_by=time.monotonic())
-    predictor = begin(story)
+    fake = FakeAnswerer(_hangs, answer_by=time.monotonic())
+    predictor = begin(fake)
     assert predictor.answer("a", "12") == 7
-    assert "missed its deadline" in story.log[0]
-    story.then = _right
-    assert predictor.answer("b", "123") == 3  # What was given up was cancelled, and the loop lives on.
+    assert "missed its deadline" in fake.log[0]
+    fake.then = _right
+    assert predictor.answer("b", "123") == 3  # The late problem was cancelled, and the loop still runs.
 
 
-def test_a_blocked_loop_costs_no_later_call_its_time(
+def test_a_blocked_loop_does_not_use_up_the_time_of_later_calls(
     begin: Callable[..., Predictor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def blocks(problem: Problem) -> int:
@@ -149,7 +149,7 @@ def test_a_blocked_loop_costs_no_later_call_its_time(
         return 1
 
     monkeypatch.setattr(predictor_module, "LATE_SECONDS", 0.0)
-    predictor = begin(Story(blocks, answer_by=time.monotonic()))
+    predictor = begin(FakeAnswerer(blocks, answer_by=time.monotonic()))
     assert predictor.answer("a", "12") == 7
     assert predictor.answer("b", "12") in (0, 7)
 
@@ -163,14 +163,14 @@ def test_a_blocked_loop_does_not_give_up_the_problems_that_follow(
         return len(problem.text)
 
     monkeypatch.setattr(predictor_module, "LATE_SECONDS", 0.0)
-    story = Story(blocks_once, answer_by=time.monotonic())
-    predictor = begin(story)
+    fake = FakeAnswerer(blocks_once, answer_by=time.monotonic())
+    predictor = begin(fake)
     assert predictor.answer("a", "12") == 7
-    story.answer_by = None
+    fake.answer_by = None
     assert [predictor.answer(str(number), "123") for number in range(20)] == [3] * 20
 
 
-def test_a_log_that_cannot_be_written_costs_nothing(begin: Callable[..., Predictor]) -> None:
+def test_a_log_that_cannot_be_written_does_no_harm(begin: Callable[..., Predictor]) -> None:
     async def dies(problem: Problem) -> int:
         raise RuntimeError("[/pair.cc:534] Connection closed by peer")
 
@@ -178,7 +178,7 @@ def test_a_log_that_cannot_be_written_costs_nothing(begin: Callable[..., Predict
         def append(self, line: str) -> None:
             raise BrokenPipeError
 
-    assert begin(Story(dies, log=BrokenLog())).answer("a", "12") == 7
+    assert begin(FakeAnswerer(dies, log=BrokenLog())).answer("a", "12") == 7
 
 
 def test_a_loop_that_never_begins_costs_seconds_not_the_run(
@@ -186,11 +186,11 @@ def test_a_loop_that_never_begins_costs_seconds_not_the_run(
 ) -> None:
     monkeypatch.setattr(predictor_module, "BEGIN_SECONDS", 0.0)
     monkeypatch.setattr(predictor_module, "LATE_SECONDS", 0.0)
-    assert begin(Story(_hangs, answer_by=None)).answer("a", "12") == 7
+    assert begin(FakeAnswerer(_hangs, answer_by=None)).answer("a", "12") == 7
 
 
-def test_no_time_left_is_the_fallback(begin: Callable[..., Predictor]) -> None:
+def test_without_time_left_the_answer_is_the_fallback(begin: Callable[..., Predictor]) -> None:
     async def load() -> None:
         await asyncio.sleep(3600)
 
-    assert begin(Story(_right, load=load), ends_in=0.05).answer("a", "12") == 0
+    assert begin(FakeAnswerer(_right, load=load), ends_in=0.05).answer("a", "12") == 0

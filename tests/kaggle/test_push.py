@@ -1,4 +1,4 @@
-"""Push: the real `kaggle` command against a stand-in for Kaggle's API, and every way it can end."""
+"""Push: the real `kaggle` command against a stub of Kaggle's API, and every way it can end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ import pytest
 
 from aimo_solver.errors import InputError
 from aimo_solver.kaggle.kernel_metadata import read_kernel_metadata
-from aimo_solver.kaggle.push import LOOK_SECONDS, LOOKS_MISSED, Pushed, fetch, follow, push, submit, told
+from aimo_solver.kaggle.push import (
+    MAX_FAILED_POLLS,
+    POLL_SECONDS,
+    KernelVersion,
+    describe_kernel,
+    fetch,
+    follow,
+    push,
+    submit,
+)
 from tests.helpers.kaggle_stub import KaggleStub, kaggle_stub
 
 GOOD_METADATA = {
@@ -27,7 +36,7 @@ GOOD_METADATA = {
     "dataset_sources": ["me/aimo-wheels"],
     "model_sources": ["me/my-model/transformers/fp8/1"],
 }
-PUSHED = Pushed("me/my-solver", 4, "https://www.kaggle.com/code/me/my-solver")
+PUSHED = KernelVersion("me/my-solver", 4, "https://www.kaggle.com/code/me/my-solver")
 
 
 @pytest.fixture
@@ -39,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KaggleStub]:
-    """Kaggle, as far as the command can tell; `SaveKernel` answers what the test put into `reply`."""
+    """Kaggle as far as the command can tell; every call is answered with what the test puts into `reply`."""
     with kaggle_stub(lambda name, fields: reply) as stub:
         for name, value in {
             "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
@@ -60,7 +69,7 @@ reply: dict[str, Any] = {}
 
 def test_the_real_command_sends_every_field(folder: Path, kaggle: KaggleStub) -> None:
     reply.update({"versionNumber": 4, "url": "https://www.kaggle.com/code/me/my-solver"})
-    assert push(folder, run_seconds=900) == PUSHED
+    assert push(folder, max_seconds=900) == PUSHED
     sent = kaggle.of("SaveKernel")
     assert sent == sent | {
         "slug": "me/my-solver",
@@ -79,13 +88,15 @@ def test_the_real_command_sends_every_field(folder: Path, kaggle: KaggleStub) ->
     }
 
 
-def test_a_fault_at_the_servers_side_is_told_though_the_command_exits_with_0(folder: Path, kaggle: KaggleStub) -> None:
+def test_a_refusal_by_the_server_is_reported_although_the_command_exits_with_0(
+    folder: Path, kaggle: KaggleStub
+) -> None:
     reply.update({"error": "Maximum weekly GPU quota reached"})
     with pytest.raises(InputError, match=r"Kaggle refused the kernel: .*Maximum weekly GPU quota"):
         push(folder)
 
 
-def test_a_source_that_kaggle_drops_is_told(folder: Path, kaggle: KaggleStub) -> None:
+def test_a_source_that_kaggle_drops_is_reported(folder: Path, kaggle: KaggleStub) -> None:
     reply.update({"versionNumber": 4, "url": "https://x", "invalidDatasetSources": ["me/aimo-wheels"]})
     with pytest.raises(InputError, match=r"Kaggle dropped what it does not know: .*dataset sources.*aimo-wheels"):
         push(folder)
@@ -100,15 +111,15 @@ def test_bad_metadata_is_refused_before_anything_is_sent(folder: Path, kaggle: K
 
 
 def test_what_will_be_sent_is_shown_without_secrets(folder: Path, kaggle: KaggleStub) -> None:
-    lines = told(read_kernel_metadata(folder))
+    lines = describe_kernel(read_kernel_metadata(folder))
     assert any("me/my-model/transformers/fp8/1" in line for line in lines)
     assert any("NvidiaH100; internet off" in line for line in lines)
     assert "a-secret" not in "\n".join(lines)
 
 
-def said(*answers: str) -> tuple[list[list[str]], Any]:
-    """A command that prints these one after another, and what it was called with."""
-    script, calls = iter(answers), list[list[str]]()
+def printing(*outputs: str) -> tuple[list[list[str]], Any]:
+    """Returns the calls so far, and a command that prints these outputs, one per call."""
+    script, calls = iter(outputs), list[list[str]]()
 
     def run(arguments: Sequence[str]) -> str:
         calls.append(list(arguments))
@@ -120,27 +131,27 @@ def said(*answers: str) -> tuple[list[list[str]], Any]:
 def test_a_run_is_followed_to_its_end() -> None:
     waits, lines = list[float](), list[str]()
     form = 'me/my-solver has status "KernelWorkerStatus.{}"\n'
-    _, run = said(*[form.format(status) for status in ("QUEUED", "RUNNING", "RUNNING", "COMPLETE")])
-    follow(PUSHED, lines.append, run, waits.append)
+    _, run = printing(*[form.format(status) for status in ("QUEUED", "RUNNING", "RUNNING", "COMPLETE")])
+    follow(PUSHED, lines.append, kaggle=run, sleep=waits.append)
     assert lines == ["version 4: queued", "version 4: running", "version 4: complete"]
-    assert waits == [LOOK_SECONDS] * 3
+    assert waits == [POLL_SECONDS] * 3
 
 
-def test_a_run_that_fails_is_told_with_kaggles_reason() -> None:
-    _, run = said(
+def test_a_failed_run_is_reported_with_kaggles_reason() -> None:
+    _, run = printing(
         'me/my-solver has status "KernelWorkerStatus.ERROR"\nFailure message: "Your notebook ran out of memory"\n'
     )
     with pytest.raises(InputError, match=r"version 4 of me/my-solver ended with error .*out of memory.*; see https"):
-        follow(PUSHED, lambda line: None, run)
+        follow(PUSHED, lambda line: None, kaggle=run)
 
 
-def test_a_status_nobody_understands_ends_the_wait() -> None:
-    _, run = said(*["502 Bad Gateway"] * (LOOKS_MISSED + 1))
-    with pytest.raises(InputError, match="does not tell the status of me/my-solver: 502 Bad Gateway"):
-        follow(PUSHED, lambda line: None, run, lambda seconds: None)
+def test_a_status_that_cannot_be_read_ends_the_wait() -> None:
+    _, run = printing(*["502 Bad Gateway"] * (MAX_FAILED_POLLS + 1))
+    with pytest.raises(InputError, match="does not report the status of me/my-solver: 502 Bad Gateway"):
+        follow(PUSHED, lambda line: None, kaggle=run, sleep=lambda seconds: None)
 
 
-def test_a_failed_look_does_not_end_the_wait() -> None:
+def test_a_single_failed_poll_does_not_end_the_wait() -> None:
     lines, script = list[str](), iter(["RUNNING", None, "COMPLETE"])
 
     def run(arguments: Sequence[str]) -> str:
@@ -149,35 +160,35 @@ def test_a_failed_look_does_not_end_the_wait() -> None:
             raise InputError("kaggle kernels status: connection reset")
         return f'me/my-solver has status "KernelWorkerStatus.{status}"'
 
-    follow(PUSHED, lines.append, run, lambda seconds: None)
+    follow(PUSHED, lines.append, kaggle=run, sleep=lambda seconds: None)
     assert lines == ["version 4: running", "version 4: complete"]
 
 
-def test_the_version_before_is_not_taken_for_this_one() -> None:
+def test_the_previous_version_is_not_taken_for_this_one() -> None:
     form = 'me/my-solver has status "KernelWorkerStatus.{}"'
-    calls, run = said(*[form.format(status) for status in ("COMPLETE", "RUNNING", "COMPLETE")])
-    follow(PUSHED, lambda line: None, run, lambda seconds: None)
+    calls, run = printing(*[form.format(status) for status in ("COMPLETE", "RUNNING", "COMPLETE")])
+    follow(PUSHED, lambda line: None, kaggle=run, sleep=lambda seconds: None)
     assert len(calls) == 3
 
 
 def test_a_finished_version_is_submitted() -> None:
-    calls, run = said("Successfully submitted to AIMO")
-    submit(PUSHED, "aimo-3", "first", run)
+    calls, run = printing("Successfully submitted to AIMO")
+    submit(PUSHED, competition="aimo-3", message="first", kaggle=run)
     assert calls == [
         "competitions submit aimo-3 -k me/my-solver -v 4 -f submission.parquet -m first".split(),
     ]
 
 
 def test_aimo1_submits_the_file_its_gateway_leaves() -> None:
-    calls, run = said("Successfully submitted to AIMO")
-    submit(PUSHED, "ai-mathematical-olympiad-prize", "first", run)
+    calls, run = printing("Successfully submitted to AIMO")
+    submit(PUSHED, competition="ai-mathematical-olympiad-prize", message="first", kaggle=run)
     assert calls[0][-3:] == ["submission.csv", "-m", "first"]
 
 
-def test_a_submission_that_is_not_taken_is_told() -> None:
-    _, run = said("You have exceeded your daily submission limit.\n")
-    with pytest.raises(InputError, match=r"did not take the submission: .*daily submission limit"):
-        submit(PUSHED, "aimo-3", "first", run)
+def test_a_refused_submission_is_reported() -> None:
+    _, run = printing("You have exceeded your daily submission limit.\n")
+    with pytest.raises(InputError, match=r"did not accept the submission: .*daily submission limit"):
+        submit(PUSHED, competition="aimo-3", message="first", kaggle=run)
 
 
 def test_a_run_folder_is_fetched(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""submission.parquet: its columns, and that it is never half there."""
+"""submission.parquet: its columns, and that it is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_a_submission_holds_ids_and_whole_numbers_in_order(tmp_path: Path) -> No
     assert frame.rows() == [("b", 7), ("a", 0)]
 
 
-def test_no_problems_still_have_the_columns(tmp_path: Path) -> None:
+def test_an_empty_submission_has_the_columns(tmp_path: Path) -> None:
     path = tmp_path / "submission.parquet"
     write_submission(path, {})
     assert pl.read_parquet_schema(path) == {"id": pl.String, "answer": pl.Int64}
@@ -33,7 +33,7 @@ def test_an_earlier_submission_is_replaced(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_one_answer_past_int64_does_not_cost_the_others(tmp_path: Path) -> None:
+def test_an_answer_outside_int64_does_not_cost_the_others(tmp_path: Path) -> None:
     path = tmp_path / "submission.parquet"
     write_submission(path, {"a": 10**30, "b": 42, "c": -(10**30)})
     assert pl.read_parquet(path)["answer"].to_list() == [2**63 - 1, 42, -(2**63)]
@@ -55,11 +55,11 @@ def test_a_failed_write_leaves_the_earlier_submission(tmp_path: Path, monkeypatc
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_is_not_there_is_found_before_the_run(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"there is no folder .*none; make it or name another file"):
+def test_a_missing_folder_is_refused_before_the_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"its folder does not exist; create it or name another file"):
         check_submission_path(tmp_path / "none" / "submission.parquet")
 
 
-def test_a_folder_is_no_submission(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is a folder; name the submission's file"):
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a folder; name a file"):
         check_submission_path(tmp_path)

@@ -9,6 +9,7 @@ from aimo_solver.policies.speed_table import Workload
 from aimo_solver.simulation.bounds import hindsight_bound, informed_bound, majority_bound
 from aimo_solver.simulation.pool import Pool
 from aimo_solver.simulation.simulated_contest import ProblemOrder, draw_contest, simulate_contest
+from tests.helpers.own_settings import own_settings
 from tests.helpers.small_pool import EVEN, POOL, SHARED, contest_of, pool_problem
 
 
@@ -29,7 +30,7 @@ def test_no_policy_beats_the_informed_bound() -> None:
     for total in (100.0, 400.0, 4000.0):
         bound = informed_bound(POOL, speeds=SHARED, problems=10, total_seconds=total)
         for name in ("fixed", "adaptive"):
-            policy = make_policy(name, {}, Workload(POOL.rollout_tokens, SHARED))
+            policy = make_policy(own_settings(name), Workload(POOL.rollout_tokens, SHARED))
             solved = [
                 simulate_contest(one, policy=policy, speeds=SHARED, total_seconds=total).solved for one in contests
             ]

@@ -29,7 +29,7 @@ def test_a_study_compares_every_policy_with_the_first() -> None:
 
 def test_peers_seconds_are_scaled_to_the_budget() -> None:
     plan = StudyPlan(pool=POOL, speeds=SHARED, policies=("nemoskills",), budgets_seconds=(300.0,), problems=6)
-    assert plan.policy("nemoskills", 300.0).base_seconds == pytest.approx(350.0 * 50.0 / 360.0)  # type: ignore[attr-defined]
+    assert plan.policy("nemoskills", 300.0).settings.base_seconds == pytest.approx(350.0 * 50.0 / 360.0)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("budget", [0.0, -1.0, float("nan"), float("inf")])

@@ -1,1 +1,1 @@
-"""Gateways: how a contest hands over its problems and takes the answers, one edition's way a file."""
+"""Gateways: how each contest asks its problems and collects the answers, on Kaggle and in rehearsals."""

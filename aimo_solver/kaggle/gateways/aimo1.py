@@ -6,14 +6,15 @@ import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from aimo_solver.errors import InputError
 
-MODULE = "aimo"
+MODULE: Final = "aimo"
 
 
 def serve(competition: Path, answer: Callable[[object, object], int]) -> int:
-    """Answers every problem the iterator asks; how many. Raises InputError where its module is not there."""
+    """Answers every problem of the iterator, and returns their number. Raises InputError if its module is missing."""
     if (competition / MODULE).is_dir() and str(competition) not in sys.path:
         sys.path.insert(0, str(competition))
     try:
@@ -22,7 +23,7 @@ def serve(competition: Path, answer: Callable[[object, object], int]) -> int:
         raise InputError(f"{competition}: has no usable module {MODULE} ({error}); attach the competition") from error
     asked = 0
     for test, sample_submission in environment.iter_test():
-        # Each row has its own answer; a batch, should there ever be one, is answered row by row.
+        # One row so far; a batch would be answered row by row.
         sample_submission["answer"] = [answer(id, text) for id, text in zip(test["id"], test["problem"], strict=True)]
         environment.predict(sample_submission)
         asked += len(test)

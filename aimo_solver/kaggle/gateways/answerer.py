@@ -1,13 +1,12 @@
-"""Answerer: a solver with its ledger and run folder, asked for one problem after another.
+"""Answerer: a solver with its ledger and run folder, which answers one problem after another.
 
-Guarantees: every problem is charged to the ledger and logged, also one that failed; `provisional`
-and `answer_by` can be read from another thread at any moment.
+Guarantees: every problem is charged to the ledger, including one that failed; `provisional` and
+`answer_by` can be read from another thread at any time.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Protocol
 
 from aimo_solver.policies.ledger import Ledger, Spend
@@ -15,6 +14,7 @@ from aimo_solver.problems.problem import Problem
 from aimo_solver.runs.writer import RunFolder
 from aimo_solver.solver.solution import Solution
 from aimo_solver.solver.solver import Solver
+from aimo_solver.utils.log import Log
 
 
 class Answerer(Protocol):
@@ -22,21 +22,23 @@ class Answerer(Protocol):
 
     @property
     def provisional(self) -> int:
-        """The answer to give should everything stop now."""
+        """The answer to give if everything stopped now."""
         ...
 
     @property
     def answer_by(self) -> float | None:
-        """Loop time by which the problem in hand is answered; None while there is none."""
+        """Loop time by which the current problem is answered; None while there is no problem."""
         ...
 
-    async def answer(self, problem: Problem) -> int: ...
+    async def answer(self, problem: Problem) -> int:
+        """Answers one problem. Raises whatever the solver raises."""
+        ...
 
 
 class SolverAnswerer:
-    """Answerer over a solver."""
+    """Answerer that asks a solver."""
 
-    def __init__(self, solver: Solver, ledger: Ledger, folder: RunFolder, log: Callable[[str], None]) -> None:
+    def __init__(self, solver: Solver, *, ledger: Ledger, folder: RunFolder, log: Log) -> None:
         self._solver, self._ledger, self._folder, self._log = solver, ledger, folder, log
         self.solutions: list[Solution] = []
 
@@ -50,13 +52,13 @@ class SolverAnswerer:
 
     async def answer(self, problem: Problem) -> int:
         loop = asyncio.get_running_loop()
-        begun = loop.time()
+        started_at = loop.time()
         try:
             solution = await self._solver.solve(problem, self._ledger)
         except BaseException as error:
-            self._ledger = self._ledger.charge(Spend(1, loop.time() - begun))
+            self._ledger = self._ledger.charge(Spend(1, loop.time() - started_at))
             if isinstance(error, SystemExit | KeyboardInterrupt):
-                # In a task these would end the event loop, and with it every problem to come.
+                # In a task these would end the event loop, and every later problem with it.
                 raise RuntimeError(f"{type(error).__name__} in the solver") from error
             raise
         self._ledger = self._ledger.charge(solution.spend)

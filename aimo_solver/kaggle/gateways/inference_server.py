@@ -1,8 +1,7 @@
-"""AIMO2's and AIMO3's inference servers: Kaggle's own, from the competition's input folder.
+"""The inference servers of AIMO2 and AIMO3: Kaggle's own, from the competition's input folder.
 
-In a scoring run the server waits for the gateway and answers before the model is loaded: it must
-be up within minutes, and the first call may take as long as it likes. Elsewhere (a version being
-saved) the same server plays its own gateway over a test file.
+In a scoring run the server must be up within minutes, before the model is loaded; the first call may
+take any time. When a version is saved, the same server runs its own gateway over a test file.
 """
 
 from __future__ import annotations
@@ -12,39 +11,39 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from aimo_solver.errors import InputError
 from aimo_solver.kaggle.contests import Contest
 
-RERUN_VARIABLE = "KAGGLE_IS_COMPETITION_RERUN"
-PACKAGE = "kaggle_evaluation"
+RERUN_VARIABLE: Final = "KAGGLE_IS_COMPETITION_RERUN"
+PACKAGE: Final = "kaggle_evaluation"
 
 
 def is_scoring_run() -> bool:
-    """Whether Kaggle runs this for the score, and not to save a version."""
+    """Whether Kaggle runs this for a score, and not to save a version."""
     return bool(os.environ.get(RERUN_VARIABLE))
 
 
 def serve(
-    contest: Contest, competition: Path, predict: Callable[..., Any], test_file: Path | None, *, scored: bool
+    contest: Contest, *, competition: Path, predict: Callable[..., Any], test_file: Path | None, scored: bool
 ) -> None:
-    """Answers everything the contest asks, then returns. `competition` is its input folder.
+    """Answers everything that the contest asks, then returns. `competition` is its input folder.
 
-    Raises InputError where its package is not there, or there is nothing to ask.
+    Raises InputError if the competition's package is missing, or there is no test file to answer.
     """
     server = _server_class(contest, competition)(predict)
     if scored:
         server.serve()
     elif test_file is None:
-        raise InputError(f"{competition}: holds no test.csv or reference.csv to answer; attach the competition's data")
+        raise InputError(f"{competition}: has neither test.csv nor reference.csv; attach the competition's data")
     else:
         server.run_local_gateway((str(test_file),))
 
 
 def _server_class(contest: Contest, competition: Path) -> Callable[..., Any]:
     if contest.server is None:
-        raise InputError(f"{contest.name} has no inference server; it is asked through its iterator")
+        raise InputError(f"{contest.name} has no inference server; its problems come from an iterator")
     module_name, class_name = contest.server
     if not (competition / PACKAGE).is_dir():
         raise InputError(f"{competition}: has no folder {PACKAGE}; attach the competition {contest.slug}")

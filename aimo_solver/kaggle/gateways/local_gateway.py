@@ -1,10 +1,10 @@
-"""A gateway that behaves like Kaggle's, where Kaggle's own is not there.
+"""A gateway that behaves like Kaggle's, for use where Kaggle's own is missing.
 
-Polars Series of length 1, a fresh order each run, one call at a time from a worker thread, checks
-of what comes back as strict as the strictest edition's and stricter: the id that was asked, one
-row, an integer within the answer rule. A fault ends the run without a submission, as it does on
-Kaggle. `play` calls `predict` in this process; `LocalServer` and `play_at` are the scoring run's
-shape: the server in one process, the gateway in another.
+Polars Series of length 1, a new order in each run, one call at a time from a worker thread. Replies
+are checked at least as strictly as in any contest: the id that was asked, one row, an integer within
+the answer rule. A fault ends the run without a submission, as on Kaggle. `ask_all` calls `predict` in
+this process. In a scoring run the server and the gateway are separate processes: `LocalServer` and
+`ask_server`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Final, cast
 
 import polars as pl
 
@@ -24,9 +24,9 @@ from aimo_solver.kaggle.submission import check_submission_path, write_submissio
 from aimo_solver.problems.problem import AnswerRule
 from aimo_solver.problems.problem_set import ProblemSet
 
-CONNECT_SECONDS = 15 * 60.0
-"""How long Kaggle's gateway waits for a server to be up."""
-_RETRY_SECONDS = 0.1
+CONNECT_SECONDS: Final = 15 * 60.0
+"""How long Kaggle's gateway waits for a server."""
+_RETRY_SECONDS: Final = 0.1
 
 Predict = Callable[..., Any]
 
@@ -35,10 +35,10 @@ class GatewayFault(InputError):
     """A reply that would have cost the submission."""
 
 
-def play(
-    predict: Predict, problems: ProblemSet, rule: AnswerRule, submission: Path, rng: Random | None = None
+def ask_all(
+    predict: Predict, problems: ProblemSet, *, rule: AnswerRule, submission: Path, rng: Random | None = None
 ) -> dict[str, int]:
-    """Asks every problem and writes the submission. Raises GatewayFault at the first bad reply."""
+    """Asks every problem, writes the submission and returns the answers. Raises GatewayFault for a bad reply."""
     check_submission_path(submission)
     order = list(problems.problems)
     (rng or Random()).shuffle(order)
@@ -56,11 +56,12 @@ def play(
 
 
 def checked_answer(id: str, reply: object, rule: AnswerRule) -> int:
-    """The reply's answer. Raises GatewayFault for what a contest refuses, now or at its end."""
+    """Returns the answer in a reply. Raises GatewayFault if a contest would refuse it, now or at the end of the run."""
     if not isinstance(reply, pl.DataFrame) and hasattr(reply, "to_dict") and hasattr(reply, "columns"):
-        reply = pl.DataFrame({name: list(reply[name]) for name in reply.columns})  # type: ignore[index]
+        pandas_frame = cast(Any, reply)
+        reply = pl.DataFrame({name: list(pandas_frame[name]) for name in pandas_frame.columns})
     if not isinstance(reply, pl.DataFrame):
-        raise GatewayFault(f"{id}: predict must give a frame of one row, got {reply!r}")
+        raise GatewayFault(f"{id}: predict must return a frame of one row, got {reply!r}")
     if set(reply.columns) != {"id", "answer"} or len(reply) != 1:
         raise GatewayFault(f"{id}: the frame must have one row of id and answer, got {reply.to_dicts()!r}")
     row = reply.row(0, named=True)
@@ -73,14 +74,14 @@ def checked_answer(id: str, reply: object, rule: AnswerRule) -> int:
 
 
 class LocalServer:
-    """Offers `predict` at a socket to one gateway in another process."""
+    """Serves `predict` at a socket, to one gateway in another process."""
 
     def __init__(self, predict: Predict, address: Path) -> None:
         self._predict = predict
         self._listener = Listener(str(address), family="AF_UNIX")
 
     def serve(self) -> None:
-        """Answers until the gateway hangs up."""
+        """Answers until the gateway closes the connection."""
         with self._listener, self._listener.accept() as gateway:
             while True:
                 try:
@@ -90,20 +91,20 @@ class LocalServer:
                 gateway.send(self._predict(*columns))
 
 
-def play_at(
-    address: Path, problems: ProblemSet, rule: AnswerRule, submission: Path, rng: Random | None = None
+def ask_server(
+    address: Path, problems: ProblemSet, *, rule: AnswerRule, submission: Path, rng: Random | None = None
 ) -> dict[str, int]:
-    """`play` with a LocalServer of another process. Raises GatewayFault when there is none in time."""
-    with _connected(address) as server:
+    """Asks a LocalServer in another process, as `ask_all` does. Raises GatewayFault if it does not come up in time."""
+    with _connect(address) as server:
 
         def predict(*columns: pl.Series) -> object:
             server.send(columns)
             return server.recv()
 
-        return play(predict, problems, rule, submission, rng)
+        return ask_all(predict, problems, rule=rule, submission=submission, rng=rng)
 
 
-def _connected(address: Path) -> Connection:
+def _connect(address: Path) -> Connection:
     give_up_at = time.monotonic() + CONNECT_SECONDS
     while True:
         try:

@@ -1,9 +1,9 @@
-"""The function a contest's inference server calls, and the frames it gives and takes.
+"""The function that a contest's inference server calls, and the frames that it gets and returns.
 
-The servers pass one-row columns by position (`polars.Series` of length 1: id, problem and, where
-the test file has them, more) and want a one-row frame `id, answer` back. A bare integer is taken
-on every call and fails the submission at its end. AIMO3's server wants a plain function of the
-name `predict`. Source: `kaggle_evaluation` of both competitions.
+The servers pass one-row columns by position (`polars.Series` of length 1: id, problem, and more if
+the test file has more) and expect a one-row frame `id, answer`. A bare integer is accepted on every
+call and then fails the whole submission at the end. AIMO3's server requires a plain function named
+`predict`. Source: `kaggle_evaluation` of both competitions.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import polars as pl
 
 
 def make_predict(answer: Callable[[object, object], int]) -> Callable[..., pl.DataFrame]:
-    """`predict` over a function of id and statement that never raises."""
+    """Returns `predict` for a function of id and statement that never raises."""
 
     def predict(id_: Any, problem: Any = None, *_: Any) -> pl.DataFrame:
         identifier = only_value(id_)
@@ -25,7 +25,7 @@ def make_predict(answer: Callable[[object, object], int]) -> Callable[..., pl.Da
 
 
 def only_value(column: Any) -> Any:
-    """The value of a one-row polars or pandas column; anything else as it is."""
+    """Returns the value of a one-row polars or pandas column; anything else unchanged."""
     try:
         if len(column) == 1 and not isinstance(column, (str, bytes)):
             return column.item(0) if isinstance(column, pl.Series) else column.iloc[0]
@@ -35,5 +35,5 @@ def only_value(column: Any) -> Any:
 
 
 def answer_frame(id: object, answer: int) -> pl.DataFrame:
-    """One row: the id as it was asked, and the answer."""
+    """A frame of one row: the id as it was asked, and the answer."""
     return pl.DataFrame({"id": [id], "answer": [answer]}, schema_overrides={"answer": pl.Int64})

@@ -1,1 +1,1 @@
-"""Stand-ins for what Kaggle puts into a competition's input folder, for rehearsals. They are ours, not Kaggle's."""
+"""Stubs of what Kaggle puts into a competition's input folder, for rehearsals. They are ours, not Kaggle's."""

@@ -1,7 +1,7 @@
-"""A stand-in for `kaggle_evaluation.aimo_N_inference_server`: the same calls, answered over a local socket.
+"""Stub of `kaggle_evaluation.aimo_N_inference_server`: the same calls, over a local socket.
 
-It behaves as Kaggle's does as far as a submission can tell: it wants a plain function named
-`predict`; `serve` waits for a gateway in another process, `run_local_gateway` plays one itself.
+It behaves like Kaggle's as far as a submission can tell: it requires a plain function named `predict`;
+`serve` waits for a gateway in another process, `run_local_gateway` runs one itself.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
-from aimo_solver.kaggle.gateways.local_gateway import LocalServer, play
+from aimo_solver.kaggle.gateways.local_gateway import LocalServer, ask_all
 from aimo_solver.problems.problem import AIMO2, AIMO3, AnswerRule
 from aimo_solver.problems.problem_set import load_problem_set
 
-SOCKET_VARIABLE = "AIMO_GATEWAY_SOCKET"
-"""Names the socket at which the gateway is expected."""
+SOCKET_VARIABLE: Final = "AIMO_GATEWAY_SOCKET"
+"""Environment variable that names the socket on which to serve."""
 
 
 class InferenceServer:
-    """What both editions share."""
+    """The part that both contests share."""
 
     rule: ClassVar[AnswerRule]
 
@@ -30,21 +30,22 @@ class InferenceServer:
         self._predict = predict
 
     def serve(self) -> None:
-        """Answers a gateway in another process until it hangs up."""
+        """Answers a gateway in another process until it closes the connection."""
         LocalServer(self._predict, Path(os.environ[SOCKET_VARIABLE])).serve()
 
     def run_local_gateway(self, paths: tuple[str, ...]) -> None:
-        """Asks the file's problems and writes submission.parquet."""
-        play(self._predict, load_problem_set(Path(paths[0])), self.rule, Path("submission.parquet"))
+        """Asks the problems of a file and writes submission.parquet."""
+        problems = load_problem_set(Path(paths[0]))
+        ask_all(self._predict, problems, rule=self.rule, submission=Path("submission.parquet"))
 
 
 class AIMO2InferenceServer(InferenceServer):
-    """AIMO2's name for it."""
+    """The server under its name in AIMO2."""
 
     rule = AIMO2
 
 
 class AIMO3InferenceServer(InferenceServer):
-    """AIMO3's name for it."""
+    """The server under its name in AIMO3."""
 
     rule = AIMO3

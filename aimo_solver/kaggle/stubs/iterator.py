@@ -1,17 +1,18 @@
-"""A stand-in for AIMO1's module `aimo`: one-row pandas frames, the next row only after `predict`."""
+"""Stub of AIMO1's module `aimo`: one-row pandas frames, the next row only after `predict`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
-TEST_FILE = Path(__file__).parent.parent / "test.csv"
-SUBMISSION = Path("submission.csv")
+TEST_FILE: Final = Path(__file__).parent.parent / "test.csv"
+SUBMISSION: Final = Path("submission.csv")
 
 
-class Environment:
+class IteratorEnvironment:
     """One pass over test.csv."""
 
     def __init__(self) -> None:
@@ -19,16 +20,18 @@ class Environment:
 
     def iter_test(self) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
         rows = pd.read_csv(TEST_FILE, dtype=str, keep_default_na=False)
+        """Yields the problem and a row of the sample submission."""
         for place in range(len(rows)):
             yield rows.iloc[[place]][["id", "problem"]], pd.DataFrame({"id": [rows.id[place]], "answer": [0]})
             if len(self._answers) != place + 1:
-                raise RuntimeError("predict must be called before the next problem is asked for")
+                raise RuntimeError("predict must be called before the next problem is requested")
 
     def predict(self, frame: pd.DataFrame) -> None:
+        """Takes the answer to the current problem."""
         self._answers.append(frame)
         pd.concat(self._answers).to_csv(SUBMISSION, index=False)
 
 
-def make_env() -> Environment:
-    """Once a process."""
-    return Environment()
+def make_env() -> IteratorEnvironment:
+    """Kaggle allows one call per process."""
+    return IteratorEnvironment()
