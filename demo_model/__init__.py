@@ -1,1 +1,1 @@
-"""The demo model: a tiny language model this project trains itself, its problems and its training script."""
+"""The demo model: a tiny language model trained by this project, its problems and its training scripts."""

@@ -1,4 +1,4 @@
-"""Traces as padded batches of token ids, with the labels to learn."""
+"""Turns traces into padded batches of token ids and labels."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from demo_model.traces import Trace
 
 _CHUNK_TRACES = 1000
 _POOL_BATCHES = 32
-"""Batches sorted by length together: less padding, still mixed."""
+"""Batches that are sorted by length together: less padding, yet still mixed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One trace as token ids and labels of the same length."""
+    """A trace as token ids and labels of the same length."""
 
     token_ids: tuple[int, ...]
     labels: tuple[int, ...]
 
 
 def draw_traces(count: int, seed: int, *, code: bool, processes: int) -> list[Trace]:
-    """`count` traces; each depends on the seed and its own index alone."""
+    """Draws `count` traces; each depends only on the seed and its own index."""
     draw = partial(_draw_indexed, seed=seed, code=code)
     with ProcessPoolExecutor(processes) as pool:
         return list(pool.map(draw, range(count), chunksize=256))
 
 
 def draw_examples(count: int, seed: int, tokenizer: Path, *, code: bool, processes: int) -> list[Example]:
-    """The same traces, encoded where they are drawn: the caller's heap holds nothing but token ids.
+    """Draws the same traces, encoded in the drawing processes, so that the caller's heap holds only token ids.
 
-    A heap torn by hundreds of megabytes of short strings slows every training step after it.
+    A heap fragmented by hundreds of megabytes of short strings slows every later training step.
     """
     draw = partial(_draw_encoded, seed=seed, code=code, tokenizer=tokenizer)
     chunks = [range(start, min(start + _CHUNK_TRACES, count)) for start in range(0, count, _CHUNK_TRACES)]
@@ -48,10 +48,10 @@ def draw_examples(count: int, seed: int, tokenizer: Path, *, code: bool, process
 
 
 def encode_trace(trace: Trace, tokenizer: PreTrainedTokenizerFast, prompt_dropout: float = 0.1) -> Example:
-    """Encodes segment by segment, as a rollout does, so that no token crosses a border.
+    """Encodes segment by segment, as a rollout does, so that no token crosses a segment's border.
 
-    The prompt's merges are dropped at random (BPE dropout), or a wording the model has not seen
-    would be cut into tokens it has not learnt.
+    Merges in the prompt are dropped at random (BPE dropout): otherwise an unseen wording would be split
+    into tokens that the model has not learnt.
     """
     bpe = tokenizer.backend_tokenizer.model
     bpe.dropout = prompt_dropout or None
@@ -70,9 +70,9 @@ def encode_trace(trace: Trace, tokenizer: PreTrainedTokenizerFast, prompt_dropou
 
 
 def batches(
-    examples: Sequence[Example], size: int, padding_id: int, rng: Random
+    examples: Sequence[Example], *, size: int, padding_id: int, rng: Random
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Endless batches `(token_ids, labels)`, both int64 of shape (size, longest)."""
+    """Yields endless batches `(token_ids, labels)`, both int64 of shape (size, longest)."""
     while True:
         order = list(range(len(examples)))
         rng.shuffle(order)

@@ -1,4 +1,4 @@
-"""Checks a checkpoint on problems it never saw, without an engine: greedy, one program, one answer."""
+"""Checks a checkpoint on problems it has never seen, greedily and without an engine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
 from aimo_solver.dialects.numina import NUMINA
 from aimo_solver.problems.problem import ANY_INTEGER
@@ -15,14 +15,14 @@ from demo_model.families import FAMILIES
 from demo_model.families.family import fill
 from demo_model.traces import run_program
 
-PROBLEMS_A_FAMILY = 2
+PROBLEMS_PER_FAMILY = 2
 MAX_NEW_TOKENS = 160
 MAX_TURNS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """How many fresh problems a checkpoint answered."""
+    """How many fresh problems a checkpoint answered, and how many of those correctly."""
 
     checkpoint: str
     problems: int
@@ -35,12 +35,12 @@ class CheckResult:
 
 
 def check(folder: Path, seed: int) -> CheckResult:
-    """Greedy pass@1 of the checkpoint on fresh problems of every family, wordings it was taught."""
+    """Measures greedy pass@1 on fresh problems of every family, in wordings from training."""
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     right = answered = problems = 0
     for family in FAMILIES:
-        for index in range(PROBLEMS_A_FAMILY):
+        for index in range(PROBLEMS_PER_FAMILY):
             rng = Random(f"check:{seed}:{family.name}:{index}")
             params = family.draw(rng)
             text = _complete(fill(rng.choice(family.wordings), params), tokenizer, model)
@@ -51,7 +51,7 @@ def check(folder: Path, seed: int) -> CheckResult:
     return CheckResult(folder.name, problems, right, answered)
 
 
-def _complete(problem: str, tokenizer, model) -> str:  # type: ignore[no-untyped-def]
+def _complete(problem: str, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> str:
     token_ids = tokenizer.apply_chat_template(
         [{"role": "user", "content": problem}], add_generation_prompt=True, return_dict=False
     )
@@ -59,14 +59,15 @@ def _complete(problem: str, tokenizer, model) -> str:  # type: ignore[no-untyped
     for _ in range(MAX_TURNS):
         prompt = torch.tensor([token_ids])
         with torch.inference_mode():
-            output = model.generate(
+            generated_ids = model.generate(
                 prompt,
                 attention_mask=torch.ones_like(prompt),
                 max_new_tokens=MAX_NEW_TOKENS,
                 do_sample=False,
                 stop_strings=list(NUMINA.stop),
                 tokenizer=tokenizer,
-            )[0].tolist()
+            )[0]
+        output = [int(token_id) for token_id in generated_ids]
         turn = tokenizer.decode(output[len(token_ids) :])
         generated += turn
         code = NUMINA.find_code(turn)

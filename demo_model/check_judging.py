@@ -1,6 +1,7 @@
-"""Checks how well a checkpoint judges, without an engine: `python -m demo_model.check_judging FOLDER`.
+"""Checks how well a checkpoint judges attempts: `python -m demo_model.check_judging FOLDER`.
 
-Greedy, on fresh made-up judgings (judging_traces.py). Chance is what naming any attempt shown would give.
+Greedy and without an engine, on fresh judging traces (judging_traces.py). "By chance" is the expected number
+right if one of the attempts shown is named at random.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from pathlib import Path
 from random import Random
 
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
-from aimo_solver.app.kernel import run_or_exit
 from aimo_solver.engine.checkpoint import check_checkpoint
+from aimo_solver.utils.exit import one_sentence_errors
 from aimo_solver.utils.paths import DEMO_MODEL
 from aimo_solver.voting.genselect.judgment import find_judgment
-from demo_model.judging_traces import MOST_ATTEMPTS, judging_trace
+from demo_model.judging_traces import MAX_ATTEMPTS, judging_trace
 from demo_model.traces import draw_family
 
 JUDGINGS = 60
@@ -38,7 +39,10 @@ class JudgingCheck:
 
 
 def check_judging(folder: Path, judgings: int = JUDGINGS) -> JudgingCheck:
-    """A judging is right that names the right attempt, or nobody where none is. Raises EngineLoadError, InputError."""
+    """Counts the judgings that name the right attempt, or none when all are wrong.
+
+    Raises EngineLoadError or InputError for a folder that is not a checkpoint.
+    """
     check_checkpoint(folder)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
@@ -50,31 +54,32 @@ def check_judging(folder: Path, judgings: int = JUDGINGS) -> JudgingCheck:
         attempts = trace.problem.count(", which answers ")
         (wanted,) = trace.segments
         reply = _reply(trace.problem, tokenizer, model)
-        right += find_judgment(reply, MOST_ATTEMPTS) == find_judgment(wanted.text, MOST_ATTEMPTS)
+        right += find_judgment(reply, MAX_ATTEMPTS) == find_judgment(wanted.text, MAX_ATTEMPTS)
         by_chance += 1 / attempts
     return JudgingCheck(folder.name, judgings, right, by_chance)
 
 
-def _reply(question: str, tokenizer, model) -> str:  # type: ignore[no-untyped-def]
+def _reply(prompt: str, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> str:
     token_ids = tokenizer.apply_chat_template(
-        [{"role": "user", "content": question}], add_generation_prompt=True, return_dict=False
+        [{"role": "user", "content": prompt}], add_generation_prompt=True, return_dict=False
     )
-    prompt = torch.tensor([token_ids])
+    prompt_ids = torch.tensor([token_ids])
     with torch.inference_mode():
         output = model.generate(
-            prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=MAX_NEW_TOKENS, do_sample=False
+            prompt_ids, attention_mask=torch.ones_like(prompt_ids), max_new_tokens=MAX_NEW_TOKENS, do_sample=False
         )[0]
     return tokenizer.decode(output[len(token_ids) :], skip_special_tokens=True)
 
 
 def main() -> None:
-    """The command line."""
+    """Runs the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, epilog="example: python -m demo_model.check_judging demo_model/tir"
     )
-    parser.add_argument("folder", type=Path, nargs="?", default=DEMO_MODEL, help="a checkpoint")
+    parser.add_argument("folder", type=Path, nargs="?", default=DEMO_MODEL, help="checkpoint to check")
     arguments = parser.parse_args()
-    run_or_exit(lambda: print(check_judging(arguments.folder)))
+    with one_sentence_errors():
+        print(check_judging(arguments.folder))
 
 
 if __name__ == "__main__":

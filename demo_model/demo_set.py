@@ -1,8 +1,8 @@
 """Draws the demo set: `python -m demo_model.demo_set` writes validation_sets/demo.jsonl.
 
-100 problems with fresh numbers, a third of them in wordings kept out of training, spread evenly
-over the families, and the 10 harder ones written by hand. Answers come from brute force, never
-from the traces that teach the model. Seeded: the same families give the same file.
+100 problems with fresh numbers, spread evenly over the families, a third of them in wordings kept out of
+training, and the 10 harder ones written by hand. Answers come from brute force, never from the traces
+that teach the model. Seeded: the same families give the same file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PATH = Path(__file__).parent.parent / "validation_sets" / "demo.jsonl"
 
 
 def draws() -> Iterator[tuple[Family, Params, str, bool]]:
-    """Family, parameters, wording and whether it is an unseen one, of each drawn problem."""
+    """Yields each problem's family, parameters and wording, and whether that wording is kept out of training."""
     rng = Random(SEED)
     families = [FAMILIES[index % len(FAMILIES)] for index in range(PROBLEMS)]
     rng.shuffle(families)
@@ -36,12 +36,12 @@ def draws() -> Iterator[tuple[Family, Params, str, bool]]:
 
 @cache
 def held_out() -> frozenset[tuple[str, str]]:
-    """Family names and parameters that training must not draw."""
+    """Returns the family names and parameters that training must not draw."""
     return frozenset((family.name, str(params)) for family, params, _, _ in draws())
 
 
 def demo_rows() -> Iterator[dict[str, object]]:
-    """The set's lines, in order."""
+    """Yields the set's lines, in order."""
     for index, (family, params, wording, unseen) in enumerate(draws()):
         yield {
             "id": f"{index + 1:03d}_{family.name}",

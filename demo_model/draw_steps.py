@@ -1,9 +1,8 @@
 """Draws step nodes to train a process preference model on: `python -m demo_model.draw_steps --out steps.jsonl`.
 
-Answers fresh problems of the families, never those of the demo set, with the demo model on the real
-engine. Plain rollouts that begin alike are merged; with `--search` the steps are those of a tree search.
-Wordings kept out of training stay out here too. Seeded: the problems are the same for ever, the rollouts
-on the same machine.
+Runs the demo model on the real engine, on fresh problems of the families, never those of the demo set nor
+wordings kept out of training. Rollouts with the same beginning are merged into a tree; with `--search` the
+steps come from a tree search. Seeded: the problems are always the same, the rollouts only on one machine.
 """
 
 from __future__ import annotations
@@ -17,17 +16,17 @@ from random import Random
 
 from rich.console import Console
 
-from aimo_solver.app.kernel import run_or_exit, run_set
-from aimo_solver.app.options import DEFAULT_LIMIT_SECONDS, run_options
+from aimo_solver.app.options import Overrides, choose_options
+from aimo_solver.app.run import run_set
 from aimo_solver.config.settings import Preset
 from aimo_solver.dialects.numina import NUMINA
-from aimo_solver.engine.hardware import AUTO
 from aimo_solver.errors import InputError
 from aimo_solver.problems.problem import Problem
 from aimo_solver.problems.problem_set import ProblemSet
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory
 from aimo_solver.runs.reader import LoggedRun, read_run
 from aimo_solver.runs.writer import STEPS_FILE
+from aimo_solver.utils.exit import one_sentence_errors
 from aimo_solver.utils.files import write_text
 from aimo_solver.utils.paths import DEMO_MODEL
 from demo_model.demo_set import held_out
@@ -38,15 +37,15 @@ from demo_model.traces import draw_statement
 
 PROBLEMS_AT_ONCE = 4
 TEMPERATURE = 1.3
-"""Of plain rollouts: a model that is nearly always right at 1 would leave few wrong steps to learn from."""
-# They say nothing of the steps: somebody else ended them.
-_BROKEN_OFF = frozenset(
+"""Of plain rollouts. At 1 the model is nearly always right, which leaves few wrong steps to learn from."""
+# Their endings say nothing about their steps.
+_INTERRUPTED = frozenset(
     {StopReason.CANCELLED, StopReason.DEADLINE, StopReason.SANDBOX_FAILED, StopReason.ENGINE_FAILED, StopReason.FAILED}
 )
 
 
 def draw_problems(count: int, seed: int) -> tuple[Problem, ...]:
-    """Fresh problems, spread evenly over the families. Each depends on the seed and its index alone."""
+    """Draws fresh problems, spread evenly over the families. Each depends only on the seed and its index."""
     return tuple(_problem(index, seed) for index in range(count))
 
 
@@ -61,11 +60,11 @@ def _problem(index: int, seed: int) -> Problem:
 
 
 def nodes_of_run(run: LoggedRun) -> Iterator[StepNode]:
-    """The step nodes of a run's problems, those without a right answer left out."""
+    """Yields the step nodes of a run's problems; those without a known answer are left out."""
     prefill = str(run.settings["preset"]["rollout"].get("prefill", ""))
     rollouts: dict[str, list[Trajectory]] = {}
     for trajectory in run.trajectories:
-        if trajectory.stop_reason not in _BROKEN_OFF:
+        if trajectory.stop_reason not in _INTERRUPTED:
             rollouts.setdefault(trajectory.problem_id, []).append(trajectory)
     for problem in run.problems:
         if problem.gold is None:
@@ -74,18 +73,13 @@ def nodes_of_run(run: LoggedRun) -> Iterator[StepNode]:
         yield from merge_rollouts(problem.text, split, prefill)
 
 
-def draw_run(problems: int, rollouts: int, seed: int, runs_folder: Path, search: str | None) -> Path:
-    """Answers fresh problems in steps, with trees where a search's preset is named; the run folder."""
-    options = run_options(
-        model=DEMO_MODEL,
+def draw_run(*, problems: int, rollouts: int, seed: int, runs_folder: Path, search: str | None) -> Path:
+    """Answers fresh problems step by step, by tree search if `search` names a preset; returns the run folder."""
+    options = choose_options(
+        DEMO_MODEL,
         preset=search or "demo",
-        hardware=AUTO,
-        edition="any-integer",
         seed=seed,
-        limit_seconds=DEFAULT_LIMIT_SECONDS,
-        rollouts=rollouts,
-        early_stop=False,
-        temperature=TEMPERATURE if search is None else None,
+        overrides=Overrides(rollouts=rollouts, early_stop=False, temperature=TEMPERATURE if search is None else None),
     )
     if search is not None and options.preset.search is None:
         raise InputError(f"search must be a preset with a [search] table, such as demo-rstar, got {search!r}")
@@ -98,7 +92,7 @@ def draw_run(problems: int, rollouts: int, seed: int, runs_folder: Path, search:
 
 
 def _in_steps(preset: Preset) -> Preset:
-    """Asked to go step by step; a search's trees are kept."""
+    """Makes the model go step by step, and keeps a search's trees."""
     search = None if preset.search is None else replace(preset.search, keep_trees=True)
     return replace(preset, rollout=replace(preset.rollout, prefill=STEP_PREFILL), search=search)
 
@@ -109,28 +103,30 @@ def _nodes(folder: Path) -> list[StepNode]:
 
 
 def main() -> None:
-    """The command line."""
+    """Runs the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, epilog="example: python -m demo_model.draw_steps --problems 300 --out steps.jsonl"
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--problems", type=int, default=300)
-    parser.add_argument("--rollouts", type=int, default=16, help="a problem; with --search: trees")
+    parser.add_argument("--rollouts", type=int, default=16, help="rollouts per problem; with --search, trees")
     parser.add_argument("--search", metavar="PRESET", help="draw trees with this preset, such as demo-rstar")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs-folder", type=Path, default=Path("runs"))
-    parser.add_argument("--run", type=Path, help="a run folder whose rollouts to take instead of drawing")
+    parser.add_argument("--run", type=Path, help="use the rollouts of this run folder instead of drawing")
     arguments = parser.parse_args()
 
-    def run() -> None:
+    with one_sentence_errors():
         folder = arguments.run or draw_run(
-            arguments.problems, arguments.rollouts, arguments.seed, arguments.runs_folder, arguments.search
+            problems=arguments.problems,
+            rollouts=arguments.rollouts,
+            seed=arguments.seed,
+            runs_folder=arguments.runs_folder,
+            search=arguments.search,
         )
         nodes = _nodes(folder)
         write_text(arguments.out, step_lines(nodes))
         print(f"{arguments.out}: {len(nodes)} nodes of {folder}")
-
-    run_or_exit(run)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""Ten hard problems written by hand, to see where the demo model stops.
+"""Ten hard problems written by hand, beyond what the demo model can solve.
 
-Guarantees: no problem belongs to a training family; every answer is an integer from 0 to 99999
-that `brute_force` finds in less than two seconds with the standard library.
-Does not guarantee that the brute force is how a person would solve the problem.
+Guarantees: no problem belongs to a training family; every answer is an integer from 0 to 99999 that
+`brute_force` finds in less than two seconds with the standard library.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from math import gcd, isqrt
 
 @dataclass(frozen=True, slots=True)
 class HardProblem:
-    """One olympiad-flavoured problem and a way to compute its answer."""
+    """An olympiad-style problem and a function that computes its answer."""
 
     id: str
     problem: str
@@ -105,7 +104,7 @@ def _unit_fraction_pairs() -> int:
 
 
 def _cubic_coefficients() -> int:
-    values = set()
+    values: set[int] = set()
     for a in range(1, 91):
         for b in range(a + 1, 91):
             c = 90 - a - b

@@ -1,10 +1,11 @@
 """Judging traces: several attempts at a problem, and the reply that names the right one.
 
-A model of this size cannot see at a glance which attempt is right. So the reply goes through them: behind
-each number that a program takes from the problem stands what the attempt has in its place, up to the
-first that differs. To say yes or no is then to see whether two numbers beside each other are equal.
+A model of this size cannot see at a glance which attempt is right, so the reply goes through them. For each
+number that an attempt's program takes from the problem it writes that number followed by the one in the
+attempt, up to the first pair that differs. The verdict then only depends on whether two adjacent numbers
+are equal.
 
-Does not guarantee that an attempt is what its program prints: the answers of wrong ones are another draw's.
+Not guaranteed: that a wrong attempt's answer is what its program prints; it is that of another draw.
 """
 
 from __future__ import annotations
@@ -27,20 +28,21 @@ from demo_model.traces import (
     say_numbers,
 )
 
-MOST_ATTEMPTS = 3
-MOST_PAIRS = 6
-"""Of an attempt's numbers, how many a judge compares with the problem's."""
+MAX_ATTEMPTS = 3
+MAX_PAIRS = 6
+"""Numbers per attempt that the judge compares with the problem's."""
 NONE_RIGHT_SHARE = 0.1
 STRAY_SHARE = 0.25
+"""Share of the wrong attempts that solve another problem."""
 GUESSED_SHARE = 0.2
-"""Of the wrong attempts, how many solve another problem and how many ran nothing; the others have a number wrong."""
+"""Share of the wrong attempts that ran no program. The remaining wrong attempts misread a number."""
 
 
 def judging_trace(family: Family, params: Params, rng: Random) -> Trace:
-    """Is shown several attempts, at most one of them right, compares their numbers with the problem's and names it."""
+    """Shows several attempts, at most one of them right; the reply compares their numbers and names the right one."""
     problem, right = draw_statement(family, params, rng), family.brute_force(params)
     attempts = [] if rng.random() < NONE_RIGHT_SHARE else [_right_attempt(family, params, problem, rng)]
-    count = rng.randint(2, MOST_ATTEMPTS)
+    count = rng.randint(2, MAX_ATTEMPTS)
     while len(attempts) < count:
         wrong = _wrong_attempt(family, params, problem, rng)
         if wrong.candidate.answer not in {right, *(attempt.candidate.answer for attempt in attempts)}:
@@ -54,7 +56,7 @@ def judging_trace(family: Family, params: Params, rng: Random) -> Trace:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """What a judge is shown, and what it should say of it."""
+    """What the judge is shown, and what it should say about it."""
 
     candidate: Candidate
     verdict: str
@@ -67,7 +69,7 @@ def _right_attempt(family: Family, params: Params, problem: str, rng: Random) ->
 
 
 def _wrong_attempt(family: Family, params: Params, problem: str, rng: Random) -> _Attempt:
-    """One that solves another problem, one that ran nothing, or most often one with a number misread."""
+    """Draws one that solves another problem, ran no program or, most often, misread a number."""
     text = _shown(family, params, rng)
     copied = _copied(text, problem)
     kind = rng.random()
@@ -88,16 +90,16 @@ def _stray_candidate(family: Family, rng: Random) -> Candidate:
 
 
 def _misread_attempt(text: str, answer: int, copied: list[re.Match[str]], rng: Random) -> _Attempt:
-    """With one number misread; the judge reads up to it."""
+    """Misreads one number; the judge compares the numbers up to it."""
     *before, wrong = copied[: rng.randint(1, len(copied))]
-    misread = _misread(wrong[0], rng)
+    misread = misread_number(wrong[0], rng)
     pairs = [f"{match[0]} {match[0]}" for match in before]
     shown = text[: wrong.start()] + misread + text[wrong.end() :]
     return _Attempt(Candidate(answer, shown), ", ".join((*pairs, f"{wrong[0]} {misread}", "no")))
 
 
 def _shown(family: Family, params: Params, rng: Random) -> str:
-    """An attempt as a judge is shown it: what was written after the thinking, no program of it repaired."""
+    """Returns an attempt as the judge is shown it, without its thinking and without a repaired program."""
     while True:
         written = [segment.text for segment in draw_solution(family, params, rng) if segment.learned]
         if len(written) == 2:
@@ -105,13 +107,13 @@ def _shown(family: Family, params: Params, rng: Random) -> str:
 
 
 def _copied(attempt: str, problem: str) -> list[re.Match[str]]:
-    """Where its program has a number of the problem, the first few."""
+    """Finds the first numbers in the attempt's program that also stand in the problem."""
     given, program = set(NUMBER.findall(problem)), attempt.partition("```output")[0]
-    return [match for match in NUMBER.finditer(program) if match[0] in given][:MOST_PAIRS]
+    return [match for match in NUMBER.finditer(program) if match[0] in given][:MAX_PAIRS]
 
 
-def _misread(number: str, rng: Random) -> str:
-    """The number with one digit wrong, missing or too many."""
+def misread_number(number: str, rng: Random) -> str:
+    """Returns the number with one digit changed, missing or added."""
     place = rng.randrange(len(number))
     before, digit, after = number[:place], number[place], number[place + 1 :]
     other = rng.choice([other for other in "123456789" if other != digit])

@@ -1,8 +1,8 @@
-"""Traces of what methods ask of a model beyond solving: to wait, to go step by step, to answer when told to, to judge.
+"""Traces of what methods need besides solving: waiting, going step by step, forced answers and judging.
 
-Each begins where the solver itself would put the model: with its wait text, its prefill, its forced
-ending, its judging prompt, string for string. What the solver writes is never learned.
-Waiting, going step by step and judging rest on one skill: to write down the numbers of the problem.
+Each starts from exactly the text that the solver would insert: its wait text, prefill, forced ending or
+judging prompt. What the solver writes is never learned. Waiting, going step by step and judging share one
+skill: writing down the numbers of the problem.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from demo_model.traces import (
 )
 
 WAIT = "Wait"
-"""As the preset s1 writes it."""
+"""The wait text of preset s1."""
 STEP_PREFILL = "<think>\n"
-"""Asks for a solution in steps, each followed by an empty line."""
+"""Makes the model write its solution in steps, each followed by an empty line."""
 
 Draw = Callable[[Family, Params, Random], Trace]
 
 
 def draw_trace(rng: Random, *, code: bool) -> Trace:
-    """A fresh trace of a random family: CoT, or one of `KINDS` when `code` is allowed."""
+    """Draws a trace of a random family: one of `KINDS` if `code`, otherwise CoT."""
     family, params = draw_family(rng)
     draw = rng.choices(list(KINDS), list(KINDS.values()))[0] if code else cot_trace
     return draw(family, params, rng)
 
 
 def waiting_trace(family: Family, params: Params, rng: Random) -> Trace:
-    """Is told once or twice to wait, reads the numbers again and goes on."""
+    """Is made to wait once or twice, reads the numbers again and continues."""
     problem = draw_statement(family, params, rng)
     segments = [Segment(f"<think>{draw_thought(family, params, rng)}")]
     for _ in range(rng.randint(1, 2)):
@@ -50,7 +50,7 @@ def waiting_trace(family: Family, params: Params, rng: Random) -> Trace:
 
 
 def stepwise_trace(family: Family, params: Params, rng: Random) -> Trace:
-    """Behind the prefill: the numbers, the plan, the program, the answer, each a step."""
+    """Continues the prefill with the numbers, the plan, the program and the answer, each as a step."""
     problem = draw_statement(family, params, rng)
     thought = f"Step 1: {say_numbers(problem)}\n\nStep 2: {draw_thought(family, params, rng)}</think>\n\n"
     opening = (Segment(STEP_PREFILL, learned=False), Segment(thought))
@@ -58,7 +58,7 @@ def stepwise_trace(family: Family, params: Params, rng: Random) -> Trace:
 
 
 def forced_trace(family: Family, params: Params, rng: Random) -> Trace:
-    """Is cut short behind a program's output, and gives the answer it was made to begin."""
+    """Is cut off after a program's output and completes the answer that the solver has begun."""
     trace = tir_trace(family, params, rng)
     written = trace.segments[:-1]
     forced = NUMINA.close_thinking("".join(segment.text for segment in written))
@@ -74,4 +74,4 @@ KINDS: dict[Draw, float] = {
     forced_trace: 0.05,
     judging_trace: 0.31,
 }
-"""How a model learns to solve with code: each kind's share."""
+"""Share of each kind among the traces with code."""

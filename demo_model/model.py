@@ -1,8 +1,8 @@
 """The demo model: a standard Llama module, and a lean forward pass over its weights for training.
 
-`loss` and `scores` compute what `LlamaForCausalLM` and `LlamaForSequenceClassification` compute, in a third of
-the time on a CPU: no cache, no padding masks, and the kernels that are fast on short sequences.
-tests/test_demo_model.py and tests/test_ppm.py hold them together.
+`loss` and `scores` compute the same as `LlamaForCausalLM` and `LlamaForSequenceClassification` in a third of the
+time on a CPU: no cache, no padding masks, and kernels that are fast on short sequences. Tests hold them equal
+(tests/demo_model/test_demo_model.py and test_ppm.py).
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from demo_model.tokenizer import CONTEXT_TOKENS
 
 VOCABULARY_SIZE = 2048
 IGNORED = -100
-"""The label that cross-entropy leaves out."""
+"""The label that cross-entropy ignores."""
 LOOKED_BACK_TOKENS = (1, 2, 3)
-"""What the first layer's first heads attend to before any training."""
+"""How far back the first layer's first heads attend before any training."""
 LOOK_BACK_GAIN = 5.0
 
 
 def new_model(end_token_id: int, padding_id: int) -> LlamaForCausalLM:
-    """About 1 million parameters; every matrix a multiple of 128 wide, so that quantisers can group it.
+    """Creates a model of about 1 million parameters.
 
-    Llama and not Qwen2: for a Qwen2 config transformers cuts text as Qwen2 does, whatever tokenizer.json says.
+    Its matrices are multiples of 128 wide, so that quantisers can group them. It is a Llama because for a Qwen2
+    config transformers splits text as Qwen2 does, whatever tokenizer.json says.
     """
     config = LlamaConfig(
         vocab_size=VOCABULARY_SIZE,
@@ -54,7 +55,7 @@ def _look_back(attention: Any, offsets: Sequence[int], head_size: int) -> None:
     """Sets biases so that head h attends `offsets[h]` tokens back.
 
     Rotary positions turn a constant query and key into a score that depends on their distance
-    alone. Copying a number digit by digit needs such heads; they need not be found first.
+    alone. Copying a number digit by digit needs such heads; this way training does not have to find them.
     """
     frequencies = _frequencies(head_size)
     key = torch.where(frequencies > 0.02, LOOK_BACK_GAIN, 0.0)
@@ -67,9 +68,9 @@ def _look_back(attention: Any, offsets: Sequence[int], head_size: int) -> None:
 
 
 def loss(model: LlamaForCausalLM, token_ids: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross-entropy of the next token where `labels` (batch, length) are not IGNORED.
+    """Returns the mean cross-entropy of the next token where `labels` (batch, length) are not IGNORED.
 
-    Padding must be on the right: attention is causal and knows no other mask.
+    Padding must be on the right: the only mask is the causal one.
     """
     learned = labels[:, 1:] != IGNORED
     wanted = _normed(_hidden(model.model, token_ids)[:, :-1][learned], model.model.norm)
@@ -77,9 +78,9 @@ def loss(model: LlamaForCausalLM, token_ids: Tensor, labels: Tensor) -> Tensor:
 
 
 def scores(model: LlamaForSequenceClassification, token_ids: Tensor, last: Tensor) -> Tensor:
-    """The score in [-1, 1] of each text, float32 of shape (batch,); `last` is the place of its last token.
+    """Returns each text's score in [-1, 1], float32 of shape (batch,): the tanh of the head's logit.
 
-    The tanh of what the checkpoint's head says. Padding must be on the right.
+    `last` is the position of each text's last token. Padding must be on the right.
     """
     hidden = _hidden(model.model, token_ids)
     read = _normed(hidden[torch.arange(len(last)), last], model.model.norm)
@@ -87,7 +88,7 @@ def scores(model: LlamaForSequenceClassification, token_ids: Tensor, last: Tenso
 
 
 def _hidden(body: LlamaModel, token_ids: Tensor) -> Tensor:
-    """What the last layer says of each token, before the last norm."""
+    """Returns the last layer's hidden states, before the final norm."""
     heads = body.config.num_attention_heads
     rotations = _rotations(token_ids.shape[1], body.config.hidden_size // heads)
     hidden = F.embedding(token_ids, body.embed_tokens.weight)
@@ -114,7 +115,7 @@ def _heads(projected: Tensor, heads: int) -> Tensor:
 
 
 def _attended(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Causal attention spelled out: short sequences spend more in the fused kernel's backward than here."""
+    """Causal attention, spelled out: on short sequences the fused kernel's backward pass is slower."""
     length = query.shape[-2]
     scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
     future = torch.full((length, length), float("-inf"), dtype=scores.dtype, device=scores.device).triu(1)

@@ -1,9 +1,9 @@
-"""Step nodes: what was written at one point of a problem, and how it ended; kept as JSON lines.
+"""Step nodes: the steps tried at one point of a solution and how they turned out, as JSON lines.
 
-A line is `{"problem", "prefill", "prefix", "children": [{"text", "visits", "value"}]}`: the prefix is all
-that stands behind the prompt and the model's first words, tool outputs included; a child's value is the
-mean outcome, from -1 (wrong) to 1 (right), of all that went through it. A tree search keeps such lines;
-plain rollouts that begin alike make them too.
+A line is `{"problem", "prefill", "prefix", "children": [{"text", "visits", "value"}]}`. The prefix is all
+text after the prompt and the prefill, tool outputs included; a child's value is the mean outcome, from -1
+(wrong) to 1 (right), of everything that went through it. Tree searches write such lines, and plain
+rollouts with the same beginning are merged into them.
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ from typing import Any
 
 from aimo_solver.dialects.dialect import Dialect
 from aimo_solver.errors import InputError
-from aimo_solver.rollouts.search.training_rows import MOST_SOLUTIONS
+from aimo_solver.rollouts.search.training_rows import MAX_SOLUTIONS
 from aimo_solver.rollouts.trajectory import Trajectory
-from aimo_solver.utils.files import read_text
-from aimo_solver.utils.files import json_rows
+from aimo_solver.utils.files import json_rows, read_text
 
 STEP_END = "\n\n"
 
 
 @dataclass(frozen=True, slots=True)
 class StepChild:
-    """One way to go on."""
+    """A step that was tried at a node."""
 
     text: str
     visits: int
@@ -42,47 +41,49 @@ class StepChild:
 
 @dataclass(frozen=True, slots=True)
 class StepNode:
-    """A point in a problem's solution, and the steps that were tried there."""
+    """A point in a solution, and the steps that were tried there."""
 
     problem: str
     """The statement."""
     prefix: str
     children: tuple[StepChild, ...]
     prefill: str = ""
-    """The model's first words, which it was given."""
+    """The text that the model was made to begin with."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step as it was written, and what the model was shown behind it."""
+class WrittenStep:
+    """A step as the model wrote it, and the output it was shown after it."""
 
     text: str
     shown: str = ""
     """The tool's output, as the dialect renders it."""
 
 
-def split_steps(trajectory: Trajectory, dialect: Dialect) -> list[Step]:
-    """A rollout's steps: each ends with an empty line or a call of the tool.
+def split_steps(trajectory: Trajectory, dialect: Dialect) -> list[WrittenStep]:
+    """Splits a rollout into steps, each of which ends with an empty line or a tool call.
 
-    What was written after a flush is left out: the model was made to answer there.
+    What follows a flush is left out: there the model was forced to answer.
     """
-    steps: list[Step] = []
+    steps: list[WrittenStep] = []
     for turn in trajectory.turns:
         if turn.flush:
             break
         pieces = [piece + STEP_END for piece in turn.text.split(STEP_END)]
         pieces[-1] = pieces[-1].removesuffix(STEP_END)
-        steps += [Step(piece) for piece in pieces if piece]
+        steps += [WrittenStep(piece) for piece in pieces if piece]
         if turn.output is not None and steps:
-            steps[-1] = Step(steps[-1].text, dialect.render_output(turn.output))
+            steps[-1] = WrittenStep(steps[-1].text, dialect.render_output(turn.output))
     return steps
 
 
-def merge_rollouts(problem: str, rollouts: Iterable[tuple[list[Step], bool]], prefill: str = "") -> list[StepNode]:
-    """The tree of one problem's rollouts, each given as its steps and whether its answer was right.
+def merge_rollouts(
+    problem: str, rollouts: Iterable[tuple[list[WrittenStep], bool]], prefill: str = ""
+) -> list[StepNode]:
+    """Merges one problem's rollouts, each given as its steps and whether its answer is right, into nodes.
 
-    The last node's children are whole solutions, some right and some wrong: steps that answer have no
-    siblings worth comparing, as what they copy is shown to them.
+    The last node's children are whole solutions, some right and some wrong: final steps have no siblings
+    worth comparing, because they only copy the output above them.
     """
     outcomes: dict[str, dict[str, list[int]]] = {}
     solutions: dict[bool, list[str]] = {True: [], False: []}
@@ -102,18 +103,18 @@ def merge_rollouts(problem: str, rollouts: Iterable[tuple[list[Step], bool]], pr
     whole = [
         StepChild(text, 1, 1.0 if right else -1.0)
         for right, texts in solutions.items()
-        for text in texts[:MOST_SOLUTIONS]
+        for text in texts[:MAX_SOLUTIONS]
     ]
     return [*nodes, StepNode(problem, "", tuple(whole), prefill)] if all(solutions.values()) else nodes
 
 
 def step_lines(nodes: Iterable[StepNode]) -> str:
-    """The nodes as JSON lines."""
+    """Returns the nodes as JSON lines."""
     return "".join(json.dumps(asdict(node)) + "\n" for node in nodes)
 
 
 def read_step_nodes(path: Path) -> list[StepNode]:
-    """Raises InputError that names file and line."""
+    """Reads step nodes. Raises InputError that names file and line."""
     return list(_read(path))
 
 
@@ -123,7 +124,7 @@ def _read(path: Path) -> Iterator[StepNode]:
             yield _node(row)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"{path}, line {line}: is no step node ({error!r}); see demo_model/step_nodes.py"
+                f"{path}, line {line}: not a valid step node ({error!r}); see demo_model/step_nodes.py"
             ) from None
 
 

@@ -1,7 +1,7 @@
-"""The demo model's tokenizer: byte-level BPE, digits one by one, ChatML template.
+"""The demo model's tokenizer: byte-level BPE with single digits and a ChatML template.
 
-Merges may cross spaces, so that "for k in range(1" is one token: a small model then writes a
-program in some twenty steps. Digits and newlines always stand alone.
+Merges may cross spaces, so "for k in range(1" is one token and a small model writes a program in about
+twenty steps. Every digit and every newline is a token of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 END_OF_TEXT = "<|endoftext|>"
 TURN_START, TURN_END = "<|im_start|>", "<|im_end|>"
-# Ordinary text to the reader, one token each to the model.
+# One token each for the model, yet not special tokens: they are decoded as text.
 MARKS = ("<think>", "</think>")
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -23,7 +23,7 @@ CONTEXT_TOKENS = 4096
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary_size: int) -> PreTrainedTokenizerFast:
-    """A Hugging Face tokenizer fitted to the texts. The same texts give the same tokenizer."""
+    """Fits a Hugging Face tokenizer to the texts. The same texts give the same tokenizer."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -40,7 +40,8 @@ def train_tokenizer(texts: Iterable[str], vocabulary_size: int) -> PreTrainedTok
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.add_tokens([AddedToken(mark, normalized=False, special=False) for mark in MARKS])
+    marks = [AddedToken(mark, normalized=False, special=False) for mark in MARKS]
+    tokenizer.add_tokens(marks)  # pyright: ignore[reportUnknownMemberType]  # untyped in tokenizers
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token=TURN_END,

@@ -1,9 +1,9 @@
-"""Training traces: a problem and the completion the model should learn to write for it.
+"""Training traces: a problem and the completion that the model should learn to write for it.
 
-A tool-integrated (TIR) trace thinks, writes a program, reads its real output and answers; some
-first write a broken program, read its real traceback and repair it. A chain-of-thought (CoT)
-trace reasons without code. Program output is what the sandbox itself would show, text for text.
-What methods ask of a model beyond solving has traces of its own: `method_traces.py`.
+A tool-integrated (TIR) trace thinks, writes a program, reads its real output and answers; some first write
+a broken program, read its real traceback and repair it. A chain-of-thought (CoT) trace reasons without
+code. Program outputs are exactly what the sandbox would show. What methods need besides solving has traces
+of its own, in `method_traces.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from aimo_solver.dialects.dialect import shown_output
 from aimo_solver.dialects.numina import NUMINA
-from aimo_solver.sandbox.execution import ExecutionResult, ExecutionStatus
+from aimo_solver.sandbox.base import ExecutionResult, ExecutionStatus
 from aimo_solver.sandbox.inside.cell import run_cell
 from demo_model.demo_set import held_out
 from demo_model.families import FAMILIES, Family, Params
@@ -30,11 +30,11 @@ ANSWERS = (
 )
 REPAIRED_SHARE = 0.08
 BLURRED_SHARE = 0.5
+"""Share of the statements that lose words: a model that has read few wordings must not rely on single words."""
 LOST_WORD_SHARE = 0.2
-"""Half of the statements lose a fifth of their words: a model that has read few wordings must not
-lean on single words of theirs."""
+"""Share of its words that such a statement loses."""
 FIRST_SHARE = 0.75
-"""Of the traces, how many take a family's first program: what is said the same way is learnt sooner."""
+"""Share of the traces that use a family's first program: uniform wording is learnt sooner."""
 
 NUMBER = re.compile(r"\d+")
 _WORD = re.compile(r" [A-Za-z]+(?=[ .,?])")
@@ -42,7 +42,7 @@ _WORD = re.compile(r" [A-Za-z]+(?=[ .,?])")
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A piece of a completion; `learned` is False for what the sandbox wrote."""
+    """A piece of a completion; `learned` is False for what the sandbox or the solver wrote."""
 
     text: str
     learned: bool = True
@@ -50,7 +50,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One training example."""
+    """A problem and its completion."""
 
     family: str
     problem: str
@@ -71,7 +71,7 @@ def tir_trace(family: Family, params: Params, rng: Random) -> Trace:
 
 
 def draw_family(rng: Random) -> tuple[Family, Params]:
-    """A random family and fresh parameters, none of the demo set's."""
+    """Draws a random family and parameters that are not in the demo set."""
     family = rng.choice(FAMILIES)
     params = family.draw(rng)
     while (family.name, str(params)) in held_out():
@@ -80,18 +80,18 @@ def draw_family(rng: Random) -> tuple[Family, Params]:
 
 
 def draw_statement(family: Family, params: Params, rng: Random) -> str:
-    """The problem in one of the wordings that are taught, some words of it lost now and then."""
+    """Draws the problem's statement in a wording of the training set, sometimes with words lost."""
     statement = fill(rng.choice(family.wordings), params)
     return _lose_words(statement, rng) if rng.random() < BLURRED_SHARE else statement
 
 
 def draw_thought(family: Family, params: Params, rng: Random) -> str:
-    """A sentence before the program."""
+    """Draws the thought before the program."""
     return fill(_mostly_first(family.thoughts, rng), params)
 
 
 def draw_solution(family: Family, params: Params, rng: Random) -> list[Segment]:
-    """What follows the thinking: programs, their outputs, the answer."""
+    """Draws what follows the thinking: programs, their outputs and the answer."""
     program = fill(_mostly_first(family.programs, rng), params)
     segments: list[Segment] = []
     broken = _break(program, rng) if rng.random() < REPAIRED_SHARE else None
@@ -101,22 +101,24 @@ def draw_solution(family: Family, params: Params, rng: Random) -> list[Segment]:
 
 
 def say_numbers(problem: str) -> str:
-    """A sentence with the problem's: waiting, going step by step and judging begin with it."""
+    """Returns a sentence that lists the problem's numbers; waiting, going step by step and judging start with it."""
     return f"the numbers are {', '.join(NUMBER.findall(problem))}."
 
 
 def run_program(program: str) -> str:
-    """What the sandbox would show the model for this program."""
+    """Returns what the sandbox would show the model for this program."""
     stdout = io.StringIO()
     namespace: dict[str, Any] = {"__name__": "__main__"}
     with contextlib.redirect_stdout(stdout):
         outcome = run_cell(program, namespace)
-    result = ExecutionResult(ExecutionStatus(outcome.status), stdout.getvalue(), outcome.error, 0.0)
+    result = ExecutionResult(
+        status=ExecutionStatus(outcome.status), stdout=stdout.getvalue(), error=outcome.error, seconds=0.0
+    )
     return shown_output(result, NUMINA.tool.output_chars)
 
 
 def _lose_words(statement: str, rng: Random) -> str:
-    """Words alone: numbers and formulas stay whole."""
+    """Drops words at random; numbers and formulas stay intact."""
     return _WORD.sub(lambda match: match[0] if rng.random() >= LOST_WORD_SHARE else "", statement)
 
 
@@ -135,11 +137,11 @@ def _block(program: str) -> list[Segment]:
 class _Broken:
     program: str
     remark: str
-    """What the model says when it has read the error."""
+    """What the model says after reading the error."""
 
 
 def _break(program: str, rng: Random) -> _Broken | None:
-    """The program with one mistake that Python reports, or None when none fits."""
+    """Puts one mistake that Python reports into the program; None when no mistake is possible."""
     breakers = [_forget_import, _forget_start_value, _forget_colon, _misspell]
     rng.shuffle(breakers)
     for breaker in breakers:

@@ -1,8 +1,8 @@
-"""Trains the demo model from nothing: `python -m demo_model.train --out FOLDER`.
+"""Trains the demo model from scratch: `python -m demo_model.train --out FOLDER`.
 
-One training gives two checkpoints: FOLDER/cot learns to reason in words, FOLDER/tir goes on from
-it and learns to write Python. Seeded: the same machine and settings give the same weights. A
-killed training resumes from FOLDER/work where it was.
+Makes two checkpoints: FOLDER/cot learns to reason in words, FOLDER/tir continues from it and learns to
+write Python. Seeded: the same machine and settings give the same weights. A killed training resumes from
+FOLDER/work.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from random import Random
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from aimo_solver.app.kernel import run_or_exit
 from aimo_solver.engine.checkpoint import check_checkpoint
+from aimo_solver.utils.exit import one_sentence_errors
 from demo_model.batches import Example, batches, draw_examples, draw_traces
 from demo_model.check import check
 from demo_model.model import VOCABULARY_SIZE, loss, new_model
@@ -32,7 +32,7 @@ LOG_EVERY_STEPS = 10
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One stretch of training: its traces and how long it learns from them."""
+    """A stretch of training: its traces, its length and its learning rates."""
 
     name: str
     code: bool
@@ -41,15 +41,15 @@ class Phase:
     batch_size: int = 16
     warmup_steps: int = 20
     cooldown_share: float = 1.0
-    """The last part of the steps, in which the learning rate falls to zero. Noise at the full rate hides
-    what was learnt: 50 steps at four tenths of it took the loss on fresh traces from 0.52 to 0.40."""
+    """Share of the steps, at the end, in which the learning rate falls to zero. Noise at the full rate hides
+    what was learnt: 50 steps at 0.4 of it took the loss on fresh traces from 0.52 to 0.40."""
     muon_lr: float = 0.03
     adamw_lr: float = 1e-2
     peak: float = 1.0
-    """The largest share of those rates. Training that goes on from a checkpoint loses less of it below 1."""
+    """The largest share of those rates. Below 1, training forgets less of the checkpoint it starts from."""
 
     def rate(self, step: int) -> float:
-        """The share of the learning rates at this step."""
+        """Returns the share of the learning rates to use at this step."""
         cooldown_steps = self.cooldown_share * self.steps
         return self.peak * min(1.0, (step + 1) / self.warmup_steps, (self.steps - step) / cooldown_steps)
 
@@ -59,9 +59,9 @@ TIR = Phase("tir", code=True, traces=60_000, steps=6_000)
 
 
 class Trainer:
-    """One phase's optimisers and place; saves and resumes both."""
+    """Trains one phase; saves its state now and then, and resumes from it."""
 
-    def __init__(self, model: LlamaForCausalLM, phase: Phase, state: Path, device: str) -> None:
+    def __init__(self, *, model: LlamaForCausalLM, phase: Phase, state: Path, device: str) -> None:
         self.model, self.phase, self.state, self.device = model.to(device), phase, state, device
         hidden = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
         others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
@@ -75,8 +75,8 @@ class Trainer:
             self._load()
 
     def run(self, examples: Sequence[Example], padding_id: int) -> None:
-        """Trains to the phase's end. Prints loss, speed and time left."""
-        source = batches(examples, self.phase.batch_size, padding_id, Random(self.phase.name))
+        """Trains to the end of the phase. Prints loss, speed and time left."""
+        source = batches(examples, size=self.phase.batch_size, padding_id=padding_id, rng=Random(self.phase.name))
         for _ in range(self.step):
             next(source)
         started, first, total_loss = time.monotonic(), self.step, 0.0
@@ -102,7 +102,7 @@ class Trainer:
         self.model.train()
         with torch.autocast(self.device, torch.bfloat16):
             value = loss(self.model, token_ids.to(self.device), labels.to(self.device))
-        value.backward()
+        value.backward()  # pyright: ignore[reportUnknownMemberType]  # untyped in torch
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
@@ -125,7 +125,7 @@ class Trainer:
 
 
 def save_checkpoint(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Standard Hugging Face files, bfloat16."""
+    """Saves standard Hugging Face files, in bfloat16."""
     copy = LlamaForCausalLM(model.config)
     copy.load_state_dict(model.state_dict())
     copy.to(torch.bfloat16).save_pretrained(folder)
@@ -135,22 +135,22 @@ def save_checkpoint(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast,
 def train(
     out: Path,
     phases: Sequence[Phase],
+    *,
     seed: int,
     processes: int,
     device: str,
-    *,
     start: Path | None = None,
     checked: bool = True,
 ) -> None:
-    """Makes a checkpoint out/<phase> a phase, each from the one before, the first from `start` or from nothing.
+    """Makes a checkpoint out/<phase> per phase, each from the previous one, the first from `start` or from scratch.
 
-    Raises EngineLoadError or InputError for a `start` that is no checkpoint, before anything is written.
+    Raises EngineLoadError or InputError, before anything is written, when `start` is not a checkpoint.
     """
     if start is not None:
         check_checkpoint(start)
     work = out / "work"
     work.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(seed)
+    torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]  # untyped in torch
     if start is not None and not (work / "tokenizer").exists():
         shutil.copytree(start, work / "tokenizer", ignore=shutil.ignore_patterns("*.safetensors", "config.json"))
     tokenizer = _tokenizer(work / "tokenizer", seed, processes)
@@ -160,7 +160,7 @@ def train(
         model = LlamaForCausalLM.from_pretrained(start, dtype=torch.float32)
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters", flush=True)
     for phase in phases:
-        trainer = Trainer(model, phase, work / f"{phase.name}.pt", device)
+        trainer = Trainer(model=model, phase=phase, state=work / f"{phase.name}.pt", device=device)
         if trainer.step < phase.steps:
             examples = _examples(phase, work, seed, processes)
             tokens = sum(len(example.token_ids) for example in examples)
@@ -173,7 +173,7 @@ def train(
 
 
 def _examples(phase: Phase, work: Path, seed: int, processes: int) -> list[Example]:
-    """Fresh ones, or those a killed training left."""
+    """Draws the phase's examples, or reads those that a killed training left."""
     kept = work / f"{phase.name}-{phase.traces}.examples"
     if not kept.exists():
         print(f"{phase.name}: drawing {phase.traces} traces", flush=True)
@@ -185,7 +185,7 @@ def _examples(phase: Phase, work: Path, seed: int, processes: int) -> list[Examp
 
 
 def _tokenizer(folder: Path, seed: int, processes: int) -> PreTrainedTokenizerFast:
-    """Fitted to traces of both kinds, or the one a killed training left in `folder`."""
+    """Fits a tokenizer to traces of both kinds, or loads the one in `folder`."""
     if folder.exists():
         return PreTrainedTokenizerFast.from_pretrained(folder)
     traces = [t for code in (False, True) for t in draw_traces(4_000, seed + 7, code=code, processes=processes)]
@@ -196,17 +196,17 @@ def _tokenizer(folder: Path, seed: int, processes: int) -> PreTrainedTokenizerFa
 
 
 def main() -> None:
-    """The command line."""
+    """Runs the command line."""
     parser = argparse.ArgumentParser(description=__doc__, epilog="example: python -m demo_model.train --out demo_model")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--processes", type=int, default=2, help="for drawing traces")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="for training")
+    parser.add_argument("--processes", type=int, default=2, help="processes that draw traces")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads for training")
     parser.add_argument("--steps", type=int, nargs=2, default=(COT.steps, TIR.steps), metavar=("COT", "TIR"))
     parser.add_argument("--traces", type=int, nargs=2, default=(COT.traces, TIR.traces), metavar=("COT", "TIR"))
-    parser.add_argument("--start", type=Path, help="a TIR checkpoint to go on from, with TIR traces alone")
-    parser.add_argument("--peak", type=float, default=1.0, help="the largest share of the learning rates; with --start")
-    parser.add_argument("--no-check", action="store_true", help="do not try the checkpoints on fresh problems")
+    parser.add_argument("--start", type=Path, help="continue this TIR checkpoint, on TIR traces only")
+    parser.add_argument("--peak", type=float, default=1.0, help="largest share of the learning rates, for --start")
+    parser.add_argument("--no-check", action="store_true", help="do not check the checkpoints on fresh problems")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -214,17 +214,16 @@ def main() -> None:
         replace(phase, steps=steps, traces=traces, peak=arguments.peak)
         for phase, steps, traces in zip((COT, TIR), arguments.steps, arguments.traces, strict=True)
     ]
-    run_or_exit(
-        lambda: train(
+    with one_sentence_errors():
+        train(
             arguments.out,
             phases if arguments.start is None else phases[1:],
-            arguments.seed,
-            arguments.processes,
-            arguments.device,
+            seed=arguments.seed,
+            processes=arguments.processes,
+            device=arguments.device,
             start=arguments.start,
             checked=not arguments.no_check,
         )
-    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""`aimo quantize`: checkpoints made from others."""
+"""`aimo quantize`: makes checkpoints from others, and measures what they cost in votes."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -12,17 +13,35 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from aimo_solver.app.kernel import run_or_exit
-from aimo_solver.app.options import STUDY_LIMIT_SECONDS, RunOptions, require_speculation_works, run_options
+from aimo_solver.app.options import (
+    STUDY_LIMIT_SECONDS,
+    Overrides,
+    RunOptions,
+    choose_options,
+    preset_for,
+    require_speculation_works,
+)
+from aimo_solver.cli.options import (
+    METHOD,
+    OUTPUT,
+    AsJson,
+    AtOnce,
+    DialectName,
+    HardwareName,
+    PresetName,
+    Runs,
+    Seed,
+    StudyFolder,
+    Temperature,
+)
+from aimo_solver.config.settings import load_preset
 from aimo_solver.dialects import find_dialect
 from aimo_solver.engine.hardware import AUTO, KAGGLE_CARDS, find_cards
 from aimo_solver.engine.tokenizer import HfTokenizer
 from aimo_solver.errors import InputError
-from aimo_solver.problems.problem_set import join_sets
-from aimo_solver.problems.sets.fetch import find_problem_set
+from aimo_solver.problems.sets.fetch import find_problem_set, find_problems
 from aimo_solver.runs.reader import read_run
 from aimo_solver.utils.files import write_text
-from aimo_solver.utils.paths import DEMO_SET
 from aimo_solver.utils.plots import check_plot_path
 from quantize.calibration import CalibrationRow, choose_rows
 from quantize.checkpoint import read_checkpoint
@@ -32,93 +51,121 @@ from quantize.merge import Parent
 from quantize.merge import merge as merge_checkpoints
 from quantize.quantise import Calibration, Gptq, quantise, require_groups_fit, require_plain
 from quantize.schemes import SCHEMES, Scheme, choose_writer, find_scheme, require_runs_on
-from quantize.tables import measured_markdown, measured_tables, plot_measured
+from quantize.tables import VariantFigures, measured_markdown, measured_tables, plot_measured
 from quantize.writers import WRITERS, writer_python
 
 ANY_CARD: Final = "any"
+GPTQ: Final = "GPTQ"
+CALIBRATION: Final = "Calibration"
 
-app = typer.Typer(help="Checkpoints made from others.", no_args_is_help=True)
+app = typer.Typer(help="Merge and quantise checkpoints, and measure what a format costs.", no_args_is_help=True)
 
-
-@app.callback()
-def quantize() -> None:
-    """Every command has --help with an example."""
+NewFolder = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="The new checkpoint's folder.", rich_help_panel=OUTPUT)
+]
 
 
 @app.command()
 def merge(
-    parents: Annotated[list[str], typer.Argument(help="FOLDER=WEIGHT of each checkpoint; the weights add up to 1.")],
-    out: Annotated[Path, typer.Option(help="The new checkpoint; config and tokenizer are the last one's.")],
+    parents: Annotated[
+        list[str],
+        typer.Argument(metavar="FOLDER=WEIGHT...", help="Checkpoints and their weights, which add up to 1."),
+    ],
+    out: NewFolder,
 ) -> None:
-    """Adds checkpoints of one architecture up, weighted. Takes a few tensors' memory, whatever their size.
+    """Adds up checkpoints of one architecture, weighted. Config and tokenizer are the last one's.
+
+    Needs the memory of only a few tensors.
 
     Example: aimo quantize merge demo_model/cot=0.3 demo_model/tir=0.7 --out merged
     """
-
-    def run() -> None:
-        wanted = [_parent(text) for text in parents]
-        with Progress(console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task("merging")
-            made = merge_checkpoints(
-                wanted, out, lambda done, total: progress.update(task, completed=done, total=total)
-            )
-        typer.echo(f"{out}: {len(made.tensors)} tensors, {made.weight_bytes / 1e6:.1f} MB")
-
-    run_or_exit(run)
+    chosen = [_parent(text) for text in parents]
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("merging")
+        made = merge_checkpoints(chosen, out, lambda done, total: progress.update(task, completed=done, total=total))
+    typer.echo(f"{out}: {len(made.tensors)} tensors, {made.weight_bytes / 1e6:.1f} MB")
 
 
 @app.command("run")
 def run_scheme(
-    scheme: Annotated[str, typer.Argument(help=f"One of {', '.join(SCHEMES)}.")],
-    model: Annotated[Path, typer.Option(help="Folder of a checkpoint in 16 or 32 bits.")],
-    out: Annotated[Path, typer.Option(help="The new checkpoint.")],
-    calibrate_on: Annotated[list[Path] | None, typer.Option(help="Run folders whose right rollouts calibrate.")] = None,
-    judged_by: Annotated[
-        list[str] | None, typer.Option(help="Sets that will judge it: none of their problems calibrates.")
+    scheme: Annotated[str, typer.Argument(metavar="SCHEME", help=f"One of {', '.join(SCHEMES)}.")],
+    model: Annotated[Path, typer.Option(metavar="DIR", help="Folder of a checkpoint in 16 or 32 bits.")],
+    out: NewFolder,
+    card: Annotated[
+        str, typer.Option(metavar="NAME", help=f"Where it will run: {', '.join(KAGGLE_CARDS)}, cpu or any.")
+    ] = ANY_CARD,
+    backend: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"What writes it: {', '.join(WRITERS)}.", show_default="the scheme's first"),
     ] = None,
-    rows: Annotated[int, typer.Option(min=1, help="Rollouts to calibrate on.")] = 256,
-    dialect: Annotated[str, typer.Option(help="How the checkpoint's family writes.")] = "numina",
-    group_size: Annotated[int, typer.Option(help="Weights that share a scale; -1: a whole row.")] = 128,
-    act_order: Annotated[bool, typer.Option(help="GPTQ: columns of large activations first.")] = False,
-    damping: Annotated[float, typer.Option(help="GPTQ: share of the Hessian's mean added to its diagonal.")] = 0.01,
-    backend: Annotated[str | None, typer.Option(help=f"Who writes it: {', '.join(WRITERS)}; by the scheme.")] = None,
-    card: Annotated[str, typer.Option(help=f"Where it will run: {', '.join(KAGGLE_CARDS)}, cpu, any.")] = ANY_CARD,
-    seed: Annotated[int, typer.Option(help="Of the choice of rollouts.")] = 0,
-    torch_index: Annotated[str | None, typer.Option(envvar="TORCH_INDEX", help="Where torch comes from.")] = None,
+    torch_index: Annotated[
+        str | None, typer.Option(metavar="URL", envvar="TORCH_INDEX", help="Extra package index, for torch.")
+    ] = None,
+    calibrate_on: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN", help="Run folder whose right rollouts calibrate; repeatable.", rich_help_panel=CALIBRATION
+        ),
+    ] = None,
+    judged_by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SET",
+            help="Set that will judge the checkpoint: its problems are not used; repeatable.",
+            rich_help_panel=CALIBRATION,
+        ),
+    ] = None,
+    rows: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Rollouts to calibrate on.", rich_help_panel=CALIBRATION)
+    ] = 256,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Seed for choosing rollouts.", rich_help_panel=CALIBRATION)
+    ] = 0,
+    dialect: DialectName = None,
+    group_size: Annotated[
+        int, typer.Option(metavar="N", help="Weights that share a scale; -1 means a whole row.", rich_help_panel=GPTQ)
+    ] = 128,
+    act_order: Annotated[
+        bool, typer.Option(help="Round columns with large activations first.", rich_help_panel=GPTQ)
+    ] = False,
+    damping: Annotated[
+        float, typer.Option(metavar="X", help="Share of the Hessian's mean diagonal added to it.", rich_help_panel=GPTQ)
+    ] = 0.01,
 ) -> None:
-    """Makes a checkpoint in another number format, calibrated on whole rollouts of yours.
+    """Quantises a checkpoint, calibrated on whole rollouts of its own.
 
     Example: aimo quantize run w4a16 --model demo_model/tir --out tir-w4a16 --calibrate-on runs/20260101-120000-mine
     """
+    chosen, checkpoint = find_scheme(scheme), read_checkpoint(model)
+    gptq = Gptq(group_size=group_size, act_order=act_order, damping=damping)
+    require_plain(checkpoint)
+    _require_card(chosen, card)
+    if out.exists():
+        raise InputError(f"{out}: already exists; name another folder, or remove it")
+    writer = choose_writer(chosen, backend, find_cards())
+    require_groups_fit(checkpoint, chosen, gptq)
+    calibration = Calibration(
+        _calibration_rows(calibrate_on or (), judged_by or (), rows, seed) if chosen.calibrated else [],
+        find_dialect(dialect or load_preset(preset_for(model)).dialect),
+        HfTokenizer(model),
+        seed,
+    )
+    python = writer_python(writer, lambda line: typer.echo(line, err=True), torch_index)
+    with Console(stderr=True).status(f"{chosen.name} by {writer.name}, {len(calibration.rows)} rollouts"):
+        made = quantise(checkpoint, chosen, out, writer=writer, python=python, calibration=calibration, gptq=gptq)
+    ratio = checkpoint.weight_bytes / made.weight_bytes
+    typer.echo(f"{out}: {chosen.description}; {made.weight_bytes / 1e6:.1f} MB, 1/{ratio:.2f} of {model}")
+    if not chosen.loads_on_cpu:
+        minimum = ".".join(map(str, chosen.min_capability))
+        typer.echo(f"it needs a GPU of compute capability {minimum} or higher", err=True)
 
-    def run() -> None:
-        wanted, checkpoint, gptq = (
-            find_scheme(scheme),
-            read_checkpoint(model),
-            Gptq(group_size=group_size, act_order=act_order, damping=damping),
-        )
-        require_plain(checkpoint)
-        _require_card(wanted, card)
-        if out.exists():
-            raise InputError(f"{out}: exists; name another folder, or remove it")
-        writer = choose_writer(wanted, backend, find_cards())
-        require_groups_fit(checkpoint, wanted, gptq)
-        chosen: list[CalibrationRow] = []
-        if wanted.calibrated:
-            runs = [read_run(path) for path in calibrate_on or ()]
-            judged = [problem.text for name in judged_by or () for problem in find_problem_set(name).problems]
-            chosen = choose_rows(runs, rows, seed, judged)
-        python = writer_python(writer, lambda line: typer.echo(line, err=True), torch_index)
-        calibration = Calibration(chosen, find_dialect(dialect), HfTokenizer(model), seed)
-        with Console(stderr=True).status(f"{wanted.name} by {writer.name}, {len(chosen)} rollouts"):
-            made = quantise(checkpoint, wanted, out, writer=writer, python=python, calibration=calibration, gptq=gptq)
-        smaller = checkpoint.weight_bytes / made.weight_bytes
-        typer.echo(f"{out}: {wanted.description}; {made.weight_bytes / 1e6:.1f} MB, 1/{smaller:.2f} of {model}")
-        if not wanted.loads_on_cpu:
-            least = ".".join(map(str, wanted.min_capability))
-            typer.echo(f"it needs a GPU of compute capability {least} or more", err=True)
 
-    run_or_exit(run)
+def _calibration_rows(
+    run_folders: Sequence[Path], judging_sets: Sequence[str], count: int, seed: int
+) -> list[CalibrationRow]:
+    runs = [read_run(path) for path in run_folders]
+    judged = [problem.text for name in judging_sets for problem in find_problem_set(name).problems]
+    return choose_rows(runs, count, seed, judged)
 
 
 def _require_card(scheme: Scheme, card: str) -> None:
@@ -131,110 +178,113 @@ def _require_card(scheme: Scheme, card: str) -> None:
 
 @app.command()
 def check(
-    base: Annotated[Path, typer.Argument(help="The checkpoint it was made from.")],
-    made: Annotated[Path, typer.Argument(help="The quantised checkpoint.")],
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    base: Annotated[Path, typer.Argument(metavar="BASE", help="The checkpoint it was made from.")],
+    made: Annotated[Path, typer.Argument(metavar="MADE", help="The quantised checkpoint.")],
+    as_json: AsJson = False,
 ) -> None:
-    """Compares a quantised checkpoint's weights with those it was made from, without an engine.
+    """Compares a quantised checkpoint's weights with the original's, without an engine.
 
     Example: aimo quantize check demo_model/tir tir-w8a16
     """
-
-    def run() -> None:
-        errors = weight_errors(read_checkpoint(base), read_checkpoint(made))
-        if as_json:
-            typer.echo(json.dumps({error.name: error.relative for error in errors}, indent=2))
-            return
-        worst = max(errors, key=lambda error: error.relative)
-        mean = sum(error.relative for error in errors) / len(errors)
-        typer.echo(f"{made}: {len(errors)} quantised weights, off by {mean:.2%} on average (root mean square)")
-        typer.echo(f"the worst, {worst.name}, by {worst.relative:.2%}")
-
-    run_or_exit(run)
+    errors = weight_errors(read_checkpoint(base), read_checkpoint(made))
+    if as_json:
+        typer.echo(json.dumps({error.name: error.relative for error in errors}, indent=2))
+        return
+    worst = max(errors, key=lambda error: error.relative)
+    mean = sum(error.relative for error in errors) / len(errors)
+    typer.echo(f"{made}: {len(errors)} quantised weights, off by {mean:.2%} on average (root mean square)")
+    typer.echo(f"the worst is {worst.name}, off by {worst.relative:.2%}")
 
 
 @app.command("measure")
 def measure_checkpoints(
-    models: Annotated[list[Path], typer.Argument(help="Folders of checkpoints, the base first.")],
-    out: Annotated[Path, typer.Option(help="Where run folders and figures go; one that was begun is gone on with.")],
+    models: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of checkpoints, the base first.")],
+    out: StudyFolder,
     sets: Annotated[
-        list[str] | None, typer.Option("--set", help="Sets by name or file; the demo set if none. Repeatable.")
+        list[str] | None,
+        typer.Option("--set", metavar="NAME", help="A set by name or file; repeatable.", show_default="the demo set"),
     ] = None,
-    runs: Annotated[int, typer.Option(min=1, help="Passes over the sets.")] = 5,
-    rollouts: Annotated[int, typer.Option(min=1, help="A problem.")] = 16,
+    runs: Runs = 5,
+    at_once: AtOnce = 1,
+    rollouts: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Rollouts per problem.", rich_help_panel=METHOD)
+    ] = 16,
     speculative: Annotated[
         list[str] | None,
-        typer.Option(help="Measure the base with speculation too: ngram:TOKENS, or DRAFT_FOLDER:TOKENS. Repeatable."),
+        typer.Option(
+            metavar="ngram:N|DIR:N",
+            help="Measure the base with speculation too, of N tokens by n-grams or a draft model; repeatable.",
+            rich_help_panel=METHOD,
+        ),
     ] = None,
-    preset: Annotated[str, typer.Option(help="A preset's name or TOML file.")] = "demo",
-    hardware: Annotated[str, typer.Option(help="Hardware settings' name or TOML file; auto: by the cards.")] = AUTO,
-    temperature: Annotated[float | None, typer.Option(min=0.0, help="The preset's own if not given.")] = None,
-    seed: Annotated[int, typer.Option(help="Base seed of every rollout.")] = 0,
-    at_once: Annotated[int, typer.Option(min=1, help="Problems side by side.")] = 1,
-    plot: Annotated[Path | None, typer.Option(help="Majority against tokens/s: .svg, .png or .pdf.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON, progress to stderr.")] = False,
+    preset: PresetName = None,
+    temperature: Temperature = None,
+    seed: Seed = 0,
+    hardware: HardwareName = AUTO,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Plot majority against tokens/s: .svg, .png or .pdf.", rich_help_panel=OUTPUT
+        ),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Tells what each format costs in votes: the same problems and seeds, held against the first checkpoint.
+    """Measures what each format costs in votes, on the same problems and seeds as the first checkpoint.
 
     Example: aimo quantize measure demo_model/tir tir-w4a16 tir-fp8 --out runs/formats
 
     Example: aimo quantize measure mine --speculative ngram:4 --temperature 0 --rollouts 1 --runs 1 --out runs/ngram
     """
     console = Console(stderr=as_json)
+    if plot is not None:
+        check_plot_path(plot)
+    options = [
+        choose_options(
+            model,
+            preset=preset or preset_for(models[0]),
+            hardware=hardware,
+            seed=seed,
+            limit_seconds=STUDY_LIMIT_SECONDS,
+            overrides=Overrides(rollouts=rollouts, early_stop=False, temperature=temperature),
+        )
+        for model in models
+    ]
+    variants = [Variant(one.model.resolve().name, one) for one in options]
+    variants += [_speculating(variants[0], text) for text in speculative or ()]
+    rows = asyncio.run(measure(variants, find_problems(sets), out, console, runs=runs, at_once=at_once))
+    write_text(out / "measured.json", _as_json(rows) + "\n")
+    write_text(out / "measured.md", measured_markdown(rows))
+    if plot is not None:
+        plot_measured(rows, plot)
+    if as_json:
+        typer.echo(_as_json(rows))
+        return
+    for table in measured_tables(rows):
+        console.print(table)
+    for row in rows[1:]:
+        console.print(f"{row.label}: {row.words}", highlight=False)
 
-    def run() -> None:
-        if plot is not None:
-            check_plot_path(plot)
 
-        def options(model: Path, speculation: dict[str, Any] | None = None) -> RunOptions:
-            chosen = run_options(
-                model=model,
-                preset=preset,
-                hardware=hardware,
-                edition="any-integer",
-                seed=seed,
-                limit_seconds=STUDY_LIMIT_SECONDS,
-                rollouts=rollouts,
-                early_stop=False,
-                temperature=temperature,
-            )
-            if speculation is None:  # The hardware's own, if it has any.
-                return chosen
-            speculating = replace(chosen, hardware=replace(chosen.hardware, speculative=speculation))
-            require_speculation_works(speculating)
-            return speculating
+def _as_json(rows: Sequence[VariantFigures]) -> str:
+    return json.dumps([row.to_json() for row in rows], indent=2)
 
-        variants = [Variant(model.resolve().name, options(model)) for model in models]
-        for text in speculative or ():
-            settings = speculation_settings(text)
-            label = f"{variants[0].label}+{Path(text).name.replace(':', '-')}"
-            variants.append(Variant(label, options(models[0], settings)))
-        problem_set = join_sets([find_problem_set(name) for name in sets or [str(DEMO_SET)]])
-        rows = asyncio.run(measure(variants, problem_set, out, console, runs=runs, at_once=at_once))
-        write_text(out / "measured.json", json.dumps([row.to_json() for row in rows], indent=2) + "\n")
-        write_text(out / "measured.md", measured_markdown(rows))
-        if plot is not None:
-            plot_measured(rows, plot)
-        if as_json:
-            typer.echo(json.dumps([row.to_json() for row in rows], indent=2))
-            return
-        for table in measured_tables(rows):
-            console.print(table)
-        for row in rows[1:]:
-            console.print(f"{row.label}: {row.words}", highlight=False)
 
-    run_or_exit(run)
+def _speculating(base: Variant, text: str) -> Variant:
+    hardware = replace(base.options.hardware, speculative=speculation_settings(text))
+    options: RunOptions = replace(base.options, hardware=hardware)
+    require_speculation_works(options)
+    return Variant(f"{base.label}+{Path(text).name.replace(':', '-')}", options)
 
 
 def speculation_settings(text: str) -> dict[str, Any]:
-    """vLLM's speculative_config for `ngram:4` or `FOLDER:3`. Raises InputError."""
-    what, found, tokens = text.rpartition(":")
-    if not found or not what or not tokens.isdecimal() or int(tokens) < 1:
+    """Returns vLLM's speculative_config for `ngram:4` or `FOLDER:3`. Raises InputError."""
+    method, found, tokens = text.rpartition(":")
+    if not found or not method or not tokens.isdecimal() or int(tokens) < 1:
         raise InputError(f"speculative must be ngram:TOKENS or FOLDER:TOKENS, such as ngram:4, got {text!r}")
-    if what == "ngram":
+    if method == "ngram":
         return {"method": "ngram", "num_speculative_tokens": int(tokens), "prompt_lookup_max": int(tokens)}
-    read_checkpoint(Path(what))
-    return {"method": "draft_model", "model": what, "num_speculative_tokens": int(tokens)}
+    read_checkpoint(Path(method))
+    return {"method": "draft_model", "model": method, "num_speculative_tokens": int(tokens)}
 
 
 def _parent(text: str) -> Parent:

@@ -99,6 +99,6 @@ def require_runs_on(scheme: Scheme, machine: str, cards: Sequence[Card]) -> None
         if card.capability < scheme.min_capability:
             minimum = ".".join(map(str, scheme.min_capability))
             raise InputError(
-                f"{scheme.name} needs compute capability {minimum}, and {card.description} of {machine} has less; "
+                f"{scheme.name} needs compute capability {minimum}, {machine} has {card.description}; "
                 "choose another scheme"
             )

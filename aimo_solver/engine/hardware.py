@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -49,7 +49,7 @@ def _kaggle_card(name: str, capability: tuple[int, int], memory_gib: int) -> Car
     return Card(name=name, capability=capability, memory_bytes=memory_bytes, free_bytes=memory_bytes, driver="580")
 
 
-KAGGLE_CARDS: Final = {
+KAGGLE_CARDS: Final[Mapping[str, tuple[Card, ...]]] = {
     "t4x2": (_kaggle_card("Tesla T4", (7, 5), 15),) * 2,
     "l4x4": (_kaggle_card("NVIDIA L4", (8, 9), 22),) * 4,
     "h100": (_kaggle_card("NVIDIA H100 80GB HBM3", (9, 0), 79),),

@@ -1,6 +1,6 @@
-"""Every problem family the demo model is taught, by topic.
+"""Every problem family that the demo model is taught, by topic.
 
-Guarantees: names are unique; the order is fixed, so a seed means the same problems for ever.
+Guarantees: names are unique; the order is fixed, so a seed always gives the same problems.
 """
 
 from demo_model.families.algebra import ALGEBRA

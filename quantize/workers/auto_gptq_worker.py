@@ -1,9 +1,9 @@
-"""Quantises with AutoGPTQ 0.7.1, inside that library's own environment: a script of its own.
+"""Quantises with AutoGPTQ 0.7.1: a script for that library's own environment.
 
     python auto_gptq_worker.py request.json
 
-The request is compress_worker.py's. For those who want what the archived library itself writes; it
-needs a CUDA card. Not run here (no card): written after its README (github.com/AutoGPTQ/AutoGPTQ).
+Takes the same request as compress_worker.py. It is for checkpoints that must come from the archived
+library itself, and needs a CUDA card. Untested: written from its README (github.com/AutoGPTQ/AutoGPTQ).
 """
 
 from __future__ import annotations

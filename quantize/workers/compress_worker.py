@@ -1,11 +1,11 @@
-"""Quantises with llm-compressor, inside that library's own environment: a script of its own.
+"""Quantises with llm-compressor: a script for that library's own environment.
 
     python compress_worker.py request.json
 
 The request: `model` and `out` folders, `scheme`, `bits`, `gptq` (`group_size`, `act_order`,
-`damping`), `calibration` (JSON lines of {"input_ids"}), `seed`. It imports nothing of this project,
-which is not installed there; what went wrong is the last line of its stderr. Measured with
-llm-compressor 0.14 (github.com/vllm-project/llm-compressor).
+`damping`), `calibration` (a file of JSON lines {"input_ids"}, or null), `seed`. The script imports
+nothing of this project, which is not installed there; when it fails, the last line of its stderr says
+why. Tested with llm-compressor 0.14 (github.com/vllm-project/llm-compressor).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 IGNORED = ["lm_head"]
-"""The output head stays as it is: it is small, and votes feel it most."""
+"""The output head is not quantised: it is small, and votes depend on it most."""
 KV_CACHE = {"num_bits": 8, "type": "float", "strategy": "tensor", "dynamic": False, "symmetric": True}
 
 
@@ -44,7 +44,7 @@ def main(request: dict) -> None:
 
 
 def recipe(scheme: str, gptq: dict) -> list:
-    """llm-compressor's modifiers for a scheme of ours."""
+    """Returns llm-compressor's modifiers for one of our schemes."""
     from llmcompressor.modifiers.quantization import GPTQModifier, QuantizationModifier
 
     by_error = {"w4a16": "W4A16", "w8a16": "W8A16", "w8a8": "W8A8"}
@@ -64,7 +64,7 @@ def recipe(scheme: str, gptq: dict) -> list:
 
 
 def grouped(preset: str, group_size: int):
-    """The library's preset; one that has groups of weights gets groups of this size."""
+    """Returns the library's preset, with this group size if the preset has groups."""
     from compressed_tensors.quantization import preset_name_to_scheme
 
     scheme = preset_name_to_scheme(preset, ["Linear"])

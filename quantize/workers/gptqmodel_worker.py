@@ -1,9 +1,9 @@
-"""Quantises with GPTQModel, inside that library's own environment: a script of its own.
+"""Quantises with GPTQModel: a script for that library's own environment.
 
     python gptqmodel_worker.py request.json
 
-The request is compress_worker.py's. It imports nothing of this project, which is not installed
-there; what went wrong is the last line of its stderr. Measured with GPTQModel 7.7
+Takes the same request as compress_worker.py. The script imports nothing of this project, which is not
+installed there; when it fails, the last line of its stderr says why. Tested with GPTQModel 7.7
 (github.com/ModelCloud/GPTQModel); the format is AutoGPTQ's (`checkpoint_format: gptq`).
 """
 
@@ -14,10 +14,10 @@ import os
 import sys
 from pathlib import Path
 
-# More workers than cores, and it stands still on a small machine.
+# With more workers than cores it hangs on a small machine.
 os.environ.setdefault("GPTQMODEL_CPU_WORKERS", str(os.cpu_count() or 1))
 
-SHORTEST_ROW_TOKENS = 10
+MIN_ROW_TOKENS = 10
 
 
 def main(request: dict) -> None:
@@ -36,7 +36,7 @@ def main(request: dict) -> None:
     rows = [json.loads(line)["input_ids"] for line in Path(request["calibration"]).read_text().splitlines()]
     model = GPTQModel.load(request["model"], config)
     examples = [{"input_ids": [row], "attention_mask": [[1] * len(row)]} for row in rows]
-    model.quantize(examples, batch_size=1, calibration_data_min_length=SHORTEST_ROW_TOKENS)
+    model.quantize(examples, batch_size=1, calibration_data_min_length=MIN_ROW_TOKENS)
     model.save(request["out"])
 
 

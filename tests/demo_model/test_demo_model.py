@@ -13,7 +13,7 @@ from aimo_solver.dialects.dialect import shown_output
 from aimo_solver.dialects.numina import NUMINA
 from aimo_solver.errors import AimoError
 from aimo_solver.problems.problem import AIMO3
-from aimo_solver.sandbox.execution import ExecutionResult, ExecutionStatus
+from aimo_solver.sandbox.base import ExecutionResult, ExecutionStatus
 from demo_model import traces
 from demo_model.batches import batches, draw_traces, encode_trace
 from demo_model.families import FAMILIES
@@ -45,7 +45,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 @pytest.fixture(scope="module")
 def model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
-    torch.manual_seed(0)
+    torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType]  # untyped in torch
     model = new_model(tokenizer.eos_token_id, tokenizer.pad_token_id)
     with torch.no_grad():
         for parameter in model.parameters():  # Biases too, and norms other than 1.
@@ -56,12 +56,12 @@ def model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
 # Tokenizer
 
 
-def test_digits_stand_alone(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_every_digit_is_a_token(tokenizer: PreTrainedTokenizerFast) -> None:
     assert tokenizer.tokenize("123 + 4")[:3] == ["1", "2", "3"]
     assert not any(sum(char.isdigit() for char in token) > 1 for token in tokenizer.get_vocab())
 
 
-def test_newlines_stand_alone(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_every_newline_is_a_token(tokenizer: PreTrainedTokenizerFast) -> None:
     newline = tokenizer.tokenize("\n")
     assert len(newline) == 1
     assert not any(newline[0] in token and token != newline[0] for token in tokenizer.get_vocab())
@@ -73,12 +73,12 @@ def test_marks_are_one_token_each_and_ordinary_text(tokenizer: PreTrainedTokeniz
     assert tokenizer.decode(ids, skip_special_tokens=True) == "<think>Add.</think>"
 
 
-def test_any_text_is_read_back_as_it_was(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_any_text_survives_encoding(tokenizer: PreTrainedTokenizerFast) -> None:
     for written in ("  x = [1,2]\n\n", "Gauß ≤ π², 🎲 ( 3 , 4 ) .", text(TRACE)):
         assert tokenizer.decode(tokenizer.encode(written, add_special_tokens=False)) == written
 
 
-def test_anyones_loader_cuts_text_as_the_training_did(
+def test_the_generic_loader_splits_text_as_in_training(
     tokenizer: PreTrainedTokenizerFast, model: LlamaForCausalLM, tmp_path: Path
 ) -> None:
     save_checkpoint(model, tokenizer, tmp_path)
@@ -93,7 +93,7 @@ def repaired() -> list[Trace]:
     """Traces whose first program is broken, where one could be broken."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(traces, "REPAIRED_SHARE", 1.0)
-        drawn = []
+        drawn: list[Trace] = []
         for seed in range(12):
             family, params = traces.draw_family(Random(seed))
             drawn.append(traces.tir_trace(family, params, Random(seed)))
@@ -120,7 +120,9 @@ def test_a_traces_answer_is_its_last_output(repaired: list[Trace]) -> None:
 def test_broken_code_is_shown_as_the_sandbox_shows_it() -> None:
     shown = run_program("print(1)\nprint(1 / 0)")
     stdout, error = shown.split("\n", 1)
-    assert shown_output(ExecutionResult(ExecutionStatus.ERROR, stdout + "\n", error, 0.1), 400) == shown.rstrip("\n")
+    assert shown_output(
+        ExecutionResult(status=ExecutionStatus.ERROR, stdout=stdout + "\n", error=error, seconds=0.1), 400
+    ) == shown.rstrip("\n")
     assert "ZeroDivisionError" in error
 
 
@@ -135,9 +137,9 @@ def test_a_trace_depends_on_its_seed_and_index_alone() -> None:
     assert draw_traces(3, 7, code=False, processes=1) != draw_traces(3, 8, code=False, processes=1)
 
 
-def test_a_start_that_is_no_checkpoint_is_told_before_anything_is_written(tmp_path: Path) -> None:
+def test_a_start_that_is_not_a_checkpoint_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(AimoError, match="there is no folder"):
-        train(tmp_path / "out", [], 0, 1, "cpu", start=tmp_path / "nowhere")
+        train(tmp_path / "out", [], seed=0, processes=1, device="cpu", start=tmp_path / "nowhere")
     assert not (tmp_path / "out").exists()
 
 
@@ -164,7 +166,7 @@ def test_an_example_is_the_prompt_and_the_whole_completion(tokenizer: PreTrained
     assert TRACE.problem in written
 
 
-def test_the_example_is_cut_into_tokens_as_a_rollout_is(tokenizer: PreTrainedTokenizerFast) -> None:
+def test_an_example_is_encoded_like_a_rollout(tokenizer: PreTrainedTokenizerFast) -> None:
     prompt = tokenizer.apply_chat_template(
         [{"role": "user", "content": TRACE.problem}], add_generation_prompt=True, return_dict=False
     )
@@ -181,7 +183,7 @@ def test_dropout_is_off_again_after_a_prompt(tokenizer: PreTrainedTokenizerFast)
 def test_padding_is_on_the_right_and_not_learned(tokenizer: PreTrainedTokenizerFast) -> None:
     short = Trace("sum", "1?", (Segment("1"),))
     examples = [encode_trace(trace, tokenizer, 0.0) for trace in (TRACE, short)]
-    token_ids, labels = next(batches(examples, 2, tokenizer.pad_token_id, Random(0)))
+    token_ids, labels = next(batches(examples, size=2, padding_id=tokenizer.pad_token_id, rng=Random(0)))
     longest, shortest = sorted((len(example.token_ids) for example in examples), reverse=True)
     row = [ids[shortest:].eq(tokenizer.pad_token_id).all().item() for ids in token_ids].index(True)
     assert token_ids.shape == labels.shape == (2, longest)
@@ -202,10 +204,10 @@ def test_the_loss_is_the_standard_modules(model: LlamaForCausalLM) -> None:
 
 def test_the_losss_gradient_is_the_standard_modules(model: LlamaForCausalLM) -> None:
     token_ids = torch.arange(1, 11).reshape(1, 10)  # 0 is padding, whose input gradient the module drops.
-    gradients = []
+    gradients: list[torch.Tensor] = []
     for value in (loss(model, token_ids, token_ids), model(input_ids=token_ids, labels=token_ids).loss):
         model.zero_grad()
-        value.backward()
+        value.backward()  # pyright: ignore[reportUnknownMemberType]  # untyped in torch
         gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
     assert torch.allclose(*gradients, rtol=1e-3, atol=1e-5)
 

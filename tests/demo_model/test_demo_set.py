@@ -1,4 +1,4 @@
-"""The bundled demo set: fresh, fair, and what its script draws."""
+"""The bundled demo set: fresh, fair, and identical to what its script draws."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every family's programs, chain of thought and brute force tell the same answer."""
+"""Every family's programs, chain of thought and brute force give the same answer."""
 
 from __future__ import annotations
 

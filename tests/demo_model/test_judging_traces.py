@@ -1,4 +1,4 @@
-"""What the demo model is taught of judging: the reply names the right attempt, or none, and says rightly why."""
+"""What the demo model is taught about judging: the reply names the right attempt, or none, for the right reason."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from aimo_solver.config.settings import load_preset
 from aimo_solver.errors import AimoError
 from aimo_solver.utils.paths import DEMO_MODEL
 from aimo_solver.voting.genselect.judgment import find_judgment
-from demo_model import judging_traces
 from demo_model.check_judging import check_judging
-from demo_model.judging_traces import MOST_ATTEMPTS, judging_trace
+from demo_model.judging_traces import MAX_ATTEMPTS, judging_trace, misread_number
 from demo_model.traces import NUMBER, draw_family
 
 SEEDS = st.integers(0, 10_000)
 
 
 def judged(seed: int) -> tuple[str, list[int], str, int]:
-    """The judge's question, the answers of its attempts, the reply, and the problem's answer."""
+    """Returns the judge's prompt, the attempts' answers, the reply and the problem's answer."""
     rng = Random(seed)
     family, params = draw_family(rng)
     trace = judging_trace(family, params, rng)
@@ -37,13 +36,13 @@ def test_the_attempt_with_the_right_answer_is_named_or_none(seed: int) -> None:
     _, attempts, reply, answer = judged(seed)
     judgment = find_judgment(reply, len(attempts))
     assert (attempts[judgment] if judgment is not None else None) == (answer if answer in attempts else None)
-    assert len(set(attempts)) == len(attempts) <= MOST_ATTEMPTS
+    assert len(set(attempts)) == len(attempts) <= MAX_ATTEMPTS
 
 
 @given(SEEDS)
 def test_a_yes_has_equal_numbers_and_a_no_ends_at_the_first_that_differs(seed: int) -> None:
-    question, attempts, reply, answer = judged(seed)
-    problem = question.partition("Problem:\n")[2].partition("\n\nAttempt 0")[0]
+    prompt, attempts, reply, answer = judged(seed)
+    problem = prompt.partition("Problem:\n")[2].partition("\n\nAttempt 0")[0]
     verdicts = re.findall(r"^Attempt \d+: (.*), (yes|no)$", reply, re.M)
     assert len(verdicts) == len(attempts)
     for (reason, word), attempt in zip(verdicts, attempts, strict=True):
@@ -56,22 +55,22 @@ def test_a_yes_has_equal_numbers_and_a_no_ends_at_the_first_that_differs(seed: i
         assert [number == shown for number, shown in pairs] == [True] * (len(pairs) - 1) + [word == "yes"]
 
 
-def test_a_demo_judge_is_shown_no_more_attempts_than_it_was_taught() -> None:
+def test_the_demo_judge_sees_at_most_as_many_attempts_as_in_training() -> None:
     genselect = load_preset("demo-genselect").genselect
-    assert genselect is not None and genselect.window <= MOST_ATTEMPTS
+    assert genselect is not None and genselect.window <= MAX_ATTEMPTS
 
 
 @given(SEEDS, st.integers(0, 99_999))
-def test_a_misread_number_is_another_one(seed: int, number: int) -> None:
-    assert judging_traces._misread(str(number), Random(seed)) != str(number)
+def test_a_misread_number_differs(seed: int, number: int) -> None:
+    assert misread_number(str(number), Random(seed)) != str(number)
 
 
 def test_the_demo_model_judges_far_better_than_chance() -> None:
-    """It once named an attempt at chance, and cost the votes that it was let overrule."""
+    """A judge at chance costs votes wherever it may overrule them."""
     checked = check_judging(DEMO_MODEL, judgings=12)
     assert checked.right >= 9 > checked.by_chance + 2
 
 
-def test_what_is_no_checkpoint_is_not_judged_with(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AimoError, match="no folder"):
         check_judging(tmp_path / "nowhere")

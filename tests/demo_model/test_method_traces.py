@@ -1,4 +1,4 @@
-"""What the demo model is taught beyond solving: each trace begins as the solver would have it begin."""
+"""What the demo model is taught besides solving: each trace begins with exactly what the solver would insert."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ SEEDS = st.integers(0, 10_000)
 
 
 def drawn(kind: Draw, seed: int) -> tuple[Trace, int]:
-    """A trace and its problem's answer."""
+    """Draws a trace; returns it with its problem's answer."""
     rng = Random(seed)
     family, params = draw_family(rng)
     return kind(family, params, rng), family.brute_force(params)
 
 
 @given(SEEDS)
-def test_a_waiting_trace_is_told_to_wait_in_the_presets_words_and_never_learns_them(seed: int) -> None:
+def test_a_waiting_trace_contains_the_presets_wait_text_and_never_learns_it(seed: int) -> None:
     trace, answer = drawn(waiting_trace, seed)
-    told = Segment(load_preset("s1").rollout.wait_text, learned=False)
-    waits = [place for place, segment in enumerate(trace.segments) if segment == told]
+    wait = Segment(load_preset("s1").rollout.wait_text, learned=False)
+    waits = [place for place, segment in enumerate(trace.segments) if segment == wait]
     assert 1 <= len(waits) <= load_preset("s1").rollout.waits
     assert "</think>" not in "".join(segment.text for segment in trace.segments[: waits[-1]])
     assert NUMINA.find_answer(trace.segments[-1].text, AIMO3) == answer
 
 
 @given(SEEDS)
-def test_a_stepwise_trace_begins_behind_the_searches_prefill(seed: int) -> None:
+def test_a_stepwise_trace_begins_with_the_searches_prefill(seed: int) -> None:
     trace, answer = drawn(stepwise_trace, seed)
     preset = load_preset("demo-rstar")
     assert preset.search is not None
@@ -58,11 +58,11 @@ def test_a_stepwise_trace_begins_behind_the_searches_prefill(seed: int) -> None:
 
 
 @given(SEEDS)
-def test_a_forced_trace_answers_where_the_dialect_makes_it_begin(seed: int) -> None:
+def test_a_forced_trace_completes_the_dialects_forced_answer(seed: int) -> None:
     trace, answer = drawn(forced_trace, seed)
     *written, forced, reply = trace.segments
     assert forced == Segment(NUMINA.close_thinking("".join(segment.text for segment in written)), learned=False)
-    assert not written[-1].learned, "it is cut behind an output"
+    assert not written[-1].learned, "it is cut after an output"
     assert reply.text == f"{answer}}}$."
 
 

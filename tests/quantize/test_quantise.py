@@ -92,7 +92,9 @@ def test_too_few_rows_are_refused() -> None:
 
 
 def test_a_row_is_the_whole_rollout_with_its_outputs() -> None:
-    call = Turn("```python\nprint(42)\n```\n```output\n", 9, 1.0, "print(42)", "42\n", ExecutionStatus.OK)
+    call = Turn(
+        "```python\nprint(42)\n```\n```output\n", 9, 1.0, code="print(42)", output="42\n", status=ExecutionStatus.OK
+    )
     row = CalibrationRow(Problem("p", "6 x 7?", 42), trajectory(42, turns=(call, Turn("So $\\boxed{42}$.", 5, 1.0))))
     text = TOKENIZER.decode(row_ids(row, NUMINA, TOKENIZER))
     assert "6 x 7?" in text and text.endswith("```output\n42\n```\nSo $\\boxed{42}$.")
@@ -179,7 +181,7 @@ def test_bad_input_is_refused_before_anything_is_set_up(tmp_path: Path) -> None:
         (("w4a16", "--model", quantised, "--out", out), "is quantised already"),
         (("w4a16", "--model", model, "--out", out, "--group-size", "8"), "got 0; replay a larger set"),
         (("w8a16", "--model", model, "--out", out, "--card", "cpu"), "w8a16 has no kernel for a CPU"),
-        (("fp8-kv", "--model", model, "--out", out, "--card", "t4x2"), "fp8-kv needs compute capability 8.9, Tesla T4"),
+        (("fp8-kv", "--model", model, "--out", out, "--card", "t4x2"), "fp8-kv needs compute capability 8.9, t4x2 has"),
         (("w4a16", "--model", model, "--out", out, "--card", "h200"), "card must be one of t4x2"),
         (("gptq-4bit", "--model", model, "--out", out, "--backend", "auto-gptq"), "quantises on a CUDA card only"),
         (("w4a16", "--model", model, "--out", out, "--backend", "auto-gptq"), "backend of w4a16 must be one of llm-"),

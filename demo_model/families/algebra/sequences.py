@@ -137,7 +137,7 @@ ITERATED_MAP = Family(
 def _geometric_sum_steps(params: Params) -> str:
     r, n, m = int(params["r"]), int(params["n"]), int(params["m"])
     modulus = m * (r - 1)
-    exponent, power, shown = 0, 1, []
+    exponent, power, shown = 0, 1, list[str]()
     for bit in bin(n + 1)[2:]:
         exponent, power = 2 * exponent + int(bit), power * power * r ** int(bit) % modulus
         shown.append(f"{r}^{exponent} = {power}")

@@ -74,7 +74,7 @@ def _draw_least_surface(rng: Random) -> Params:
 
 def _least_surface_steps(params: Params) -> str:
     v = int(params["v"])
-    boxes = []
+    boxes: list[tuple[int, int, int, int]] = []
     for a in (d for d in range(1, v + 1) if v % d == 0 and d**3 <= v):
         for b in (d for d in range(a, v // a + 1) if v // a % d == 0 and d * d <= v // a):
             c = v // a // b

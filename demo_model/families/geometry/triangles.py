@@ -63,7 +63,7 @@ LONGEST_SIDE = Family(
 
 
 def _right_triangles(m: int, n: int) -> list[tuple[int, int, int]]:
-    found = []
+    found: list[tuple[int, int, int]] = []
     for c in range(m, n + 1):
         for a in range(1, c):
             b = isqrt(c * c - a * a)

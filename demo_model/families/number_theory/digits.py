@@ -30,7 +30,7 @@ def _digit_sum_power_brute_force(params: Params) -> int:
     a, b = int(params["a"]), int(params["b"])
     digits = [1]
     for _ in range(b):
-        carry, grown = 0, []
+        carry, grown = 0, list[int]()
         for digit in digits:
             carry += digit * a
             grown.append(carry % 10)
@@ -86,9 +86,9 @@ def _draw_factorial_zeros(rng: Random) -> Params:
 
 def _factorial_zeros_steps(params: Params) -> str:
     n, m = int(params["n"]), int(params["m"])
-    parts, powers = [], []
+    parts, powers = list[str](), list[int]()
     for p, e in _FACTORS[m]:
-        terms, left = [], n // p
+        terms, left = list[int](), n // p
         while left:
             terms.append(left)
             left //= p
@@ -149,7 +149,7 @@ def _draw_reversed_base(rng: Random) -> Params:
 
 def _reversed_base_steps(params: Params) -> str:
     n, b = int(params["n"]), int(params["b"])
-    digits, values = [], []
+    digits, values = list[int](), list[int]()
     left = n
     while left:
         digits.append(left % b)

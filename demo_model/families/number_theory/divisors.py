@@ -65,7 +65,7 @@ def _draw_divisor_sum(rng: Random) -> Params:
 
 def _factor(n: int) -> list[tuple[int, int]]:
     """The prime factorisation of n as (prime, exponent), smallest prime first."""
-    found = []
+    found: list[tuple[int, int]] = []
     p = 2
     while n > 1:
         exponent = 0

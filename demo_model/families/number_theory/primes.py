@@ -72,7 +72,7 @@ def _draw_largest_factor(rng: Random) -> Params:
 
 def _largest_factor_steps(params: Params) -> str:
     a, b, c = (int(params[key]) for key in "abc")
-    factors, left, d = [], a * b + c, 2
+    factors, left, d = list[int](), a * b + c, 2
     while left > 1:
         if left % d == 0:
             factors.append(d)

@@ -139,7 +139,7 @@ def _draw_order(rng: Random) -> Params:
 def _order_steps(params: Params) -> str:
     a, p = int(params["a"]), int(params["p"])
     order, left, d = p - 1, p - 1, 2
-    tests = []
+    tests: list[str] = []
     while left > 1:
         if left % d:
             d += 1
