@@ -1,4 +1,4 @@
-"""Charts of a report, as Plotly figures. Colours are told apart without red and green."""
+"""Charts of a report, as Plotly figures. The colours can be distinguished without red and green."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _BINS = 30
 _ROUNDING = 0.05
 """Seconds in a run folder are rounded."""
 _BUFFER = "buffer: saved so far, of the mean grant (right)"
-_FIRST_SHOWN = 40
+_MAX_FIRST_SHOWN = 40
 """Problems that a timeline shows before it is dragged or zoomed."""
 
 
 def curve_chart(curves: Sequence[tuple[str, Sequence[CurvePoint]]]) -> go.Figure:
-    """maj@k and pass@k of each run folder, with their intervals."""
+    """Draws maj@k and pass@k of each run folder, with their intervals."""
     figure = go.Figure()
     colours = (RIGHT, WRONG, CODE, "#3a7d44", "#b23a48", "#5c5c5c")
     for (folder, points), colour in zip(curves, colours * (1 + len(curves) // 6), strict=False):
@@ -57,11 +57,11 @@ def curve_chart(curves: Sequence[tuple[str, Sequence[CurvePoint]]]) -> go.Figure
             mode="lines+markers",
             line={"color": colour, "dash": "dot"},
         )
-    return _labelled(figure, "k, rollouts a problem", "problems right, %")
+    return _labelled(figure, "k, rollouts per problem", "problems right, %")
 
 
 def margin_chart(solutions: Sequence[Solution]) -> go.Figure:
-    """How far the winner was ahead, of all votes cast."""
+    """Draws how far the winner was ahead, as a share of all votes."""
     edges = np.linspace(0, 1, 11)
     figure = go.Figure()
     for name, colour, wanted in (("right", RIGHT, True), ("wrong", WRONG, False)):
@@ -73,7 +73,7 @@ def margin_chart(solutions: Sequence[Solution]) -> go.Figure:
 
 
 def length_chart(solutions: Sequence[Solution]) -> go.Figure:
-    """How long right and wrong rollouts are."""
+    """Draws how long right and wrong rollouts are."""
     tokens: dict[str, list[int]] = {name: [] for name, _ in _KINDS}
     for solution in solutions:
         for trajectory in solution.trajectories:
@@ -90,7 +90,7 @@ def length_chart(solutions: Sequence[Solution]) -> go.Figure:
 
 
 def timeline_chart(solutions: Sequence[Solution]) -> go.Figure:
-    """One run on its own clock: rollouts as bars, code as dots; below, what each problem might take and took."""
+    """Draws one run on its own clock: rollouts as bars, code as dots; below, the grants and what was used."""
     figure = make_subplots(
         rows=2,
         cols=1,
@@ -148,8 +148,8 @@ def timeline_chart(solutions: Sequence[Solution]) -> go.Figure:
     figure.update_yaxes(title_text="seconds", row=2, col=1, secondary_y=False)
     figure.update_yaxes(title_text="buffer, s", showgrid=False, row=2, col=1, secondary_y=True)
     figure.update_xaxes(title_text="seconds since the run's clock began", row=2, col=1)
-    if len(ordered) > _FIRST_SHOWN:
-        figure.update_xaxes(range=[ordered[0].started_seconds, max(stops[:_FIRST_SHOWN])])
+    if len(ordered) > _MAX_FIRST_SHOWN:
+        figure.update_xaxes(range=[ordered[0].started_seconds, max(stops[:_MAX_FIRST_SHOWN])])
     figure.update_layout(dragmode="pan")
     return _labelled(figure)
 
@@ -178,7 +178,7 @@ def _add_budget(figure: go.Figure, ordered: Sequence[Solution]) -> None:
 
 
 def kind(trajectory: Trajectory, gold: int | None) -> str:
-    """What a rollout counts as."""
+    """Returns what a rollout counts as: right, wrong, no answer or cancelled."""
     if trajectory.stop_reason is StopReason.CANCELLED:
         return "cancelled"
     if trajectory.answer is None:
@@ -200,7 +200,7 @@ def _code_moments(trajectory: Trajectory) -> Iterable[float]:
 
 
 def _lanes(ordered: Sequence[Solution]) -> list[int]:
-    """Problems that were solved side by side get rows of their own."""
+    """Returns each problem's lane; problems that were solved side by side get lanes of their own."""
     free_at: list[float] = []
     lanes: list[int] = []
     for solution in ordered:
@@ -214,7 +214,7 @@ def _lanes(ordered: Sequence[Solution]) -> list[int]:
 
 
 def _labelled(figure: go.Figure, x: str | None = None, y: str | None = None) -> go.Figure:
-    """Transparent, so that it sits on a light page and on a dark one."""
+    """Labels the axes; the background is transparent, for light pages and dark ones."""
     figure.update_layout(
         template="none",
         paper_bgcolor="rgba(0,0,0,0)",
@@ -232,5 +232,5 @@ def _labelled(figure: go.Figure, x: str | None = None, y: str | None = None) -> 
 
 
 def chart_json(figure: go.Figure) -> Any:
-    """For Plotly.newPlot."""
+    """Returns the figure as Plotly.newPlot takes it."""
     return figure.to_plotly_json()

@@ -1,8 +1,8 @@
 """The HTML report of one or more run folders: a single file that needs no network.
 
-Guarantees: nothing that a model or a problem file wrote becomes markup; it is put into the page as
-text, or as HTML that was escaped here. Rollouts lie in the file compressed, and are opened when
-someone looks at them, so that a report over thousands of problems opens at once.
+Guarantees: nothing that a model or a problem file wrote becomes markup; it enters the page as text, or
+as HTML that was escaped here. Rollouts are stored compressed and unpacked when they are looked at, so
+that a report over thousands of problems opens at once.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ import base64
 import gzip
 import html
 import json
+import re
+import statistics
 from collections.abc import Sequence
 from functools import lru_cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 import jinja2
+from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 from plotly.utils import PlotlyJSONEncoder
 from pygments import highlight
@@ -26,33 +30,40 @@ from pygments.lexers.python import PythonLexer
 from aimo_solver.errors import InputError
 from aimo_solver.problems.problem import Problem
 from aimo_solver.reports import charts
+from aimo_solver.reports.glossary import GLOSSARY
 from aimo_solver.reports.metrics import curve, groups, spread_over_runs
-from aimo_solver.reports.statement import statement_html
 from aimo_solver.reports.tables import percent
+from aimo_solver.reports.text_html import rollout_html, statement_html
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
 from aimo_solver.runs.reader import LoggedRun
 from aimo_solver.runs.summary import summarise
 from aimo_solver.solver.solution import Solution
 from aimo_solver.utils.files import write_text
+from aimo_solver.utils.text import plural
 from aimo_solver.voting.selection import Selection
 
 _HERE: Final = Path(__file__).parent / "templates"
-_MOST_TIMELINES = 12
-_EXCERPT_CHARS = 160
+_MAX_TIMELINES: Final = 12
+_MAX_EXCERPT_CHARS: Final = 160
+_MAX_HIGHLIGHTED_CHARS: Final = 20_000
+_OPENED_FENCE: Final = re.compile(r"```\w*\s*$")
+"""What is left of a code block in the text before its code."""
 
 
 def write_report(runs: Sequence[LoggedRun], path: Path) -> None:
-    """Writes the page. Raises InputError where there is nothing to report or the file cannot be written."""
+    """Writes the page. Raises InputError when there is nothing to report, or the file cannot be written."""
     if not any(run.solutions for run in runs):
         raise InputError(f"{runs[0].path}: no problem has been answered yet; there is nothing to report")
     write_text(path, render_report(runs))
 
 
 def render_report(runs: Sequence[LoggedRun]) -> str:
-    """The page as text."""
+    """Returns the page."""
     members = _by_problem(runs)
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True)
     environment.filters["percent"] = partial(percent, interval_digits=1)
+    environment.filters["plural"] = plural
+    environment.filters["term"] = _term
     template = environment.get_template("report.html.j2")
     return template.render(
         title=", ".join(run.name for run in runs),
@@ -60,6 +71,7 @@ def render_report(runs: Sequence[LoggedRun]) -> str:
         groups=[(run.name, groups(run.solutions)) for run in runs],
         index=_script_json([_index_row(place, mine) for place, mine in enumerate(members.values())]),
         charts=_script_json(_charts(runs)),
+        glossary=_script_json(GLOSSARY),
         timelines=[(name, _packed(chart)) for name, chart in _timelines(runs)],
         problems=[_packed(_problem_page(mine)) for mine in members.values()],
         plotly=_packed_text(get_plotlyjs()),
@@ -69,7 +81,7 @@ def render_report(runs: Sequence[LoggedRun]) -> str:
 
 
 def _by_problem(runs: Sequence[LoggedRun]) -> dict[str, list[tuple[LoggedRun, Solution]]]:
-    """The answers to each problem, in the order of the problem sets."""
+    """Returns the answers to each problem, in the order of the problem sets."""
     members: dict[str, list[tuple[LoggedRun, Solution]]] = {p.id: [] for run in runs for p in run.problems}
     for run in runs:
         for solution in run.solutions:
@@ -78,7 +90,7 @@ def _by_problem(runs: Sequence[LoggedRun]) -> dict[str, list[tuple[LoggedRun, So
 
 
 def _run_facts(run: LoggedRun) -> dict[str, Any]:
-    summary, luck = summarise(run.solutions), spread_over_runs(run.solutions)
+    summary, spread = summarise(run.solutions), spread_over_runs(run.solutions)
     trajectories = [trajectory for solution in run.solutions for trajectory in solution.trajectories]
     finished = [t for t in trajectories if t.stop_reason is not StopReason.CANCELLED]
     preset = run.settings.get("preset", {})
@@ -86,7 +98,7 @@ def _run_facts(run: LoggedRun) -> dict[str, Any]:
         "name": run.name,
         "notes": run.notes,
         "summary": summary,
-        "luck": luck if luck.correct else None,
+        "spread": spread if spread.correct else None,
         "no_answer": sum(t.answer is None for t in finished) / len(finished) if finished else 0.0,
         "contested": summary.contested / len(run.solutions) if run.solutions else 0.0,
         "rollout_tokens": sum(t.tokens for t in finished) / len(finished) if finished else 0.0,
@@ -116,7 +128,7 @@ def _timelines(runs: Sequence[LoggedRun]) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     for run in runs:
         for number in sorted({solution.run for solution in run.solutions}):
-            if len(found) < _MOST_TIMELINES:
+            if len(found) < _MAX_TIMELINES:
                 mine = [solution for solution in run.solutions if solution.run == number]
                 name = f"{run.name}, run {number + 1}"
                 found.append((name, charts.chart_json(charts.timeline_chart(mine))))
@@ -141,7 +153,7 @@ def _index_row(place: int, members: Sequence[tuple[LoggedRun, Solution]]) -> dic
         "silent": sum(solution.vote.answer is None for solution in solutions),
         "tokens": sum(solution.tokens for solution in solutions),
         "seconds": round(sum(solution.seconds for solution in solutions), 1),
-        "text": problem.text[:_EXCERPT_CHARS],
+        "text": problem.text[:_MAX_EXCERPT_CHARS],
     }
 
 
@@ -177,33 +189,40 @@ def _rollout(trajectory: Trajectory, gold: int | None) -> dict[str, Any]:
         "calls": trajectory.code_calls,
         "seconds": round(trajectory.seconds, 2),
         "seed": trajectory.seed,
+        "entropy": _entropy(trajectory),
         "turns": [_turn(turn) for turn in trajectory.turns],
     }
 
 
 def _turn(turn: Turn) -> dict[str, Any]:
-    row: dict[str, Any] = {"text": turn.text, "tokens": turn.tokens, "seconds": round(turn.seconds, 2)}
+    text, code = turn.text, (turn.code or "").strip("\n")
+    if code and code in text:  # A block may be empty.
+        text = _OPENED_FENCE.sub("", text[: text.rindex(code)])
+    row: dict[str, Any] = {"text": rollout_html(text.strip())}
     if turn.flush:
         row["flush"] = True
     if turn.code is not None:
-        code = turn.code.strip("\n")
-        if code in turn.text and code:  # A block may be empty.
-            row["text"] = turn.text[: turn.text.rindex(code)]
         row |= {"code": _highlighted(turn.code), "output": turn.output or "", "status": turn.status}
         row["code_seconds"] = round(turn.code_seconds, 2)
     return row
 
 
+def _entropy(trajectory: Trajectory) -> float | None:
+    """Returns the mean over the rollout's tokens, in nats; None where it was not logged."""
+    entropies = [*chain.from_iterable(turn.entropies or () for turn in trajectory.turns)]
+    return round(statistics.fmean(entropies), 3) if entropies else None
+
+
 @lru_cache(maxsize=4096)
 def _highlighted(code: str) -> str:
-    """HTML; Pygments escapes what it is given."""
-    if len(code) > 20_000:
+    """Returns HTML; Pygments escapes the code."""
+    if len(code) > _MAX_HIGHLIGHTED_CHARS:
         return html.escape(code)
     return highlight(code, PythonLexer(), HtmlFormatter(nowrap=True))
 
 
 def _script_json(value: Any) -> str:
-    """JSON that may stand inside a script element, whatever texts it holds."""
+    """Returns JSON that may stand inside a script element, whatever texts it holds."""
     text = json.dumps(value, cls=PlotlyJSONEncoder, ensure_ascii=True, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -217,7 +236,12 @@ def _packed_text(text: str) -> str:
     return base64.b64encode(gzip.compress(data, 6, mtime=0)).decode()
 
 
+def _term(word: str) -> Markup:
+    """Returns the word, with its explanation on hover."""
+    return Markup('<abbr title="{}">{}</abbr>').format(GLOSSARY[word], word)
+
+
 def _judged(selection: Selection) -> str:
-    """How the judge came out, and against which vote its answer may stand."""
+    """Returns how judging ended, and which answer stands."""
     answer = "the vote stands" if selection.answer is None else f"its answer is {selection.answer}"
-    return f"judge: {selection.reason}, {answer}, {selection.tokens} tokens"
+    return f"judge: {selection.reason}, {answer}, {plural(selection.tokens, 'token')}"

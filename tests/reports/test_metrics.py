@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations, permutations
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from aimo_solver.errors import InputError
 from aimo_solver.problems.problem import Problem
-from aimo_solver.reports.compare import compare, differing_settings
+from aimo_solver.reports.compare import SettingDifference, compare, differing_settings
 from aimo_solver.reports.metrics import curve, groups, majority_curve, pass_curve, spread_over_runs
 from aimo_solver.rollouts.trajectory import StopReason
 from aimo_solver.solver.solution import Solution
@@ -71,9 +72,8 @@ def test_runs_are_counted_when_whole() -> None:
 
 
 def of(family: str, level: int, id: str) -> Solution:
-    found = solution(rollouts(42), problem_id=id)
     problem = Problem(id, "?", 42, f"MATH test, a/{id}.json ({family})", level, "math")
-    return Solution(problem, 0, 42, found.vote, found.trajectories, found.grant, 1.0, "")
+    return replace(solution(rollouts(42), problem_id=id), problem=problem)
 
 
 def test_problems_are_grouped_by_level_and_family_but_not_by_their_only_set() -> None:
@@ -120,7 +120,7 @@ def test_a_clear_gain_is_real() -> None:
     assert found.words == "The second is really better, by 66.7 points."
 
 
-def test_a_small_gain_may_be_luck_and_the_words_say_what_would_tell() -> None:
+def test_a_small_gain_may_be_luck_and_the_words_say_what_would_show_it() -> None:
     first = [s for run in range(3) for s in run_of(*[1, 0] * 20, run=run)]
     second = [s for run in range(3) for s in run_of(*[run != 1, run == 2] * 20, run=run)]
     found = compare(first, second)
@@ -134,12 +134,24 @@ def test_equal_runs_have_no_difference() -> None:
     assert found.words.startswith("No difference")
 
 
-def test_the_words_once_asked_for_sixty_decillion_problems() -> None:
-    """Gains and losses that cancel leave a difference of rounding error."""
+def test_gains_and_losses_that_cancel_are_no_difference() -> None:
+    """What is left of them is a rounding error, which no number of problems would show."""
     gains = [1, -1, 0, 0, 0, 0, 0]
     first = [s for run in range(5) for s in run_of(*[int(gain < 0) for gain in gains], run=run)]
     second = [s for run in range(5) for s in run_of(*[int(gain > 0) for gain in gains], run=run)]
     assert compare(first, second).words.startswith("No difference; one of")
+
+
+def test_settings_that_differ_are_listed_seeds_and_paths_last() -> None:
+    first = {"seed": 1, "model": "/a/m", "preset": {"vote": "plurality", "policy": {"name": "fixed"}}, "same": 1}
+    second = {"seed": 2, "model": "/b/m", "preset": {"vote": "plurality", "policy": {"name": "x"}}, "same": 1, "new": 3}
+    assert differing_settings(first, second) == [
+        SettingDifference("preset.policy.name", "fixed", "x"),
+        SettingDifference("new", None, 3),
+        SettingDifference("seed", 1, 2),
+        SettingDifference("model", "/a/m", "/b/m"),
+    ]
+    assert differing_settings(first, first) == []
 
 
 def test_only_what_both_have_is_compared() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 
 import polars as pl
@@ -14,9 +15,10 @@ from typer.testing import CliRunner
 from aimo_solver.cli import main as cli
 from aimo_solver.errors import InputError
 from aimo_solver.problems.problem import Problem
+from aimo_solver.reports.glossary import GLOSSARY
 from aimo_solver.reports.html_report import render_report, write_report
 from aimo_solver.reports.inspect_export import inspect_samples
-from aimo_solver.reports.statement import statement_html
+from aimo_solver.reports.text_html import rollout_html, statement_html
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
 from aimo_solver.runs.reader import read_run
 from aimo_solver.runs.writer import RunFolder
@@ -26,18 +28,26 @@ from tests.helpers.browser import CHROMIUM, Browser, open_browser
 from tests.helpers.examples import rollouts, solution, trajectory
 
 ATTACK = "</script><script>window.attacked=1</script><img src=x onerror='window.attacked=1'>"
-LARGEST_BYTES = 30e6
+MAX_BYTES = 30e6
 PROBLEMS = {
     "p<1>": Problem(
         "p<1>", rf"Find $\frac{{1}}{{2}}+x^2$. {ATTACK} $\text{{{ATTACK}}}$", 42, ATTACK, 4, f"set {ATTACK}"
     ),
     "p2": Problem("p2", "What is $6 \\times 7$?", 42, "MATH test, algebra/2.json (Algebra)", 5, "math"),
-    "p3": Problem("p3", "Nobody answers this.", 42, "AIME I 2022, Problem 3", None, "aime"),
+    "p3": Problem("p3", "No rollout answers this.", 42, "AIME I 2022, Problem 3", None, "aime"),
 }
 
 
 CODE = f"print('{ATTACK}')"
-CALL = Turn(f"{ATTACK}\n```python\n{CODE}\n```\n", 9, 1.0, CODE, ATTACK, ExecutionStatus.ERROR, 0.5)
+CALL = Turn(
+    f"{ATTACK}\n```python\n{CODE}\n```\n",
+    9,
+    1.0,
+    code=CODE,
+    output=ATTACK,
+    status=ExecutionStatus.ERROR,
+    code_seconds=0.5,
+)
 FLUSH = Turn(ATTACK, 5, 1.0, flush=True)
 ATTEMPTS = {
     "p<1>": [trajectory(42, 0, turns=(CALL, FLUSH), problem_id="p<1>")],
@@ -105,7 +115,7 @@ def test_a_model_that_prints_script_runs_nothing(browser: Browser, report: Path)
 
 def test_search_and_filter_find_problems(browser: Browser, report: Path) -> None:
     browser.open(report)
-    shown = "[...document.querySelectorAll('#index tbody th')].map((cell) => cell.textContent).join()"
+    shown = "[...document.querySelectorAll('#index tbody th')].map((entry) => entry.textContent).join()"
 
     def set_value(id: str, value: str) -> None:
         browser.evaluate(f"document.getElementById('{id}').value = {value!r}")
@@ -121,7 +131,7 @@ def test_search_and_filter_find_problems(browser: Browser, report: Path) -> None
     assert browser.evaluate("document.getElementById('found').textContent") == "0 of 3"
 
 
-def test_keys_lead_through_it(browser: Browser, report: Path) -> None:
+def test_keys_go_from_problem_to_problem(browser: Browser, report: Path) -> None:
     browser.open(report)
     browser.wait_for("document.body.dataset.drawn")  # On a busy machine a key may come before the page listens.
     browser.press("/")
@@ -157,13 +167,73 @@ def test_thousands_of_problems_weigh_little(browser: Browser, tmp_path: Path) ->
             folder.add(solved(Problem(id, text, 1), attempts, 0, 2.0 * number))
     report = tmp_path / "report.html"
     write_report([read_run(tmp_path / "run")], report)
-    assert report.stat().st_size < LARGEST_BYTES
+    assert report.stat().st_size < MAX_BYTES
     browser.open(report)
     assert browser.evaluate("document.getElementById('found').textContent") == "1700 of 1700"
     assert not browser.evaluate("document.getElementById('more').hidden")
 
 
+def test_special_tokens_are_hidden_until_asked_for(browser: Browser, tmp_path: Path) -> None:
+    turn = Turn("<think>$x^2$</think> So $\\boxed{42}$.<|im_end|>", 9, 1.0)
+    with RunFolder(tmp_path / "run", {}) as folder:
+        folder.add(solution([trajectory(42, turns=(turn,))]))
+    write_report([read_run(tmp_path / "run")], tmp_path / "report.html")
+    browser.open(tmp_path / "report.html", "#p=0")
+    browser.wait_for("document.querySelectorAll('.said math').length === 2")
+    text = "document.getElementById('problem').innerText"
+    assert "<|im_end|>" not in browser.evaluate(text) and "<think>" in browser.evaluate(text)
+    browser.evaluate("document.getElementById('tokens').click()")
+    assert "<|im_end|>" in browser.evaluate(text)
+    assert browser.errors == []
+
+
+def test_words_explain_themselves_and_counts_are_grammatical(browser: Browser, report: Path) -> None:
+    browser.open(report, "#p=0")
+    browser.wait_for("document.querySelectorAll('#problem details.rollout[open] .said').length")
+    words = "[...document.querySelectorAll('{} abbr[title]')].map((word) => word.textContent)"
+    assert {"majority", "pass@1", "contested", "maj@k"} <= set(browser.evaluate(words.format("#overview")))
+    assert {"answered", "flushed", "error", "special tokens"} <= set(browser.evaluate(words.format("#problem")))
+    assert "14 tokens · 1 code call ·" in browser.evaluate("document.querySelector('.rollout summary').textContent")
+
+
 # Without a browser
+
+
+def test_every_end_of_a_rollout_and_of_code_is_explained() -> None:
+    assert {*map(str, StopReason), *map(str, ExecutionStatus)} <= GLOSSARY.keys()
+    assert all(text.endswith(".") for text in GLOSSARY.values())
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "<|im_end|>",
+        "<|endoftext|>",
+        "<｜end▁of▁sentence｜>",
+        "</s>",
+        "<end_of_turn>",
+        "<|start|>assistant",
+        "<|channel|>analysis",
+        "<|message|>",
+    ],
+)
+def test_a_special_token_is_marked(token: str) -> None:
+    assert f'<span class="token">{escape(token)}</span>' in rollout_html(f"a{token}<|end|>b")
+
+
+@pytest.mark.parametrize("text", ["<think>", "a <| b |> c", "|>", "x <s y"])
+def test_what_looks_like_a_special_token_is_text(text: str) -> None:
+    assert rollout_html(text) == escape(text)
+
+
+def test_a_rollouts_formulas_become_mathml_but_not_its_code_or_its_prices() -> None:
+    assert rollout_html(r"So $\boxed{42}$ and \[x\].").count("<math") == 2
+    for text in ("```python\nprint('$x$')\n```", "It costs $5, not $7.", "```\n$x$", "$x\n\ny$"):
+        assert "<math" not in rollout_html(text)
+
+
+def test_a_long_rollout_is_not_drawn_to_its_end() -> None:
+    assert 0 < rollout_html("$x$ " * 5000).count("<math") < 1000
 
 
 def test_formulas_become_mathml_and_the_rest_is_text() -> None:
@@ -184,8 +254,8 @@ def test_no_markup_comes_through_a_formula(hidden: str) -> None:
         assert "<script" not in statement_html(text).lower() and "<img" not in statement_html(text).lower()
 
 
-def test_a_report_dies_of_an_empty_code_block(tmp_path: Path) -> None:
-    empty = Turn("```python\n\n```\n", 3, 1.0, "\n", "", ExecutionStatus.OK)
+def test_an_empty_code_block_is_reported(tmp_path: Path) -> None:
+    empty = Turn("```python\n\n```\n", 3, 1.0, code="\n", output="", status=ExecutionStatus.OK)
     with RunFolder(tmp_path / "run", {}) as folder:
         folder.add(solution([trajectory(42, 0, turns=(empty,))]))
     assert "p1" in render_report([read_run(tmp_path / "run")])
@@ -197,7 +267,7 @@ def test_several_folders_make_one_report(tmp_path: Path) -> None:
     assert page.count('class="run"') == 2 and page.count('type="text/plain" id="p') == 3 + 1  # And Plotly.
 
 
-def test_a_run_without_answers_is_told(tmp_path: Path) -> None:
+def test_a_run_without_answers_is_refused(tmp_path: Path) -> None:
     with RunFolder(tmp_path / "run", {}, tuple(PROBLEMS.values())):
         pass
     with pytest.raises(InputError, match="no problem has been answered yet; there is nothing to report"):
@@ -207,10 +277,10 @@ def test_a_run_without_answers_is_told(tmp_path: Path) -> None:
 def test_the_commands_write_and_compare(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write_run(tmp_path / name)
-    told = CliRunner().invoke(cli.app, ["report", str(tmp_path / "one"), str(tmp_path / "none")])
-    assert told.exit_code == 1 and "left out" in told.output and (tmp_path / "one/report.html").exists()
-    told = CliRunner().invoke(cli.app, ["compare", str(tmp_path / "one"), str(tmp_path / "two")])
-    assert told.exit_code == 0 and "No difference" in told.output
+    ran = CliRunner().invoke(cli.app, ["report", str(tmp_path / "one"), str(tmp_path / "none")])
+    assert ran.exit_code == 1 and "left out" in ran.output and (tmp_path / "one/report.html").exists()
+    ran = CliRunner().invoke(cli.app, ["compare", str(tmp_path / "one"), str(tmp_path / "two")])
+    assert ran.exit_code == 0 and "No difference" in ran.output
 
 
 def test_a_rollout_is_an_epoch_of_inspects_sample(tmp_path: Path) -> None:
@@ -223,8 +293,8 @@ def test_a_rollout_is_an_epoch_of_inspects_sample(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["report", "compare", "export"])
 def test_help_has_an_example(command: str) -> None:
-    told = CliRunner().invoke(cli.app, [command, "--help"])
-    assert told.exit_code == 0 and "Example: aimo" in told.output
+    ran = CliRunner().invoke(cli.app, [command, "--help"])
+    assert ran.exit_code == 0 and "Example: aimo" in ran.output
 
 
 def test_polars_opens_the_rollouts_as_documented(tmp_path: Path) -> None:

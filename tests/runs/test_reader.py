@@ -19,32 +19,34 @@ from aimo_solver.sandbox.base import ExecutionStatus
 from tests.helpers.examples import rollouts, solution, trajectory
 
 PROBLEM = Problem("p1", "What is 6 times 7?", 42, "a source", 3, "a set")
-CALL = Turn("```python\nprint(42)\n```\n", 12, 1.5, "print(42)", "42\n", ExecutionStatus.OK, 0.5)
+CALL = Turn(
+    "```python\nprint(42)\n```\n", 12, 1.5, code="print(42)", output="42\n", status=ExecutionStatus.OK, code_seconds=0.5
+)
 LAST = Turn("$\\boxed{42}$\u2028", 9, 0.5, flush=True, entropies=(0.5, 0.0))
 text = st.text(max_size=20)
 turns = st.builds(
     Turn,
-    text,
-    st.integers(0, 99),
-    st.sampled_from([0.0, 0.25, 3.0]),
-    st.none() | text,
-    st.none() | text,
-    st.none() | st.sampled_from(ExecutionStatus),
-    st.sampled_from([0.0, 1.5]),
-    st.booleans(),
+    text=text,
+    tokens=st.integers(0, 99),
+    seconds=st.sampled_from([0.0, 0.25, 3.0]),
+    code=st.none() | text,
+    output=st.none() | text,
+    status=st.none() | st.sampled_from(ExecutionStatus),
+    code_seconds=st.sampled_from([0.0, 1.5]),
+    flush=st.booleans(),
 )
 trajectories = st.builds(
     Trajectory,
-    text,
-    st.integers(0, 3),
-    st.integers(0, 9),
-    st.integers(0, 2**31),
-    st.integers(1, 99),
-    st.lists(turns, max_size=3).map(tuple),
-    st.none() | st.integers(-(10**30), 10**30),
-    st.sampled_from(StopReason),
-    st.sampled_from([0.0, 12.5]),
-    st.sampled_from([0.0, 12.5]),
+    problem_id=text,
+    run=st.integers(0, 3),
+    rollout=st.integers(0, 9),
+    seed=st.integers(0, 2**31),
+    prompt_tokens=st.integers(1, 99),
+    turns=st.lists(turns, max_size=3).map(tuple),
+    answer=st.none() | st.integers(-(10**30), 10**30),
+    stop_reason=st.sampled_from(StopReason),
+    started_seconds=st.sampled_from([0.0, 12.5]),
+    seconds=st.sampled_from([0.0, 12.5]),
 )
 
 

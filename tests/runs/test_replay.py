@@ -1,24 +1,26 @@
-"""Replay at length: a run that was killed anywhere goes on, and ends as if nothing had happened."""
+"""Replay: a run that was killed anywhere can be resumed, and ends as if nothing had happened."""
 
 from __future__ import annotations
 
 import asyncio
 import io
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from aimo_solver.app import kernel as entry
-from aimo_solver.app import runtime as workshop
-from aimo_solver.app.options import RunOptions, run_options
+from aimo_solver.app.options import Overrides, RunOptions, choose_options
+from aimo_solver.app.run import resume, run_set
+from aimo_solver.app.runtime import OpenRuntime, open_runtime
+from aimo_solver.config.policy_settings import FixedSettings
 from aimo_solver.engine.base import Sampling
-from aimo_solver.engine.scripted import Reply, ScriptedEngine
+from aimo_solver.engine.scripted import Reply, ReplyFunction, ScriptedEngine
 from aimo_solver.errors import EngineLoadError, InputError
 from aimo_solver.problems.problem import Problem
 from aimo_solver.problems.problem_set import ProblemSet, join_sets
-from aimo_solver.rollouts.trajectory import Trajectory
+from aimo_solver.rollouts.trajectory import RolloutKey, Trajectory
 from aimo_solver.runs.reader import LoggedRun, read_run
 from aimo_solver.runs.writer import RunFolder
 from aimo_solver.simulation.virtual_clock import run_virtual
@@ -32,7 +34,7 @@ ALL = ROLLOUTS * RUNS * len(PROBLEMS.problems)
 
 
 class Killed(asyncio.CancelledError):
-    """Where kill -9 would strike."""
+    """Stands for kill -9."""
 
 
 def by_seed(text: str, sampling: Sampling) -> Reply:
@@ -40,42 +42,62 @@ def by_seed(text: str, sampling: Sampling) -> Reply:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(tmp_path: Path) -> Path:
     checkpoint = tmp_path / "model"
     checkpoint.mkdir()
     (checkpoint / "config.json").write_text("{}")
     (checkpoint / "tokenizer.json").write_text("{}")
     (checkpoint / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
-    monkeypatch.setattr(workshop, "VllmEngine", lambda settings: ScriptedEngine(by_seed))
-    monkeypatch.setattr(workshop, "ProcessSandbox", lambda memory_bytes: InProcessSandbox())
     return tmp_path
 
 
-def options(place: Path, **changes: object) -> RunOptions:
-    given = {"early_stop": False, "rollouts": ROLLOUTS} | changes
-    return run_options(
-        model=place / "model",
-        preset="demo",
-        hardware="cpu",
-        edition="any-integer",
-        seed=0,
-        limit_seconds=5000.0,
-        **given,  # pyright: ignore[reportArgumentType]
+def options(place: Path, policy: str | None = None) -> RunOptions:
+    overrides = Overrides(early_stop=False, rollouts=ROLLOUTS, policy=policy)
+    return choose_options(place / "model", preset="demo", hardware="cpu", limit_seconds=5000.0, overrides=overrides)
+
+
+def opened(script: ReplyFunction = by_seed, start_seconds: float = 0.0) -> OpenRuntime:
+    """Runtimes with a scripted engine and no processes."""
+    return partial(
+        open_runtime,
+        make_engine=lambda settings: ScriptedEngine(script, start_seconds=start_seconds),
+        make_sandbox=lambda memory_bytes: InProcessSandbox(),
     )
 
 
-def start(place: Path, name: str, at_once: int = 1) -> Path:
-    console = Console(quiet=True)
-    run = entry.run_set(options(place), PROBLEMS, place / name, console, runs=RUNS, at_once=at_once)
-    return run_virtual(run).folder
+def run(
+    place: Path,
+    name: str,
+    *,
+    problems: ProblemSet = PROBLEMS,
+    runs: int = 1,
+    at_once: int = 1,
+    console: Console | None = None,
+    open_runtime: OpenRuntime | None = None,
+) -> Path:
+    """Replays the problems on the virtual clock; the run's folder."""
+    outcome = run_set(
+        options(place),
+        problems,
+        place / name,
+        console or Console(quiet=True),
+        runs=runs,
+        at_once=at_once,
+        open_runtime=open_runtime or opened(),
+    )
+    return run_virtual(outcome).folder
 
 
-def go_on(path: Path) -> None:
-    run_virtual(entry.go_on(path, Console(quiet=True)))
+def start(place: Path, name: str, at_once: int = 1, open_runtime: OpenRuntime | None = None) -> Path:
+    return run(place, name, runs=RUNS, at_once=at_once, open_runtime=open_runtime)
+
+
+def resume_run(path: Path, open_runtime: OpenRuntime | None = None) -> None:
+    run_virtual(resume(path, Console(quiet=True), open_runtime=open_runtime or opened()))
 
 
 def kill_after(monkeypatch: pytest.MonkeyPatch, rollouts: int, answers: int = 1000) -> None:
-    """Strikes when so many rollouts, or answers, have been written by one process."""
+    """Kills the run when one process has written that many rollouts, or answers."""
     record, add = RunFolder.record, RunFolder.add
     written = {"rollouts": 0, "answers": 0}
 
@@ -96,11 +118,11 @@ def kill_after(monkeypatch: pytest.MonkeyPatch, rollouts: int, answers: int = 10
     monkeypatch.setattr(RunFolder, "add", add_and_die)
 
 
-def facts(run: LoggedRun) -> tuple[dict, dict]:
+def facts(logged: LoggedRun) -> tuple[dict[RolloutKey, object], dict[tuple[int, Problem], object]]:
     """Everything but the times."""
-    rollouts = {t.key: (t.seed, t.answer, t.stop_reason, [turn.text for turn in t.turns]) for t in run.trajectories}
-    answers = {(s.run, s.problem): (s.answer, s.vote) for s in run.solutions}
-    assert len(rollouts) == len(run.trajectories) and len(answers) == len(run.solutions)
+    rollouts = {t.key: (t.seed, t.answer, t.stop_reason, [turn.text for turn in t.turns]) for t in logged.trajectories}
+    answers = {(s.run, s.problem): (s.answer, s.vote) for s in logged.solutions}
+    assert len(rollouts) == len(logged.trajectories) and len(answers) == len(logged.solutions)
     return rollouts, answers
 
 
@@ -117,7 +139,7 @@ def test_a_run_killed_anywhere_ends_as_an_undisturbed_one(
             start(place, "killed", at_once)
     (path,) = (place / "killed").iterdir()
     (path / "trajectories.jsonl").open("a").write('{"version": 1, "prob')  # The line that was being written.
-    go_on(path)
+    resume_run(path)
     assert facts(read_run(path)) == whole
     assert (path / "summary.json").exists()
 
@@ -133,12 +155,12 @@ def test_a_run_may_be_killed_again_and_again(place: Path, monkeypatch: pytest.Mo
         with monkeypatch.context() as patched:
             kill_after(patched, 1000, answers=1)
             with pytest.raises(asyncio.CancelledError):
-                go_on(path)
-    go_on(path)
+                resume_run(path)
+    resume_run(path)
     assert facts(read_run(path)) == whole
 
 
-def test_going_on_draws_no_rollout_twice(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resuming_draws_no_rollout_twice(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         kill_after(patched, 4)
         with pytest.raises(asyncio.CancelledError):
@@ -151,56 +173,53 @@ def test_going_on_draws_no_rollout_twice(place: Path, monkeypatch: pytest.Monkey
         drawn.append(text)
         return by_seed(text, sampling)
 
-    monkeypatch.setattr(workshop, "VllmEngine", lambda settings: ScriptedEngine(count))
-    go_on(path)
+    resume_run(path, opened(count))
     assert (kept, len(drawn)) == (4, ALL - 4)
 
 
-def test_a_whole_run_is_not_gone_on_with(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_whole_run_loads_no_engine_to_be_resumed(place: Path) -> None:
     path = start(place, "whole")
-    monkeypatch.setattr(workshop, "VllmEngine", lambda settings: pytest.fail("nothing is left to do"))
-    go_on(path)
+    resume_run(path, lambda *_, **__: pytest.fail("nothing is left to do"))
 
 
-def test_the_clock_goes_on_where_it_stood(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workshop, "VllmEngine", lambda settings: ScriptedEngine(by_seed, start_seconds=100.0))
+def test_the_clock_resumes_where_it_stood(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = opened(start_seconds=100.0)
     with monkeypatch.context() as patched:
         kill_after(patched, 1000, answers=1)
         with pytest.raises(asyncio.CancelledError):
-            start(place, "killed")
+            start(place, "killed", open_runtime=slow)
     (path,) = (place / "killed").iterdir()
     first = read_run(path).solutions[0]
-    go_on(path)
+    resume_run(path, slow)
     second = read_run(path).solutions[1]
     assert first.started_seconds == pytest.approx(100.0, abs=1)
     assert second.started_seconds >= first.started_seconds + first.seconds + 100.0  # It was loaded twice.
 
 
-def test_a_folder_without_statements_cannot_be_gone_on_with(place: Path) -> None:
+def test_a_folder_without_statements_cannot_be_resumed(place: Path) -> None:
     path = start(place, "whole")
     (path / "problems.jsonl").unlink()
-    with pytest.raises(InputError, match="has no statements, so there is nothing to go on with"):
-        go_on(path)
+    with pytest.raises(InputError, match="has no statements, so the run cannot be resumed"):
+        resume_run(path)
 
 
-def test_settings_that_are_not_ours_are_told(place: Path) -> None:
+def test_settings_of_another_program_are_refused(place: Path) -> None:
     path = start(place, "whole")
     (path / "settings.toml").write_text("seed = 1\n")
-    with pytest.raises(InputError, match="its settings cannot be gone on with"):
-        go_on(path)
+    with pytest.raises(InputError, match="the run cannot be resumed with its settings"):
+        resume_run(path)
 
 
-def test_a_model_that_has_moved_is_told(place: Path) -> None:
+def test_a_model_that_has_moved_is_reported(place: Path) -> None:
     path = start(place, "whole")
     shutil.rmtree(place / "model")
     with pytest.raises(EngineLoadError, match="there is no folder"):
-        go_on(path)
+        resume_run(path)
 
 
 def test_several_sets_are_one_run_and_know_their_names(place: Path) -> None:
     sets = [ProblemSet(name, (Problem(f"{name}1", "?", 2),)) for name in ("one", "two")]
-    run = entry.run_set(options(place), join_sets(sets), place / "runs", Console(quiet=True))
-    found = read_run(run_virtual(run).folder)
+    found = read_run(run(place, "runs", problems=join_sets(sets)))
     assert [(p.id, p.set) for p in found.problems] == [("one1", "one"), ("two1", "two")]
     with pytest.raises(InputError, match=r"id 'one1' is in one and in one; replay them one by one"):
         join_sets([sets[0], sets[0]])
@@ -208,18 +227,18 @@ def test_several_sets_are_one_run_and_know_their_names(place: Path) -> None:
 
 def test_another_policy_comes_with_its_own_settings(place: Path) -> None:
     chosen = options(place, policy="fixed").preset.policy
-    assert (chosen.name, chosen.settings) == ("fixed", {})
+    assert (chosen.name, chosen.settings) == ("fixed", FixedSettings())
 
 
-def test_plain_logs_have_a_line_a_problem(place: Path) -> None:
+def test_plain_logs_have_one_line_per_problem(place: Path) -> None:
     console = Console(file=io.StringIO(), width=200)
-    run_virtual(entry.run_set(options(place), PROBLEMS, place / "runs", console))
+    run(place, "runs", console=console)
     lines = [line for line in console.file.getvalue().splitlines() if line.startswith("[")]  # type: ignore[attr-defined]
     assert [line.split()[1] for line in lines] == ["a", "b", "c"]
 
 
-def test_the_screen_tells_progress_and_when_it_will_end(place: Path) -> None:
+def test_the_screen_shows_progress_and_when_it_will_end(place: Path) -> None:
     console = Console(file=io.StringIO(), width=200, force_terminal=True)
-    run_virtual(entry.run_set(options(place), PROBLEMS, place / "runs", console, at_once=2))
-    told = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "/3 answered" in told and "left, until" in told
+    run(place, "runs", console=console, at_once=2)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "/3 answered" in shown and "left, until" in shown

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from aimo_solver.config.settings import CodeMode
+from aimo_solver.config.names import CodeMode
 from aimo_solver.errors import InputError
 from aimo_solver.rollouts.trajectory import Turn
 from aimo_solver.runs.writer import (
@@ -24,7 +24,15 @@ from aimo_solver.runs.writer import (
 from aimo_solver.sandbox.base import ExecutionStatus
 from tests.helpers.examples import rollouts, solution, trajectory
 
-CALL = Turn("```python\nprint(42)\n```\n```output\n", 12, 1.23456, "print(42)", "42\n", ExecutionStatus.OK, 0.5)
+CALL = Turn(
+    "```python\nprint(42)\n```\n```output\n",
+    12,
+    1.23456,
+    code="print(42)",
+    output="42\n",
+    status=ExecutionStatus.OK,
+    code_seconds=0.5,
+)
 LAST = Turn("Die Lösung: $\\boxed{42}$\u2028", 9, 0.5, entropies=(0.123456, 0.0))
 
 

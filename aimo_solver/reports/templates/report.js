@@ -1,8 +1,9 @@
 "use strict";
-// The report's page. Texts become nodes, never markup; the HTML in `statement` and `code` was escaped when it was made.
+// The report's page. Texts become nodes, never markup; the HTML in `statement`, `text` and `code` was escaped when it was made.
 const byId = (id) => document.getElementById(id);
 const index = JSON.parse(byId("data-index").textContent);
 const charts = JSON.parse(byId("data-charts").textContent);
+const glossary = JSON.parse(byId("data-glossary").textContent);
 const PAGE = 200;
 let shown = [], limit = PAGE, current = null;
 
@@ -16,6 +17,21 @@ function node(tag, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children.filter((child) => child !== null));
   return made;
+}
+
+function markup(tag, className, html) {
+  const made = node(tag, { className });
+  made.innerHTML = html;
+  return made;
+}
+
+// A word with its explanation on hover, where there is one.
+function term(word, text = word) {
+  return glossary[word] ? node("abbr", { title: glossary[word], textContent: text }) : text;
+}
+
+function plural(count, noun) {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 // The table of problems
@@ -46,8 +62,8 @@ function refresh() {
   const rows = shown.slice(0, limit).map((row) => {
     const link = node("a", { href: `#p=${row.n}`, textContent: row.id });
     const share = row.judged ? `${row.right}/${row.judged}` : "-";
-    const cells = [row.set, row.family, row.level ?? "", share, row.answer, row.gold ?? "-", row.contested, row.tokens.toLocaleString("en"), row.seconds];
-    const line = node("tr", {}, node("th", { scope: "row" }, link), ...cells.map((text) => node("td", { textContent: text })));
+    const values = [row.set, row.family, row.level ?? "", share, row.answer, row.gold ?? "-", row.contested, row.tokens.toLocaleString("en"), row.seconds];
+    const line = node("tr", {}, node("th", { scope: "row" }, link), ...values.map((text) => node("td", { textContent: text })));
     if (row.judged) line.children[4].className = row.right === row.judged ? "right" : "wrong";
     return line;
   });
@@ -59,13 +75,12 @@ function refresh() {
 // One problem
 
 function turnNodes(turn) {
-  const nodes = [node("pre", { textContent: turn.text.replace(/```\w*\s*$/, "").trim() })];
-  if (turn.flush) nodes.unshift(node("p", { className: "dim", textContent: "cut short and asked for its answer" }));
+  const nodes = turn.text ? [markup("div", "said", turn.text)] : []; // text_html.py
+  if (turn.flush) nodes.unshift(node("p", { className: "dim" }, "cut short and asked for its answer (", term("flushed"), ")"));
   if (turn.code !== undefined) {
-    const code = node("pre", { className: "code" });
-    code.innerHTML = turn.code; // Pygments' HTML of the code: escaped there.
     const failed = turn.status !== "ok";
-    nodes.push(code, node("p", { className: "dim", textContent: `code: ${turn.status}, ${turn.code_seconds} s` }));
+    nodes.push(markup("pre", "code", turn.code)); // Pygments
+    nodes.push(node("p", { className: "dim" }, "code: ", term(turn.status), `, ${turn.code_seconds} s`));
     nodes.push(node("pre", { className: failed ? "output error" : "output", textContent: turn.output.trim() || "(no output)" }));
   }
   return nodes;
@@ -74,8 +89,9 @@ function turnNodes(turn) {
 function rolloutNode(rollout) {
   const title = `rollout ${rollout.n}: `;
   const verdict = node("span", { className: rollout.kind === "right" ? "right" : rollout.kind === "wrong" ? "wrong" : "dim", textContent: rollout.answer === null ? rollout.kind : `${rollout.answer}, ${rollout.kind}` });
-  const facts = ` · ${rollout.stop} · ${rollout.tokens} tokens · ${rollout.calls} code calls · ${rollout.seconds} s · seed ${rollout.seed}`;
-  const made = node("details", { className: "rollout" }, node("summary", {}, title, verdict, node("span", { className: "dim", textContent: facts })));
+  const entropy = rollout.entropy === null ? [] : [" · ", term("entropy"), ` ${rollout.entropy}`];
+  const facts = node("span", { className: "dim" }, " · ", term(rollout.stop), ` · ${plural(rollout.tokens, "token")} · ${plural(rollout.calls, "code call")} · ${rollout.seconds} s`, ...entropy, ` · seed ${rollout.seed}`);
+  const made = node("details", { className: "rollout" }, node("summary", {}, title, verdict, facts));
   made.addEventListener("toggle", () => { if (made.open && made.children.length === 1) made.append(...rollout.turns.flatMap(turnNodes)); });
   return made;
 }
@@ -83,22 +99,27 @@ function rolloutNode(rollout) {
 function entryNode(entry, open) {
   const votes = entry.votes.map(([answer, weight]) => `${answer}: ${weight}`).join(", ") || "none";
   const mark = entry.correct === null ? "" : entry.correct ? " right" : " wrong";
-  const heading = node("summary", {}, `${entry.run}: `, node("span", { className: mark.trim(), textContent: `${entry.answer}${mark}` }), ` · votes ${votes} · ${entry.seconds} s of ${entry.granted} s granted · ${entry.stop}`);
+  const heading = node("summary", {}, `${entry.run}: `, node("span", { className: mark.trim(), textContent: `${entry.answer}${mark}` }), " · ", term("votes"), ` ${votes} · ${entry.seconds} s of ${entry.granted} s `, term("granted"), ` · ${entry.stop}`);
   const rollouts = entry.rollouts.map(rolloutNode);
   if (open && rollouts[0]) rollouts[0].open = true;
   return node("details", { open }, heading, ...rollouts);
 }
 
+function tokensToggle() {
+  const box = node("input", { type: "checkbox", id: "tokens", checked: document.body.classList.contains("tokens") });
+  box.addEventListener("change", () => document.body.classList.toggle("tokens", box.checked));
+  return node("label", {}, box, " ", term("special tokens"));
+}
+
 async function showProblem(number) {
   const row = index[number];
   const page = JSON.parse(await unpack(`p${number}`));
-  const statement = node("div", { className: "statement" });
-  statement.innerHTML = page.statement; // Escaped text and MathML (statement.py).
+  const statement = markup("div", "statement", page.statement); // text_html.py
   const facts = [page.source, row.level === null ? null : `level ${row.level}`, row.gold === null ? null : `gold ${row.gold}`].filter(Boolean).join(" · ");
   const place = shown.findIndex((other) => other.n === number);
   const step = (to, text) => (shown[to] ? node("a", { href: `#p=${shown[to].n}`, textContent: text }) : "");
   byId("problem").replaceChildren(
-    node("p", {}, node("a", { href: "#problems", textContent: "all problems" }), " ", step(place - 1, "previous"), " ", step(place + 1, "next")),
+    node("p", { className: "pages" }, node("a", { href: "#problems", textContent: "all problems" }), step(place - 1, "previous"), step(place + 1, "next"), tokensToggle()),
     node("h2", { textContent: row.id }), node("p", { className: "dim", textContent: facts }), statement,
     ...page.entries.map((entry, at) => entryNode(entry, at === 0)));
   current = number;
