@@ -92,7 +92,7 @@ def shown_output(result: ExecutionResult, max_chars: int) -> str:
 
 
 def cut_middle(text: str, max_chars: int) -> str:
-    """Returns the text; if it is longer than `max_chars`, its head and tail of together that length, and a note between."""
+    """Returns the text; of one longer than `max_chars` only that many, from its head and tail, and a note between."""
     if len(text) <= max_chars:
         return text
     head, tail = max_chars // 2, max_chars - max_chars // 2

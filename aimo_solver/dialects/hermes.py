@@ -50,7 +50,7 @@ class HermesDialect:
         return tokenizer.encode_chat([{"role": "system", "content": SYSTEM}, {"role": "user", "content": problem}])
 
     def find_code(self, turn: str) -> str | None:
-        """Returns the call's code. A body that is not such JSON is run as it is, so that the model is shown an error."""
+        """Returns the call's code. A body that is not such JSON is run as it is: its error is shown to the model."""
         call = find_call(turn)
         if call is None:
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -51,6 +51,7 @@ class Turn:
     tokens: int
     seconds: float
     """Time spent generating."""
+    _: KW_ONLY
     code: str | None = None
     """The code that was run; None unless the turn ended in a call."""
     output: str | None = None
@@ -66,7 +67,7 @@ class Turn:
     """Per token, minus the mean log-probability of the logged alternatives (DeepConf, arXiv 2508.15260)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trajectory:
     """One rollout from its prompt to its end."""
 

@@ -152,7 +152,7 @@ def test_a_tokenizer_that_cannot_express_harmony_is_refused() -> None:
         HARMONY.encode_prompt(PROBLEM, ByteTokenizer())
 
 
-def test_a_message_to_nobody_is_no_call() -> None:
+def test_a_message_without_a_recipient_is_no_call() -> None:
     assert HARMONY.find_code("<|channel|>analysis<|message|>to=python would help<|end|>") is None
     assert HARMONY.find_code("<|channel|>final<|message|>to=python<|return|>") is None
 

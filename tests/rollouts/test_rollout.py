@@ -1,51 +1,20 @@
-"""Rollouts: how attempts go on, and every way in which they end."""
+"""Rollouts: how they proceed, and every way in which they end."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from aimo_solver.config.names import CodeMode
-from aimo_solver.config.policy_settings import NemoSkillsSettings
-from aimo_solver.config.settings import RolloutSettings
 from aimo_solver.engine.base import Sampling
 from aimo_solver.engine.scripted import Reply
 from aimo_solver.errors import SandboxError
-from aimo_solver.policies.nemoskills import NemoSkillsPolicy
-from aimo_solver.problems.problem import AIMO3, ANY_INTEGER, AnswerRule
+from aimo_solver.problems.problem import AIMO3
 from aimo_solver.rollouts.code_tool import NO_CODE
-from aimo_solver.rollouts.trajectory import StopReason, Trajectory
+from aimo_solver.rollouts.trajectory import StopReason
 from aimo_solver.sandbox.base import ExecutionStatus
 from aimo_solver.simulation.virtual_clock import run_virtual
 from tests.helpers.fakes import InProcessSandbox, InProcessSession, SolverHarness, boxed, code
-
-ONE = NemoSkillsPolicy(NemoSkillsSettings(rollouts=1, concurrent=1, base_seconds=60.0))
-SETTINGS = RolloutSettings(max_tokens=400, flush_seconds=2.0)
-
-
-def run_one(
-    *turns: Reply | str,
-    settings: RolloutSettings = SETTINGS,
-    sandbox: InProcessSandbox | None = None,
-    rule: AnswerRule = ANY_INTEGER,
-    context_tokens: int = 4096,
-) -> Trajectory:
-    """One rollout whose model says `turns` one after another."""
-    script = iter(turns)
-
-    async def story() -> Trajectory:
-        def reply(text: str, sampling: Sampling) -> Reply:
-            turn = next(script)
-            return turn if isinstance(turn, Reply) else Reply(turn)
-
-        stage = SolverHarness(
-            reply, settings, ONE, rule, sandbox=sandbox or InProcessSandbox(), context_tokens=context_tokens
-        )
-        solution = await stage.solve()
-        assert stage.sandbox.open_sessions == 0
-        assert not stage.engine.active_requests
-        return solution.trajectories[0]
-
-    return run_virtual(story())
+from tests.helpers.single_rollout import ONE_ROLLOUT, SETTINGS, run_one
 
 
 def test_a_box_is_an_answer() -> None:
@@ -68,13 +37,13 @@ def test_the_model_sees_the_output_inside_its_own_block() -> None:
         return Reply(code("print(6 * 7)") if len(seen) == 1 else boxed(42))
 
     async def story() -> None:
-        await SolverHarness(reply, SETTINGS, ONE).solve()
+        await SolverHarness(reply, SETTINGS, ONE_ROLLOUT).solve()
 
     run_virtual(story())
     assert seen[1] == code("print(6 * 7)") + "42\n```\n"
 
 
-def test_numina_state_of_earlier_blocks_is_kept() -> None:
+def test_the_state_of_earlier_blocks_is_kept() -> None:
     trajectory = run_one(code("x = 6"), code("print(x * 7)"), boxed(42))
     assert [turn.output for turn in trajectory.turns] == ["", "42", None]
 
@@ -85,7 +54,7 @@ def test_a_traceback_goes_back_and_the_model_repairs_its_code() -> None:
     assert trajectory.turns[1].output == "42"
 
 
-def test_imagination_code_error_throws_away_a_valid_box() -> None:
+def test_a_box_is_kept_when_the_code_after_it_fails() -> None:
     trajectory = run_one(boxed(42) + code("1 / 0"), "I am done.")
     assert (trajectory.answer, trajectory.stop_reason) == (42, StopReason.ANSWERED)
 
@@ -100,7 +69,7 @@ def test_an_answer_outside_the_rule_is_none() -> None:
     assert (trajectory.answer, trajectory.stop_reason) == (None, StopReason.NO_ANSWER)
 
 
-def test_output_is_cut_to_the_settable_length() -> None:
+def test_output_is_cut_to_the_length_set() -> None:
     settings = replace(SETTINGS, output_chars=20)
     output = run_one(code("print('a' * 50 + 'b' * 50)"), boxed(1), settings=settings).turns[0].output
     assert output == "a" * 10 + "\n... 80 characters cut ...\n" + "b" * 10
@@ -114,7 +83,7 @@ def test_too_many_code_rounds_are_flushed() -> None:
     assert trajectory.turns[-1].flush
 
 
-def test_too_many_code_rounds_without_an_answer_say_so() -> None:
+def test_too_many_code_rounds_without_an_answer_have_their_own_stop_reason() -> None:
     settings = replace(SETTINGS, code_rounds=0)
     assert run_one(code("print(1)"), "no idea", settings=settings).stop_reason is StopReason.ROUND_LIMIT
 
@@ -172,7 +141,7 @@ def test_a_broken_sandbox_ends_the_rollout_with_its_reason() -> None:
     assert run_one(code("print(1)"), sandbox=sandbox).stop_reason is StopReason.SANDBOX_FAILED
 
 
-def test_disabled_code_is_answered_so() -> None:
+def test_a_call_is_answered_that_code_is_disabled() -> None:
     sandbox = InProcessSandbox()
     settings = replace(SETTINGS, code=CodeMode.DISABLED)
     trajectory = run_one(code("print(6 * 7)"), boxed(41), settings=settings, sandbox=sandbox)
@@ -185,19 +154,19 @@ def test_with_code_off_calls_are_not_recognised() -> None:
     assert (trajectory.answer, trajectory.code_calls, len(trajectory.turns)) == (42, 0, 1)
 
 
-def test_entropies_are_logged_one_a_token_when_asked_for() -> None:
+def test_entropies_are_logged_per_token_when_asked_for() -> None:
     turn = run_one(boxed(42), settings=replace(SETTINGS, logprobs=3)).turns[0]
     assert turn.entropies is not None
     assert len(turn.entropies) == turn.tokens
 
 
-def test_code_seconds_are_told_apart_from_generation() -> None:
+def test_code_seconds_are_not_counted_as_generation() -> None:
     turn = run_one(code("print(1)"), boxed(1), sandbox=InProcessSandbox(seconds=3.0)).turns[0]
     assert turn.code_seconds == 3.0
     assert 0 < turn.seconds < 3.0
 
 
-def test_an_output_block_without_code_is_answered_and_the_model_goes_on() -> None:
+def test_an_output_block_without_code_is_answered_and_the_model_continues() -> None:
     trajectory = run_one("So:\n```output\n", code("print(6 * 7)"), boxed(42))
     assert trajectory.answer == 42
     assert [turn.output for turn in trajectory.turns] == [NO_CODE, "42", None]
@@ -215,7 +184,7 @@ def test_a_flushed_answer_is_not_swallowed_by_an_older_open_box() -> None:
     assert (trajectory.stop_reason, trajectory.answer) == (StopReason.FLUSHED, 42)
 
 
-def test_whatever_fails_in_a_rollout_is_that_rollouts_alone() -> None:
+def test_an_unexpected_error_ends_the_rollout_with_its_reason() -> None:
     class Broken(InProcessSandbox):
         async def open_session(self) -> InProcessSession:
             raise OSError("no descriptors left")

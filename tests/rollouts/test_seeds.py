@@ -1,4 +1,4 @@
-"""Seeds: one for every place, the same for ever."""
+"""Seeds: one for every place, and always the same."""
 
 from __future__ import annotations
 
@@ -37,6 +37,6 @@ def test_the_first_turn_has_the_rollouts_seed() -> None:
 
 
 def test_seeds_never_change() -> None:
-    """Logged runs are replayed by them: these figures stay."""
+    """Logged runs are replayed with these seeds: the figures must stay."""
     assert (rollout_seed(0, 0, "p1", 0), rollout_seed(1, 2, "π", 3)) == (831542586, 1284263902)
     assert turn_seed(12345, 3) == 1520868684

@@ -8,7 +8,7 @@ from aimo_solver.simulation.virtual_clock import run_virtual
 from tests.helpers.fakes import InProcessSandbox
 
 
-def test_no_more_sessions_are_open_than_there_may_be() -> None:
+def test_no_more_sessions_are_open_than_the_limit() -> None:
     async def story() -> None:
         sandbox = InProcessSandbox()
         sessions = PathSessions(sandbox, 5.0)
@@ -22,7 +22,7 @@ def test_no_more_sessions_are_open_than_there_may_be() -> None:
     run_virtual(story())
 
 
-def test_a_session_at_hand_runs_nothing_again() -> None:
+def test_a_session_that_has_run_the_path_runs_nothing_again() -> None:
     async def story() -> list[str]:
         sandbox = InProcessSandbox()
         sessions = PathSessions(sandbox, 5.0)

@@ -1,12 +1,14 @@
-"""A stage for trees: a model that says scripted steps, a scorer that reads them, one tree at a time."""
+"""SearchHarness: grows one tree of steps with a scripted model, scorer and sandbox."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypedDict, Unpack
 
+from aimo_solver.config.names import SearchMethod
 from aimo_solver.config.settings import RolloutSettings, SearchSettings
 from aimo_solver.dialects.numina import NuminaDialect
 from aimo_solver.engine.base import Sampling, Tokenizer
@@ -20,16 +22,28 @@ from aimo_solver.rollouts.trajectory import Trajectory
 from aimo_solver.simulation.virtual_clock import run_virtual
 from aimo_solver.solver.observer import Observer
 from aimo_solver.utils.deadline import Deadline
-from tests.helpers.fakes import PROBLEM, PROMPT, TOKENIZER, InProcessSandbox
+from tests.helpers.fakes import PROBLEM, PROMPT, TOKENIZER, InProcessSandbox, boxed
 
 SETTINGS = RolloutSettings(max_tokens=1_000_000, flush_seconds=2.0)
+MCTS = SearchSettings(simulations=1, depth=4, width=2)
+DVTS = SearchSettings(method=SearchMethod.DVTS, depth=4, width=2, samples=2)
+BEAM = replace(DVTS, method=SearchMethod.BEAM)
+METHODS = (MCTS, DVTS, BEAM)
+TWO_WAYS = {
+    "": ["left\n\n", "right\n\n"],
+    "left\n\n": [boxed(1), boxed(2)],
+    "right\n\n": [boxed(3), "on\n\n"],
+    "right\n\non\n\n": [boxed(4), boxed(5)],
+}
+WORTH = {"left": 0.5, "right": 0.2, boxed(1): 0.4, boxed(2): -0.2, boxed(3): 0.6, "on": 0.0, boxed(4): -0.4}
+"""Scores by how a step begins; the fifth answer's is 0."""
 
 Script = Mapping[str, Sequence[Reply | str]]
-"""From what stands behind the prompt to the steps that are drawn there, in turn."""
+"""From the text after the prompt to the steps that are generated there, in turn."""
 
 
 class ScriptedScorer:
-    """Reads a text behind the prompt and says what it is told to."""
+    """Scores texts by a function of what follows the prompt."""
 
     def __init__(self, score: Callable[[str], float]) -> None:
         self._score = score
@@ -46,7 +60,7 @@ class ScriptedScorer:
 
 
 def scores(values: Mapping[str, float]) -> ScriptedScorer:
-    """By what the text's last step begins with; 0 for others."""
+    """Returns a scorer that scores a text by how its last step begins; 0 for others."""
 
     def score(text: str) -> float:
         last = text.removesuffix("\n\n").rpartition("\n\n")[2]
@@ -56,8 +70,8 @@ def scores(values: Mapping[str, float]) -> ScriptedScorer:
 
 
 @dataclass
-class SearchStage:
-    """One tree of a scripted model. Make and use it inside a running loop."""
+class SearchHarness:
+    """Grows one tree of a scripted model. Make and use it inside a running loop."""
 
     script: Script | Callable[[str, Sampling], Reply]
     search: SearchSettings
@@ -68,8 +82,8 @@ class SearchStage:
     context_tokens: int = 4096
     seed: int = 7
     seconds: float = 1000.0
-    roots: list[Node] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
+    roots: list[Node] = field(default_factory=list[Node])
+    lines: list[str] = field(default_factory=list[str])
     engine: ScriptedEngine = field(init=False)
 
     def __post_init__(self) -> None:
@@ -126,30 +140,54 @@ class SearchStage:
         return step if isinstance(step, Reply) else Reply(step)
 
 
-def grow(script: Script | Callable[[str, Sampling], Reply], search: SearchSettings, **parts: object) -> Told:
-    """One tree, on a virtual clock."""
+class HarnessParts(TypedDict, total=False):
+    """What a test may set of a SearchHarness."""
 
-    async def story() -> Told:
-        stage = SearchStage(script, search, **parts)  # type: ignore[arg-type]
-        return Told(await stage.run(), stage)
+    settings: RolloutSettings
+    scorer: ScriptedScorer
+    sandbox: InProcessSandbox
+    context_tokens: int
+    seed: int
+    seconds: float
+
+
+def grow(
+    script: Script | Callable[[str, Sampling], Reply], search: SearchSettings, **parts: Unpack[HarnessParts]
+) -> GrownTree:
+    """Grows one tree on a virtual clock."""
+
+    async def story() -> GrownTree:
+        harness = SearchHarness(script, search, **parts)
+        return GrownTree(await harness.run(), harness)
 
     return run_virtual(story())
 
 
 @dataclass(frozen=True)
-class Told:
-    """A tree that has ended, and where it grew."""
+class GrownTree:
+    """A tree that has ended, and the harness that grew it."""
 
     trajectory: Trajectory
-    stage: SearchStage
+    harness: SearchHarness
 
     @property
     def root(self) -> Node:
-        return self.stage.root
+        return self.harness.root
 
 
 def node_at(root: Node, *place: int) -> Node:
-    """The child of the child."""
+    """Returns the node at a place: the index of a child at each level."""
     for index in place:
         root = root.children[index]
     return root
+
+
+def numbered(text: str, sampling: Sampling) -> Reply:
+    """Replies with steps that depend on the seed, and some answers."""
+    seed = sampling.seed or 0
+    return Reply(boxed(seed % 5) if seed % 3 == 0 else f"step {seed % 7}\n\n")
+
+
+def statistics(tree: GrownTree) -> list[tuple[tuple[int, ...], int, float]]:
+    """Returns place, visits and total of every node."""
+    return [(node.place, node.visits, round(node.total, 6)) for node in tree.root.walk()]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from tests.helpers.fakes import boxed, code
-from tests.helpers.search_stage import Told, grow, scores
-from tests.rollouts.test_search import BEAM, DVTS
+from tests.helpers.search_harness import BEAM, DVTS, GrownTree, grow, scores
 
 BRANCHES = {
     "": ["a\n\n", "b\n\n", "c\n\n", "d\n\n"],
@@ -16,24 +15,24 @@ BRANCHES = {
 LIKED = {"a": 0.9, "c": 0.8, "b": 0.1, "d": 0.2}
 
 
-def grown(told: Told) -> set[str]:
-    return {node.path.text.strip() for node in told.root.children if node.children}
+def grown(tree: GrownTree) -> set[str]:
+    return {node.path.text.strip() for node in tree.root.children if node.children}
 
 
-def test_dvts_goes_on_with_the_best_step_of_each_subtree() -> None:
+def test_dvts_continues_the_best_step_of_each_subtree() -> None:
     assert grown(grow(BRANCHES, DVTS, scorer=scores(LIKED))) == {"a", "d"}  # The subtrees are a, c and b, d.
 
 
-def test_beams_go_on_with_the_best_steps_of_the_level() -> None:
+def test_beam_search_continues_the_best_steps_of_the_level() -> None:
     assert grown(grow(BRANCHES, BEAM, scorer=scores(LIKED))) == {"a", "c"}
 
 
 def test_dvts_answers_with_the_best_scored_end() -> None:
-    told = grow(BRANCHES, DVTS, scorer=scores(LIKED | {boxed(8): 0.95, boxed(1): 0.5}))
-    assert (told.trajectory.answer, told.trajectory.score) == (8, 0.95)
+    tree = grow(BRANCHES, DVTS, scorer=scores(LIKED | {boxed(8): 0.95, boxed(1): 0.5}))
+    assert (tree.trajectory.answer, tree.trajectory.score) == (8, 0.95)
 
 
-def test_a_beam_never_goes_on_behind_code_that_failed() -> None:
+def test_a_beam_never_continues_after_code_that_failed() -> None:
     steps = {"": [code("1 / 0"), code("2 / 0"), "a\n\n", "b\n\n"], "a\n\n": [boxed(1)], "b\n\n": [boxed(2)]}
-    told = grow(steps, DVTS, scorer=scores({"```": 1.0}))
-    assert grown(told) == {"a", "b"}
+    tree = grow(steps, DVTS, scorer=scores({"```": 1.0}))
+    assert grown(tree) == {"a", "b"}
