@@ -1,4 +1,4 @@
-"""Fakes for tests of the upper levels: a sandbox in the test's own process, and a stage to act on."""
+"""Fakes for tests of the upper layers: a sandbox in the test's own process, and a solver on fakes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PROMPT = f"user: {PROBLEM.text}<|end|>\nassistant: "
 
 
 class InProcessSandbox:
-    """Runs cells in the test's process, in virtual time: `seconds` a cell. Fails when told to."""
+    """Runs cells in the test's process, each in `seconds` of virtual time. Raises `failure` if there is one."""
 
     def __init__(self, seconds: float = 0.0, failure: SandboxError | None = None) -> None:
         self.seconds, self.failure = seconds, failure
@@ -58,7 +58,7 @@ class InProcessSandbox:
 
 
 class InProcessSession:
-    """A namespace that lasts from cell to cell."""
+    """A session with a namespace that lasts from cell to cell."""
 
     def __init__(self, sandbox: InProcessSandbox) -> None:
         self._sandbox = sandbox
@@ -87,18 +87,18 @@ class InProcessSession:
 
 
 def _copied(namespace: dict[str, Any]) -> dict[str, Any]:
-    """With values of its own, but for what belongs to Python."""
+    """Returns a copy with its own values, except Python's own names and modules."""
     shared = {name: value for name, value in namespace.items() if name[:2] == "__" or isinstance(value, ModuleType)}
     return shared | copy.deepcopy({name: value for name, value in namespace.items() if name not in shared})
 
 
 ReplyToText = Callable[[str, Sampling], Reply]
-"""From what was written after the prompt, tool output included, to the reply."""
+"""Maps what was written after the prompt, tool output included, to the reply."""
 
 
 @dataclass
 class SolverHarness:
-    """A solver with fakes around it. Make and use it inside a running loop."""
+    """A solver with a scripted engine and a fake sandbox. Make and use it inside a running loop."""
 
     reply: ReplyToText
     settings: RolloutSettings = field(default_factory=lambda: RolloutSettings(max_tokens=400, flush_seconds=2.0))
@@ -117,7 +117,7 @@ class SolverHarness:
         self.engine = ScriptedEngine(self.answer, tokenizer=TOKENIZER, context_tokens=self.context_tokens)
 
     def answer(self, prompt_text: str, sampling: Sampling) -> Reply:
-        """The reply to a request of the engine."""
+        """Returns the reply to a request to the engine."""
         return self.reply(prompt_text.removeprefix(PROMPT), sampling)
 
     async def solve(self, *, engine: Engine | None = None, total_seconds: float = 1000.0) -> Solution:
@@ -140,10 +140,10 @@ class SolverHarness:
 
 
 def boxed(answer: object) -> str:
-    """A last turn."""
+    """Returns a last turn."""
     return f"The answer is $\\boxed{{{answer}}}$."
 
 
 def code(program: str) -> str:
-    """A turn that asks to run a program."""
+    """Returns a turn that asks to run a program."""
     return f"```python\n{program}\n```\n```output\n"

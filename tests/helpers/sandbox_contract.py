@@ -1,21 +1,18 @@
 """One suite for every Sandbox: subclass SandboxContract as `Test...` and give it a `sandbox` fixture.
 
 The sandbox needs a memory limit of at most 2 GB and an output limit of at most 10,000 characters.
-Timeouts of cells that should end by themselves are hang guards, far above what they need.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
 from aimo_solver.errors import SandboxError
-from aimo_solver.sandbox.base import ExecutionResult, ExecutionStatus, Sandbox, Session
+from aimo_solver.sandbox.base import ExecutionStatus, Sandbox, Session
+from tests.helpers.sandbox_sessions import HANG_GUARD_SECONDS, in_session, require_usable, run_cell_in, run_cells
 
-HANG_GUARD_SECONDS = 30.0
 SHORT_SECONDS = 0.3
 ENDLESS = {
     "loop": "while True: pass",
@@ -59,53 +56,6 @@ CRASHES = {
 }
 
 
-def in_session(sandbox: Sandbox, story: Callable[[Session], Awaitable[None]], guard_seconds: float = 60.0) -> None:
-    """Runs `story` with a session that is closed behind it."""
-
-    async def tell() -> None:
-        session = await sandbox.open_session()
-        try:
-            async with asyncio.timeout(guard_seconds):
-                await story(session)
-        finally:
-            await session.close()
-
-    asyncio.run(tell())
-
-
-def run_cells(sandbox: Sandbox, *cells: str, timeout_seconds: float = HANG_GUARD_SECONDS) -> list[ExecutionResult]:
-    """Runs the cells in one session."""
-    results: list[ExecutionResult] = []
-
-    async def story(session: Session) -> None:
-        for cell in cells:
-            results.append(await session.execute(cell, timeout_seconds))
-
-    in_session(sandbox, story)
-    return results
-
-
-def run_cell_in(sandbox: Sandbox, cell: str) -> ExecutionResult:
-    return run_cells(sandbox, cell)[0]
-
-
-async def require_usable(session: Session) -> None:
-    """The session runs cells again; that its variables are gone it says at most once."""
-    result = await session.execute("6 * 7", HANG_GUARD_SECONDS)
-    if result.status is ExecutionStatus.STATE_LOST:
-        assert result.stdout == ""
-        result = await session.execute("6 * 7", HANG_GUARD_SECONDS)
-    assert (result.status, result.stdout) == (ExecutionStatus.OK, "42\n")
-
-
-def is_running(pid: int) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] not in "ZX"
-
-
 class SandboxContract:
     """What every sandbox does."""
 
@@ -115,7 +65,7 @@ class SandboxContract:
         assert result.seconds >= 0
         assert result.queue_seconds >= 0
 
-    def test_numina_state_of_earlier_blocks_is_lost(self, sandbox: Sandbox) -> None:
+    def test_variables_last_from_cell_to_cell(self, sandbox: Sandbox) -> None:
         assert run_cells(sandbox, "def f(): return 7", "f()")[1].stdout == "7\n"
 
     def test_sessions_share_no_variables(self, sandbox: Sandbox) -> None:
@@ -125,15 +75,15 @@ class SandboxContract:
     def test_the_last_expression_is_echoed_after_what_was_printed(self, sandbox: Sandbox) -> None:
         assert run_cell_in(sandbox, "print('a')\n'b'  # comment").stdout == "a\n'b'\n"
 
-    def test_numina_prints_assignment(self, sandbox: Sandbox) -> None:
+    def test_an_assignment_is_not_echoed(self, sandbox: Sandbox) -> None:
         result = run_cell_in(sandbox, "x = 3")
         assert (result.status, result.stdout) == (ExecutionStatus.OK, "")
 
-    def test_aimo3_kernel_echo_breaks_indented_last_line(self, sandbox: Sandbox) -> None:
+    def test_an_indented_last_line_is_not_echoed(self, sandbox: Sandbox) -> None:
         result = run_cell_in(sandbox, "for i in range(2):\n    i")
         assert (result.status, result.stdout) == (ExecutionStatus.OK, "")
 
-    def test_aimo3_kernel_returns_5_MB_whole(self, sandbox: Sandbox) -> None:
+    def test_an_output_of_5_MB_is_clipped(self, sandbox: Sandbox) -> None:
         result = run_cell_in(sandbox, "print('first', '.' * 5 * 10**6, 'last')")
         assert len(result.stdout) <= 10_000
         assert result.stdout.startswith("first ")
@@ -147,35 +97,35 @@ class SandboxContract:
         assert result.stdout.endswith(" last\n")
 
     def test_a_print_flood_is_stopped(self, sandbox: Sandbox) -> None:
-        async def story(session: Session) -> None:
+        async def scenario(session: Session) -> None:
             result = await session.execute("while True: print('x' * 9999)", HANG_GUARD_SECONDS)
             assert result.status is ExecutionStatus.OUTPUT_LIMIT
             assert len(result.stdout) <= 10_000
             await require_usable(session)
 
-        in_session(sandbox, story)
+        in_session(sandbox, scenario)
 
     @pytest.mark.parametrize("name", ENDLESS)
     def test_endless_code_times_out(self, sandbox: Sandbox, name: str) -> None:
-        async def story(session: Session) -> None:
+        async def scenario(session: Session) -> None:
             result = await session.execute("print('begun')\n" + ENDLESS[name], SHORT_SECONDS)
             assert result.status is ExecutionStatus.TIMEOUT
             assert result.error
             await require_usable(session)
 
-        in_session(sandbox, story)
+        in_session(sandbox, scenario)
 
-    def test_aimo3_kernel_swallowed_interrupt_poisons_next_call(self, sandbox: Sandbox) -> None:
-        async def story(session: Session) -> None:
+    def test_a_cell_that_swallows_interrupts_does_not_disturb_the_next_ones(self, sandbox: Sandbox) -> None:
+        async def scenario(session: Session) -> None:
             await session.execute(ENDLESS["swallowed_interrupt"], SHORT_SECONDS)
             await require_usable(session)
             after = await session.execute("'clean'", HANG_GUARD_SECONDS)
             assert after.stdout == "'clean'\n"
 
-        in_session(sandbox, story)
+        in_session(sandbox, scenario)
 
     def test_errors_are_short_texts_and_keep_variables(self, sandbox: Sandbox) -> None:
-        # In one session, descriptors last: their loop leaves none for the cells behind it.
+        # In one session, descriptors last: their loop leaves none for later cells.
         programs = sorted(ERRORS, key="descriptors".__eq__)
         cells = [cell for name in programs for cell in (ERRORS[name][0], "kept")]
         _, *results = run_cells(sandbox, "kept = 5", *cells)
@@ -188,23 +138,23 @@ class SandboxContract:
 
     @pytest.mark.parametrize("name", CRASHES)
     def test_a_crash_keeps_earlier_output(self, sandbox: Sandbox, name: str) -> None:
-        async def story(session: Session) -> None:
+        async def scenario(session: Session) -> None:
             result = await session.execute("print('before')\n" + CRASHES[name], HANG_GUARD_SECONDS)
             assert (result.status, result.stdout) == (ExecutionStatus.DIED, "before\n")
             assert result.error
             await require_usable(session)
 
-        in_session(sandbox, story)
+        in_session(sandbox, scenario)
 
     @pytest.mark.parametrize("code", ["[0] * 10**10", "x = [0]\nwhile True: x += x"])
-    def test_too_much_memory_is_said(self, sandbox: Sandbox, code: str) -> None:
-        async def story(session: Session) -> None:
+    def test_too_much_memory_is_reported(self, sandbox: Sandbox, code: str) -> None:
+        async def scenario(session: Session) -> None:
             result = await session.execute(code, HANG_GUARD_SECONDS)
             assert result.status is ExecutionStatus.MEMORY_LIMIT
             assert "MemoryError" in result.error
             await require_usable(session)
 
-        in_session(sandbox, story)
+        in_session(sandbox, scenario)
 
     def test_sys_exit_keeps_output_and_variables(self, sandbox: Sandbox) -> None:
         result, after = run_cells(sandbox, "x = 5\nprint('a')\nimport sys\nsys.exit(1)", "x")
@@ -219,7 +169,7 @@ class SandboxContract:
         assert after.stdout == "[5]\n"
 
     def test_variables_roll_back_when_a_cell_must_be_killed(self, sandbox: Sandbox) -> None:
-        async def story(session: Session) -> None:
+        async def scenario(session: Session) -> None:
             await session.execute("x = [5]", HANG_GUARD_SECONDS)
             for _ in range(2):  # The second snapshot is a fork of the first.
                 code = "x.append(6)\n" + ENDLESS["c_loop_that_checks_no_signals"]
@@ -227,38 +177,38 @@ class SandboxContract:
                 assert stopped.status is ExecutionStatus.TIMEOUT
                 assert (await session.execute("x", HANG_GUARD_SECONDS)).stdout == "[5]\n"
 
-        in_session(sandbox, story)
+        in_session(sandbox, scenario)
 
     def test_a_first_cell_that_dies_has_lost_nothing(self, sandbox: Sandbox) -> None:
         _, after = run_cells(sandbox, CRASHES["abort"], "'x' in globals()")
         assert (after.status, after.stdout) == (ExecutionStatus.OK, "False\n")
 
     def test_a_cell_that_is_tried_leaves_no_trace_in_the_variables(self, sandbox: Sandbox) -> None:
-        async def story(session: Session) -> None:
+        async def scenario(session: Session) -> None:
             await session.execute("x = [5]", HANG_GUARD_SECONDS)
             for n in range(3):
                 tried = await session.execute(f"x.append({n})\nx", HANG_GUARD_SECONDS, keep=False)
                 assert (tried.status, tried.stdout) == (ExecutionStatus.OK, f"[5, {n}]\n")
             assert (await session.execute("x.append(6)\nx", HANG_GUARD_SECONDS)).stdout == "[5, 6]\n"
 
-        in_session(sandbox, story)
+        in_session(sandbox, scenario)
 
     def test_a_first_cell_can_be_tried(self, sandbox: Sandbox) -> None:
-        async def story(session: Session) -> None:
+        async def scenario(session: Session) -> None:
             assert (await session.execute("x = 5\nx", HANG_GUARD_SECONDS, keep=False)).stdout == "5\n"
             assert "NameError" in (await session.execute("x", HANG_GUARD_SECONDS)).error
 
-        in_session(sandbox, story)
+        in_session(sandbox, scenario)
 
     @pytest.mark.parametrize("code", ["1 / 0", CRASHES["exit_of_the_process"], ENDLESS["loop"]])
     def test_a_cell_that_fails_when_tried_leaves_no_trace_either(self, sandbox: Sandbox, code: str) -> None:
-        async def story(session: Session) -> None:
+        async def scenario(session: Session) -> None:
             await session.execute("x = [5]", HANG_GUARD_SECONDS)
             tried = await session.execute("x.append(6)\n" + code, SHORT_SECONDS, keep=False)
             assert tried.status is not ExecutionStatus.OK
             assert (await session.execute("x", HANG_GUARD_SECONDS)).stdout == "[5]\n"
 
-        in_session(sandbox, story)
+        in_session(sandbox, scenario)
 
     def test_output_below_python_is_captured(self, sandbox: Sandbox) -> None:
         result = run_cell_in(
@@ -266,7 +216,7 @@ class SandboxContract:
         )
         assert result.stdout == "1\n2\n3\n4\n5\n"
 
-    def test_peers_raise_on_binary_output_and_lone_surrogates(self, sandbox: Sandbox) -> None:
+    def test_binary_output_and_lone_surrogates_are_replaced(self, sandbox: Sandbox) -> None:
         result = run_cell_in(sandbox, "import os\nn = os.write(1, b'\\xff\\n')\nprint(chr(0xd800))")
         assert (result.status, result.stdout) == (ExecutionStatus.OK, "\ufffd\n?\n")
 
@@ -310,38 +260,38 @@ class SandboxContract:
         assert run_cell_in(sandbox, code).status is ExecutionStatus.ERROR
 
     @pytest.mark.parametrize("what", ["write(fd, b'garbage')", "close(fd)"])
-    def test_meddling_with_descriptors_is_survived(self, sandbox: Sandbox, what: str) -> None:
-        async def story(session: Session) -> None:
+    def test_a_session_survives_meddling_with_descriptors(self, sandbox: Sandbox, what: str) -> None:
+        async def scenario(session: Session) -> None:
             code = f"import os\nfor fd in range(3, 256):\n    try: os.{what}\n    except OSError: pass"
             result = await session.execute(code, HANG_GUARD_SECONDS)
             assert result.status in (ExecutionStatus.OK, ExecutionStatus.DIED)
             await require_usable(session)
 
-        in_session(sandbox, story)
+        in_session(sandbox, scenario)
 
     @pytest.mark.parametrize(
         ("code", "timeout_seconds"),
         [(b"1", 1.0), (None, 1.0), ("1", 0), ("1", -1.0), ("1", float("nan"))],
     )
     def test_bad_arguments_are_refused(self, sandbox: Sandbox, code: str, timeout_seconds: float) -> None:
-        async def story(session: Session) -> None:
+        async def scenario(session: Session) -> None:
             with pytest.raises(ValueError, match=r"must be .*, got "):
                 await session.execute(code, timeout_seconds)
 
-        in_session(sandbox, story)
+        in_session(sandbox, scenario)
 
     def test_a_closed_session_refuses_cells(self, sandbox: Sandbox) -> None:
-        async def story(session: Session) -> None:
+        async def scenario(session: Session) -> None:
             await session.execute("1", HANG_GUARD_SECONDS)
             await session.close()
             await session.close()
             with pytest.raises(SandboxError, match="closed"):
                 await session.execute("1", HANG_GUARD_SECONDS)
 
-        in_session(sandbox, story)
+        in_session(sandbox, scenario)
 
     def test_a_closed_sandbox_opens_no_session(self, sandbox: Sandbox) -> None:
-        async def story(session: Session) -> None:
+        async def scenario(session: Session) -> None:
             await session.execute("1", HANG_GUARD_SECONDS)
             await sandbox.close()
             await sandbox.close()
@@ -350,17 +300,17 @@ class SandboxContract:
             with pytest.raises(SandboxError, match="closed"):
                 await session.execute("1", HANG_GUARD_SECONDS)
 
-        in_session(sandbox, story)
+        in_session(sandbox, scenario)
 
     def test_cells_of_one_session_run_one_after_another(self, sandbox: Sandbox) -> None:
-        async def story(session: Session) -> None:
+        async def scenario(session: Session) -> None:
             results = await asyncio.gather(*(session.execute(f"x = {n}\nx", HANG_GUARD_SECONDS) for n in range(5)))
             assert [result.stdout for result in results] == [f"{n}\n" for n in range(5)]
 
-        in_session(sandbox, story)
+        in_session(sandbox, scenario)
 
-    def test_imagination_code_stalls_the_event_loop(self, sandbox: Sandbox) -> None:
-        async def story(session: Session) -> None:
+    def test_the_event_loop_keeps_running_beside_endless_code(self, sandbox: Sandbox) -> None:
+        async def scenario(session: Session) -> None:
             await session.execute("1", HANG_GUARD_SECONDS)
             cell = asyncio.ensure_future(session.execute("while True: pass", SHORT_SECONDS))
             beats = 0
@@ -370,4 +320,4 @@ class SandboxContract:
             assert (await cell).status is ExecutionStatus.TIMEOUT
             assert beats >= 5
 
-        in_session(sandbox, story)
+        in_session(sandbox, scenario)

@@ -1,4 +1,4 @@
-"""A process sandbox to act on, that must leave nothing behind."""
+"""What a sandbox must not leave behind: descriptors, scratch folders, child processes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from aimo_solver.sandbox import processes
 from aimo_solver.sandbox.process_sandbox import ProcessSandbox
 
 
 @contextmanager
 def clean_sandbox(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProcessSandbox]:
-    """Its scratch folders are in `folder`: other runs on this machine have some too."""
+    """Makes a sandbox with its scratch folders in `folder`, and asserts that it leaves nothing behind."""
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     before = footprint()
     sandbox = ProcessSandbox(memory_bytes=256 * 2**20, preload=())
@@ -25,8 +26,7 @@ def clean_sandbox(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pro
     assert footprint() == before
 
 
-def footprint() -> tuple[int, list[str], list[str]]:
-    """What a test must not leave: descriptors, scratch folders, children."""
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+def footprint() -> tuple[int, list[str], list[int]]:
+    """Returns this process's open descriptors (their number), scratch folders and children."""
     scratch = [name for name in os.listdir(tempfile.gettempdir()) if name.startswith("aimo-sandbox-")]
-    return len(os.listdir("/proc/self/fd")), sorted(scratch), children
+    return len(os.listdir("/proc/self/fd")), sorted(scratch), sorted(processes.children(os.getpid()))

@@ -11,10 +11,10 @@ import pytest
 
 from aimo_solver.sandbox.inside.cell import CellOutcome, clip, run_cell
 
-NameSpace = dict[str, object]
+Namespace = dict[str, object]
 
 
-def run(code: str, namespace: NameSpace | None = None) -> tuple[str, CellOutcome]:
+def run(code: str, namespace: Namespace | None = None) -> tuple[str, CellOutcome]:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         outcome = run_cell(code, {"__name__": "__main__"} if namespace is None else namespace)
@@ -48,7 +48,7 @@ def test_only_a_last_expression_is_echoed(code: str, echo: str) -> None:
 
 
 def test_the_namespace_lasts() -> None:
-    namespace: NameSpace = {}
+    namespace: Namespace = {}
     run("def f(n): return n + 1", namespace)
     assert run("f(1)", namespace)[0] == "2\n"
 
@@ -73,7 +73,7 @@ def test_an_error_shows_the_cell_and_not_the_runner() -> None:
 
 
 def test_an_error_in_a_function_of_an_earlier_cell_shows_that_cells_line() -> None:
-    namespace: NameSpace = {}
+    namespace: Namespace = {}
     run("# first\ndef f(n):\n    return 1 // n", namespace)
     assert run("f(0)", namespace)[1].error == (
         "Traceback (most recent call last):\n"
@@ -104,7 +104,7 @@ def test_a_deep_error_shows_six_frames() -> None:
 
 
 def test_an_error_deep_in_a_library_shows_the_cells_own_line() -> None:
-    namespace: NameSpace = {"library": library_call}
+    namespace: Namespace = {"library": library_call}
     error = run("a = 1\nlibrary(9)", namespace)[1].error
     assert '  File "<cell>", line 2, in <module>\n    library(9)\n  ... more frames ...' in error
     assert error.count("  File ") == 6
@@ -134,7 +134,7 @@ def test_a_chain_shows_its_last_link() -> None:
     assert error.count("Traceback") == 1
 
 
-def test_an_error_that_cannot_be_said_is_said_to_be_so() -> None:
+def test_an_error_whose_str_fails_is_reported() -> None:
     code = "class E(Exception):\n    def __str__(self): raise self\nraise E"
     assert run(code)[1].error.endswith("E: <exception str() failed>")
 
@@ -151,7 +151,7 @@ def test_errors_of_modules_carry_their_modules_name() -> None:
         ("raise SystemExit('bye')", "SystemExit: bye"),
     ],
 )
-def test_an_exit_is_an_exit(code: str, error: str) -> None:
+def test_an_exit_has_its_own_status(code: str, error: str) -> None:
     with contextlib.redirect_stdout(io.StringIO()):
         outcome = run_cell(code, {"exit": sys.exit})
     assert (outcome.status, outcome.error) == ("exit", error)
@@ -161,13 +161,13 @@ def test_a_memory_error_is_the_memory_limit() -> None:
     assert run("raise MemoryError")[1].status == "memory_limit"
 
 
-def test_keyboard_interrupt_is_the_callers() -> None:
+def test_keyboard_interrupt_is_left_to_the_caller() -> None:
     with pytest.raises(KeyboardInterrupt):
         run("raise KeyboardInterrupt")
 
 
 def test_code_may_clear_its_globals() -> None:
-    namespace: NameSpace = {}
+    namespace: Namespace = {}
     run("globals().clear()", namespace)
     assert run("1 / 0", namespace)[1].error.endswith("ZeroDivisionError: division by zero")
 

@@ -1,4 +1,4 @@
-"""Frames over a socket pair: what is sent is received, whatever is cancelled meanwhile."""
+"""Frames over a socket pair: everything sent is received, whatever is cancelled meanwhile."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_frames_are_received_as_they_were_sent(ends: tuple[socket.socket, socket
 def test_a_cancelled_receive_loses_nothing(
     ends: tuple[socket.socket, socket.socket], parts: tuple[bytes, ...], steps: int
 ) -> None:
-    """A snapshot's word was lost when the news of its keeper's death came with it, and the variables too."""
+    """Otherwise a snapshot's report could be lost when its keeper's death is reported at the same time."""
 
     async def receive() -> bytes | None:
         frames = Frames(ends[0])
@@ -59,8 +59,8 @@ def test_a_cancelled_receive_loses_nothing(
     assert asyncio.run(asyncio.wait_for(receive(), 10)) == b"restored"
 
 
-@pytest.mark.parametrize("nonsense", [b"\xff\xff\xff\xff....", b"\x00\x00", b"\x00\x00\x00\x09short"])
-def test_nonsense_is_no_frame(ends: tuple[socket.socket, socket.socket], nonsense: bytes) -> None:
-    ends[1].send(nonsense)
+@pytest.mark.parametrize("malformed", [b"\xff\xff\xff\xff....", b"\x00\x00", b"\x00\x00\x00\x09short"])
+def test_malformed_bytes_are_no_frame(ends: tuple[socket.socket, socket.socket], malformed: bytes) -> None:
+    ends[1].send(malformed)
     ends[1].close()
     assert asyncio.run(Frames(ends[0]).receive()) is None

@@ -1,6 +1,6 @@
-"""Every hostile program in the sandbox: as a first cell and inside a session; prints a table.
+"""Runs every hostile program in the sandbox, as a first cell and inside a session, and prints a table.
 
-Where Landlock or seccomp is off, programs that only they can stop may also succeed.
+Attacks are skipped if Landlock or seccomp is off, as only these can stop them.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from aimo_solver.sandbox.process_sandbox import ProcessSandbox
 from tests.helpers.hostile_programs import ATTACKS, PROGRAMS, TIME
 
 LOCKED = all(probe(tempfile.gettempdir())[name] == ON for name in ("landlock", "seccomp"))
-LEAST_PROGRAMS = 70
+MIN_PROGRAMS = 70
 TIMEOUT_SECONDS = 60.0
-"""For programs that end by themselves: a hang guard."""
+"""A hang guard for programs that end by themselves."""
 SHORT_SECONDS = 0.3
 
 rows: list[str] = []
@@ -38,7 +38,7 @@ def sandbox() -> Iterator[ProcessSandbox]:
 
 
 def footprint() -> tuple[int, list[str], list[str], list[str]]:
-    """Descriptors, scratch folders, children, shared memory."""
+    """Returns descriptors (their number), scratch folders, children and shared memory."""
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     scratch = [name for name in os.listdir(tempfile.gettempdir()) if name.startswith("aimo-sandbox-")]
     return len(os.listdir("/proc/self/fd")), sorted(scratch), children, sorted(os.listdir("/dev/shm"))
@@ -46,14 +46,14 @@ def footprint() -> tuple[int, list[str], list[str], list[str]]:
 
 @pytest.fixture(autouse=True, scope="module")
 def own_temporary_folder() -> Iterator[None]:
-    """Not pytest's, which another user cannot enter."""
+    """Replaces pytest's temporary folder, which other users cannot enter."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         os.chmod(folder, 0o711)
         patch.setattr(tempfile, "tempdir", folder)
         yield
 
 
-async def tell(sandbox: ProcessSandbox, *cells: tuple[str, float]) -> list[ExecutionResult]:
+async def run_cells(sandbox: ProcessSandbox, *cells: tuple[str, float]) -> list[ExecutionResult]:
     session = await sandbox.open_session()
     try:
         async with asyncio.timeout(300):
@@ -62,22 +62,22 @@ async def tell(sandbox: ProcessSandbox, *cells: tuple[str, float]) -> list[Execu
         await session.close()
 
 
-def test_the_suite_is_as_large_as_it_says() -> None:
-    assert len(PROGRAMS) >= LEAST_PROGRAMS
+def test_the_suite_has_at_least_its_stated_size() -> None:
+    assert len(PROGRAMS) >= MIN_PROGRAMS
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_hostile_program_costs_one_cell(sandbox: ProcessSandbox, name: str) -> None:
     if name in ATTACKS and not LOCKED:
-        pytest.skip("what stops it is off on this machine")
+        pytest.skip("Landlock or seccomp is off on this machine")
     program = PROGRAMS[name]
     seconds = SHORT_SECONDS if name in TIME else TIMEOUT_SECONDS
     if name in ("fork_bomb", "real_time_signal", "recursion_in_c"):
         seconds = 1.0
-    alone, _ = asyncio.run(tell(sandbox, (program.code, seconds), ("1", TIMEOUT_SECONDS)))
+    alone, _ = asyncio.run(run_cells(sandbox, (program.code, seconds), ("1", TIMEOUT_SECONDS)))
     check(name, alone)
     _, inside, after, last = asyncio.run(
-        tell(sandbox, ("kept = 5", TIMEOUT_SECONDS), (program.code, seconds), *[("kept", TIMEOUT_SECONDS)] * 2)
+        run_cells(sandbox, ("kept = 5", TIMEOUT_SECONDS), (program.code, seconds), *[("kept", TIMEOUT_SECONDS)] * 2)
     )
     check(name, inside)
     if program.loses_state and after.status is ExecutionStatus.STATE_LOST:

@@ -80,7 +80,7 @@ class VllmEngine:
         return None if None in parts else sum(parts)
 
     def drafts(self) -> Drafts:
-        """Returns what speculation has proposed since the start. vLLM counts per process, so so one engine at a time."""
+        """Returns what speculation has proposed since the start. vLLM counts per process, for one engine."""
         if self.settings.speculative is None:
             return Drafts(0, 0)
         from vllm.v1.metrics.reader import get_metrics_snapshot
