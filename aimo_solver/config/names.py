@@ -16,6 +16,10 @@ class Name(StrEnum):
         wanted = value.casefold() if isinstance(value, str) else value
         return next((member for member in cls if member.value == wanted), None)
 
+    def __repr__(self) -> str:
+        """Errors and settings show the plain name."""
+        return repr(self.value)
+
 
 class PolicyName(Name):
     """The time policies; docs/time.md compares them."""

@@ -127,7 +127,7 @@ class PolicySettings:
     """The policy's own settings; where they are left out, its defaults."""
 
     def __post_init__(self) -> None:
-        own: OwnSettings | None = self.settings
+        own = cast("OwnSettings | None", self.settings)
         if own is None:
             object.__setattr__(self, "settings", POLICY_SETTINGS[self.name]())
         elif own.name is not self.name:

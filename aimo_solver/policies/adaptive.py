@@ -60,21 +60,21 @@ class AdaptivePolicy:
 
     def unit_seconds(self, ledger: Ledger) -> float:
         """Returns u: the seconds that a mean rollout takes beside five others."""
-        return self._mean_seconds(ledger, PACE_STREAMS)
+        return self.mean_seconds(ledger, PACE_STREAMS)
 
     def _rollouts(self, ledger: Ledger, share: float) -> int:
         """Returns the greatest number of rollouts that end, on average, inside the share."""
         settings = self.settings
-        ample = self._planned_share(ledger) > settings.wide_from * self._mean_seconds(ledger, PLAN_STREAMS)
+        ample = self._planned_share(ledger) > settings.wide_from * self.mean_seconds(ledger, PLAN_STREAMS)
         widest, limit = settings.wide if ample else settings.width, settings.fit * share
-        fitting = (n for n in range(widest, settings.narrow, -1) if self._mean_seconds(ledger, n) <= limit)
+        fitting = (n for n in range(widest, settings.narrow, -1) if self.mean_seconds(ledger, n) <= limit)
         return next(fitting, settings.narrow)
 
     def _planned_share(self, ledger: Ledger) -> float:
         return ledger.planned_share_seconds(self.settings.expected_problems)
 
-    def _mean_seconds(self, ledger: Ledger, streams: int) -> float:
-        """Returns the seconds that a mean rollout takes, by what was believed and what the run has shown."""
+    def mean_seconds(self, ledger: Ledger, streams: int) -> float:
+        """Returns the seconds that a mean rollout takes when this many run, as believed and as the run has shown."""
         spent, prior, speeds = ledger.spent, self.settings.prior_rollouts, self.workload.speeds
         prior_tokens = prior * self.workload.rollout_tokens
         # Rollouts that were cut short count with the tokens they got to: an exponential's estimate.

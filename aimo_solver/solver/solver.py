@@ -201,13 +201,15 @@ class _Group:
     started_at: float
     deadline: Deadline
     max_tokens: int | None
-    waiting: list[RolloutTask] = field(default_factory=list)
-    running: dict[asyncio.Task[Trajectory], LiveRollout] = field(default_factory=dict)
-    trajectories: list[Trajectory] = field(default_factory=list)
+    waiting: list[RolloutTask] = field(default_factory=list[RolloutTask])
+    running: dict[asyncio.Task[Trajectory], LiveRollout] = field(
+        default_factory=dict[asyncio.Task[Trajectory], LiveRollout]
+    )
+    trajectories: list[Trajectory] = field(default_factory=list[Trajectory])
     """Of rollouts that ended, in the order they finished."""
     tokens: int = 0
     """Generated so far by all rollouts."""
-    _ended: list[asyncio.Task[Trajectory]] = field(default_factory=list)
+    _ended: list[asyncio.Task[Trajectory]] = field(default_factory=list[asyncio.Task[Trajectory]])
     """Ended rollouts that are not collected yet."""
     _woken: asyncio.Future[None] | None = None
 

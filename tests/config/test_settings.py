@@ -72,7 +72,7 @@ def test_a_file_says_what_differs(tmp_path: Path) -> None:
     assert (rollout.code, rollout.code_rounds, rollout.temperature) == (CodeMode.DISABLED, 0, 1.0)
 
 
-def test_a_search_is_made_only_where_a_file_asks_for_one(tmp_path: Path) -> None:
+def test_only_a_preset_with_a_search_table_searches(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('[search]\nmethod = "dvts"\n')
     assert load_preset(str(tmp_path / "mine.toml")).search == SearchSettings(method=SearchMethod.DVTS)
     assert Preset().search is None

@@ -28,7 +28,7 @@ def test_an_unknown_number_of_problems_shares_nothing() -> None:
     assert Ledger(0.0, 100.0).share_seconds(20.0) == 80.0
 
 
-def test_charging_a_problem_counts_it_off() -> None:
+def test_charging_a_problem_subtracts_it_from_those_left() -> None:
     ledger = Ledger(0.0, 100.0, problems_left=2).charge(Spend(1, 30.0)).charge(Spend(1, 5.0))
     assert (ledger.problems_left, ledger.spent) == (0, Spend(2, 35.0))
 
@@ -39,8 +39,13 @@ def test_charging_leaves_the_old_ledger_as_it_was() -> None:
     assert before == Ledger(0.0, 100.0, problems_left=2)
 
 
-def test_more_problems_than_were_told_is_no_error() -> None:
+def test_more_problems_than_expected_is_no_error() -> None:
     assert Ledger(0.0, 100.0, problems_left=1).charge(Spend(1, 1.0)).charge(Spend(1, 1.0)).problems_left == 0
+
+
+def test_a_planned_share_is_of_the_whole_limit() -> None:
+    ledger = Ledger(0.0, 110.0, reserve_seconds=10.0, problems_left=4)
+    assert ledger.planned_share_seconds() == ledger.charge(Spend(1, 90.0)).planned_share_seconds() == 25.0
 
 
 def test_saved_is_what_the_finished_problems_left_of_their_base() -> None:

@@ -1,4 +1,4 @@
-"""The peers' policies and ours: what they grant, when they ask again, when they stop."""
+"""The peers' policies and ours: what they grant, when they review again, when they stop."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_every_stopping_rule_has_a_name_and_every_name_a_rule() -> None:
     assert list(STOPPING_RULES) == list(StoppingRuleName)
 
 
-def test_numina_stops_for_nothing() -> None:
+def test_numina_never_stops_early() -> None:
     assert NuminaPolicy().grant(AMPLE, 0.0).rollouts == 48
     assert NuminaPolicy().review(progress(10.0, *[1] * 40), AMPLE).action is Action.CONTINUE
 
@@ -128,7 +128,7 @@ def test_a_sure_leader_stops_sooner_the_longer_it_takes() -> None:
 
 
 @given(st.integers(1, 8), st.integers(0, 8))
-def test_a_vote_against_the_leader_buys_time(votes: int, against: int) -> None:
+def test_a_vote_against_the_leader_postpones_the_stop(votes: int, against: int) -> None:
     answers = [1] * (votes + against + 1) + [2] * against
     surer = adaptive().review(progress(0.0, *answers, running=30), contest(100.0)).review_at
     doubtful = adaptive().review(progress(0.0, *answers, 2, running=30), contest(100.0)).review_at
@@ -151,7 +151,7 @@ def test_width_follows_the_time_left() -> None:
     assert [policy.grant(contest(share), 0.0).rollouts for share in (60.0, 110.0, 150.0, 400.0)] == [3, 5, 8, 16]
 
 
-def test_no_problem_takes_more_than_four_shares_or_half_of_what_is_planned_for_the_others() -> None:
+def test_no_problem_takes_more_than_four_shares_nor_what_is_kept_for_the_others() -> None:
     assert adaptive().grant(contest(100.0), 0.0).seconds == 400.0
     late = Ledger(0.0, 1000.0, problems_left=10).charge(Spend(8, 700.0))
     assert adaptive().grant(late, 700.0).seconds == pytest.approx(250.0)
@@ -161,9 +161,9 @@ def test_lengths_and_speeds_are_learnt_from_the_run() -> None:
     policy, fresh = adaptive(), contest(100.0)
     longer = fresh.charge(Spend(1, 100.0, tokens=80_000, ended=400, stream_seconds=80_000.0))
     slower = fresh.charge(Spend(1, 100.0, tokens=8_000, ended=80, stream_seconds=16_000.0))
-    assert policy._mean_seconds(fresh, 6) == pytest.approx(100.0)
-    assert policy._mean_seconds(longer, 6) == pytest.approx(200.0, rel=0.02)
-    assert policy._mean_seconds(slower, 6) == pytest.approx(200.0, rel=0.1)
+    assert policy.mean_seconds(fresh, 6) == pytest.approx(100.0)
+    assert policy.mean_seconds(longer, 6) == pytest.approx(200.0, rel=0.02)
+    assert policy.mean_seconds(slower, 6) == pytest.approx(200.0, rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_no_grant_exceeds_what_is_left(name: str, left: float, total: float, pro
     assert 1 <= grant.concurrent <= grant.rollouts
 
 
-def test_an_adjusted_policy_keeps_all_else() -> None:
+def test_an_adjusted_policy_changes_only_what_is_given() -> None:
     policy = AdjustedPolicy(FixedPolicy(), rollouts=24, max_rollouts=10)
     assert policy.grant(AMPLE, 0.0) == Grant(FixedPolicy().grant(AMPLE, 0.0).seconds, 10, 10)
     with pytest.raises(InputError, match="rollouts must be at least 1, got 0"):

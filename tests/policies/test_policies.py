@@ -56,7 +56,7 @@ def test_a_problem_that_drew_on_the_buffer_leaves_less_of_it() -> None:
     assert POLICY.grant(ample(250.0, 420.0), now=670.0).seconds == 380.0
 
 
-def test_overspent_time_is_no_debt() -> None:
+def test_overspent_time_is_not_owed() -> None:
     assert POLICY.grant(ample(560.0), now=560.0).seconds == 350.0
 
 
@@ -64,7 +64,7 @@ def test_too_little_time_is_shared_equally() -> None:
     assert POLICY.grant(Ledger(0.0, 1000.0, problems_left=10), now=0.0).seconds == 100.0
 
 
-def test_savings_are_not_drawn_out_of_the_shares_to_come() -> None:
+def test_the_buffer_leaves_later_problems_their_shares() -> None:
     ledger = Ledger(0.0, 1000.0, problems_left=9).charge(Spend(1, 1.0))
     assert POLICY.grant(ledger, now=1.0).seconds == pytest.approx(999.0 / 8)
 

@@ -15,12 +15,12 @@ from aimo_solver.policies.speed_table import SpeedTable, Workload, load_speed_ta
 TABLE = SpeedTable("t", streams=(1, 11), tokens_per_second=(100.0, 50.0), sources=("a", "b"))
 
 
-def test_seconds_a_token_grow_evenly_between_rows() -> None:
+def test_seconds_per_token_grow_linearly_between_rows() -> None:
     assert TABLE.token_seconds(6) == pytest.approx(0.015)
     assert TABLE.per_stream(11) == pytest.approx(50.0)
 
 
-def test_they_go_on_growing_beyond_the_last_row() -> None:
+def test_seconds_per_token_grow_beyond_the_last_row_as_before_it() -> None:
     assert TABLE.token_seconds(21) == pytest.approx(0.03)
 
 
@@ -28,18 +28,14 @@ def test_fewer_streams_than_the_first_row_are_as_fast_as_it() -> None:
     assert TABLE.per_stream(0.5) == 100.0
 
 
-def test_a_single_row_is_every_speed() -> None:
+def test_a_single_row_is_the_speed_of_any_number_of_streams() -> None:
     assert SpeedTable("t", streams=(4,), tokens_per_second=(20.0,), sources=("a",)).per_stream(40) == 20.0
 
 
 @given(st.floats(0.1, 1000))
 def test_a_speed_is_never_zero_even_when_the_rows_speed_up(streams: float) -> None:
-    assert (
-        SpeedTable("t", streams=(1, 2, 3), tokens_per_second=(10.0, 20.0, 40.0), sources=("a", "b", "c")).per_stream(
-            streams
-        )
-        > 0
-    )
+    table = SpeedTable("t", streams=(1, 2, 3), tokens_per_second=(10.0, 20.0, 40.0), sources=("a", "b", "c"))
+    assert table.per_stream(streams) > 0
 
 
 def test_a_mean_rollout_takes_its_tokens_at_that_speed() -> None:
@@ -47,7 +43,7 @@ def test_a_mean_rollout_takes_its_tokens_at_that_speed() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in SPEED_TABLES.glob("*.toml")))
-def test_every_shipped_row_says_where_it_is_from(name: str) -> None:
+def test_every_shipped_row_names_its_source(name: str) -> None:
     assert all(load_speed_table(name).sources)
 
 

@@ -47,7 +47,7 @@ def ledger(share_seconds: float) -> Ledger:
 
 
 def pool(*kinds: tuple[int, ...]) -> Pool:
-    """A problem a kind: the answers of its samples, the gold answer being 1; later samples are longer."""
+    """One problem per kind, with these answers of its samples. The gold answer is 1; later samples are longer."""
     problems = [
         PoolProblem(str(place), 1, tuple(Sample(answer, 500 + 100 * length) for length, answer in enumerate(answers)))
         for place, answers in enumerate(kinds)
@@ -60,13 +60,13 @@ def test_width_follows_the_share() -> None:
     assert POLICY.grant(ledger(25.0), 0.0).rollouts == 4
 
 
-def test_the_policy_asks_to_be_asked_when_the_table_stops() -> None:
+def test_the_next_review_is_when_the_table_stops() -> None:
     decision = POLICY.review(progress(6.0, 7), ledger(15.0))
     assert (decision.action, decision.review_at) == (Action.CONTINUE, 10.0)
     assert POLICY.review(progress(10.0, 7), ledger(15.0)).action is Action.STOP
 
 
-def test_where_no_group_was_the_adaptive_policy_decides() -> None:
+def test_in_a_state_of_no_group_the_adaptive_policy_decides() -> None:
     for now, answers in ((10.0, ()), (6.0, (7, 8, 9))):
         seen = progress(now, *answers)
         assert POLICY.review(seen, ledger(25.0)) == POLICY.adaptive.review(seen, ledger(25.0))
@@ -96,13 +96,13 @@ def test_the_moment_named_is_one_at_which_something_changes(row: int, state: str
             assert TABLE.review(row, state, later)[0]
 
 
-def test_a_vote_that_never_changes_is_stopped_at_its_first_answer_when_time_is_dear() -> None:
+def test_a_vote_that_never_changes_is_stopped_at_its_first_answer_when_time_is_expensive() -> None:
     table = learn_stop_table(pool(*[(1,) * 12] * 8), SPEEDS)
     width = table.widths[0]
     assert next(row for row in table.stop_up_to[width]["1-0-1"] if row != UNSEEN) > NO_ROW
 
 
-def test_more_time_never_means_fewer_rollouts_on_a_pool_that_votes_help() -> None:
+def test_more_time_never_means_fewer_rollouts_where_votes_help() -> None:
     table = learn_stop_table(pool(*[(1, 2, 1, 3, 1, 4, 1, 5, 1, 6, 1, 7)] * 6), SPEEDS)
     assert list(table.shares) == sorted(table.shares)
     assert table.widths[0] <= table.widths[-1]
@@ -116,7 +116,7 @@ def test_a_fold_learns_nothing_from_its_own_problems() -> None:
     assert learn_stop_table_for_fold(pool(*kinds), 1, SPEEDS) != learn_stop_table_for_fold(pool(*changed), 1, SPEEDS)
 
 
-def test_dearer_time_is_never_worth_more() -> None:
+def test_more_expensive_time_is_never_worth_more() -> None:
     groups = draw_groups(
         pool((1, 2, 1, 1, 3, 1), (2, 1, 2, 2, 1, 2)),
         width=4,
@@ -159,14 +159,14 @@ def test_the_policy_without_a_file_says_what_it_needs() -> None:
         own_settings("table")
 
 
-def test_a_tables_rows_fit_its_widths(tmp_path: Path) -> None:
+def test_a_table_without_states_for_a_width_is_refused(tmp_path: Path) -> None:
     write_stop_table(replace(TABLE, widths=(2, 8)), tmp_path / "table.json")
     assert 8 not in json.loads((tmp_path / "table.json").read_text())["stop_up_to"]
     with pytest.raises(InputError, match="do not match"):
         load_stop_table(str(tmp_path / "table.json"))
 
 
-def test_a_shipped_table_goes_by_its_name() -> None:
+def test_a_shipped_table_is_found_by_name() -> None:
     policy = make_policy(own_settings("table", {"file": "Demo", "rollout_tokens": 73.0, "speed_table": "demo"}))
     assert isinstance(policy, TablePolicy)
     with pytest.raises(InputError, match=r"table must be one of demo, or a \.json file, got 'none'"):

@@ -36,7 +36,7 @@ def progress(*answers: int | None, running: int = 100) -> Progress:
 
 
 def stops_after(rule: StoppingRule, answers: list[int]) -> int | None:
-    """After how many answers the rule stops."""
+    """Returns the number of answers after which the rule stops; None if it does not."""
     return next((n for n in range(1, len(answers) + 1) if rule(progress(*answers[:n])) is not None), None)
 
 

@@ -29,13 +29,13 @@ from tests.helpers.fakes import PROBLEM, TOKENIZER, SolverHarness, boxed, code
 SETTINGS = RolloutSettings(max_tokens=400, flush_seconds=2.0)
 
 
-def policy(*, early_stop: bool = True, **settings: object) -> Policy:
+def policy(*, early_stop: bool = True, **settings: Any) -> Policy:
     chosen = replace(NemoSkillsSettings(rollouts=8, concurrent=8, base_seconds=60.0), **settings)
     return AdjustedPolicy(NemoSkillsPolicy(chosen), early_stop=early_stop)
 
 
 def by_arrival(*turns: Reply) -> SolverHarness:
-    """A stage whose n-th request gets the n-th reply."""
+    """A harness whose n-th request gets the n-th reply."""
     script = iter(turns)
 
     def reply(text: str, sampling: Sampling) -> Reply:
@@ -46,17 +46,17 @@ def by_arrival(*turns: Reply) -> SolverHarness:
 
 def solve(turns: list[Reply], **settings: Any) -> Solution:
     async def story() -> Solution:
-        stage = by_arrival(*turns)
-        stage.policy = policy(rollouts=len(turns), concurrent=len(turns)) if not settings else policy(**settings)
-        solution = await stage.solve()
-        assert not stage.engine.active_requests
+        harness = by_arrival(*turns)
+        harness.policy = policy(rollouts=len(turns), concurrent=len(turns)) if not settings else policy(**settings)
+        solution = await harness.solve()
+        assert not harness.engine.active_requests
         return solution
 
     return run_virtual(story())
 
 
 def after(seconds: float, answer: object) -> Reply:
-    """An answer that arrives in one piece after so many seconds."""
+    """An answer that arrives in one piece after this many seconds."""
     return Reply(boxed(answer), tokens_per_chunk=1000, seconds_per_chunk=seconds)
 
 
@@ -90,38 +90,38 @@ def test_without_early_stop_every_rollout_ends_by_itself() -> None:
     assert solution.vote.answered == 8
 
 
-def test_rollouts_wait_for_their_turn() -> None:
+def test_no_more_rollouts_run_at_once_than_granted() -> None:
     solution = solve([after(1, n) for n in range(4)], rollouts=4, concurrent=2, early_stop=False)
     assert [trajectory.started_seconds for trajectory in solution.trajectories] == [0.0, 0.0, 1.0, 1.0]
 
 
 def test_no_vote_gives_the_fallback_inside_the_rule() -> None:
     async def story() -> Solution:
-        stage = SolverHarness(lambda text, sampling: Reply("no idea"), rule=AIMO3)
-        return await stage.solve()
+        harness = SolverHarness(lambda text, sampling: Reply("no idea"), rule=AIMO3)
+        return await harness.solve()
 
     solution = run_virtual(story())
     assert (solution.answer, solution.vote.answer) == (AIMO3.fallback, None)
 
 
-def test_imagination_wedged_engine_hangs() -> None:
+def test_a_wedged_engine_ends_a_problem_at_its_deadline() -> None:
     solution = solve([Reply("x", hangs_after_tokens=0)] * 4, rollouts=4, concurrent=4)
     assert solution.seconds <= 60.0 + GRACE_SECONDS
     assert {trajectory.stop_reason for trajectory in solution.trajectories} == {StopReason.DEADLINE}
 
 
-def test_public_aimo3_kernel_dead_server_makes_every_later_answer_0() -> None:
+def test_a_problem_is_answered_though_its_engine_dies() -> None:
     async def story() -> Solution:
         deaths = iter([5])
 
         def reply(text: str, sampling: Sampling) -> Reply:
             return Reply(boxed(42).removeprefix(text), tokens_per_chunk=1, dies_after_tokens=next(deaths, None))
 
-        stage = SolverHarness(reply, SETTINGS)
-        supervised = SupervisedEngine(lambda: stage.engine, log=lambda line: None)
+        harness = SolverHarness(reply, SETTINGS)
+        supervised = SupervisedEngine(lambda: harness.engine, log=lambda line: None)
         await supervised.start()
         try:
-            return await stage.solve(engine=supervised)
+            return await harness.solve(engine=supervised)
         finally:
             await supervised.stop()
 
@@ -131,7 +131,7 @@ def test_public_aimo3_kernel_dead_server_makes_every_later_answer_0() -> None:
 
 
 def solve_with_a_restart(*, total_seconds: float) -> Solution:
-    """60 s are granted; the engine dies at once and takes 100 s to come back."""
+    """60 s are granted; the engine dies at once and takes 100 s to restart."""
 
     async def story() -> Solution:
         deaths, starts = iter([5]), iter([0.0, 100.0])
@@ -140,20 +140,20 @@ def solve_with_a_restart(*, total_seconds: float) -> Solution:
             return Reply(boxed(42).removeprefix(text), tokens_per_chunk=1, dies_after_tokens=next(deaths, None))
 
         def make_engine() -> ScriptedEngine:
-            return ScriptedEngine(stage.answer, tokenizer=TOKENIZER, start_seconds=next(starts))
+            return ScriptedEngine(harness.answer, tokenizer=TOKENIZER, start_seconds=next(starts))
 
-        stage = SolverHarness(reply, SETTINGS)
+        harness = SolverHarness(reply, SETTINGS)
         supervised = SupervisedEngine(make_engine, log=lambda line: None)
         await supervised.start()
         try:
-            return await stage.solve(engine=supervised, total_seconds=total_seconds)
+            return await harness.solve(engine=supervised, total_seconds=total_seconds)
         finally:
             await supervised.stop()
 
     return run_virtual(story())
 
 
-def test_a_problem_does_not_pay_alone_for_the_engines_restart() -> None:
+def test_an_engine_restart_extends_the_deadline() -> None:
     solution = solve_with_a_restart(total_seconds=1000)
     assert solution.answer == 42
     assert solution.seconds > 100
@@ -182,12 +182,12 @@ def test_the_same_seeds_give_the_same_trajectories() -> None:
     assert texts(1) != texts(2)
 
 
-def test_every_rollout_has_a_seed_of_its_own() -> None:
+def test_every_rollout_has_its_own_seed() -> None:
     solution = solve([after(1, n) for n in range(8)], rollouts=8, concurrent=8, early_stop=False)
     assert len({trajectory.seed for trajectory in solution.trajectories}) == 8
 
 
-def test_a_provisional_answer_is_there_at_every_moment() -> None:
+def test_the_provisional_answer_follows_the_votes() -> None:
     async def story() -> list[int | None]:
         seen: list[int | None] = []
 
@@ -195,9 +195,9 @@ def test_a_provisional_answer_is_there_at_every_moment() -> None:
             def rollout_finished(self, trajectory: Trajectory, vote: Vote) -> None:
                 seen.append(vote.answer)
 
-        stage = by_arrival(after(1, 7), after(2, 42), after(3, 42), after(50, 1))
-        stage.observer = Watch()
-        await stage.solve()
+        harness = by_arrival(after(1, 7), after(2, 42), after(3, 42), after(50, 1))
+        harness.observer = Watch()
+        await harness.solve()
         return seen[:3]
 
     assert run_virtual(story()) == [7, 7, 42]
@@ -205,33 +205,33 @@ def test_a_provisional_answer_is_there_at_every_moment() -> None:
 
 def test_cancelling_a_problem_frees_engine_and_sandbox() -> None:
     async def story() -> SolverHarness:
-        stage = SolverHarness(lambda text, sampling: Reply("x" * 300, seconds_per_chunk=1.0), SETTINGS)
-        task = asyncio.create_task(stage.solve())
+        harness = SolverHarness(lambda text, sampling: Reply("x" * 300, seconds_per_chunk=1.0), SETTINGS)
+        task = asyncio.create_task(harness.solve())
         await asyncio.sleep(3.0)
         task.cancel()
         await asyncio.wait({task})
-        return stage
+        return harness
 
-    stage = run_virtual(story())
-    assert not stage.engine.active_requests
-    assert stage.sandbox.open_sessions == 0
+    harness = run_virtual(story())
+    assert not harness.engine.active_requests
+    assert harness.sandbox.open_sessions == 0
 
 
-def test_the_moment_an_answer_is_due_stands_while_a_problem_is_in_hand() -> None:
+def test_the_time_an_answer_is_due_is_known_while_a_problem_is_solved() -> None:
     async def story() -> tuple[float | None, float | None, float | None]:
-        stage = by_arrival(after(5, 42))
-        await stage.engine.start()
+        harness = by_arrival(after(5, 42))
+        await harness.engine.start()
         rollouts = EngineRollouts(
             RolloutParts(
-                engine=stage.engine,
-                sandbox=stage.sandbox,
-                dialect=stage.dialect,
+                engine=harness.engine,
+                sandbox=harness.sandbox,
+                dialect=harness.dialect,
                 settings=SETTINGS,
-                rule=stage.rule,
-                observer=stage.observer,
+                rule=harness.rule,
+                observer=harness.observer,
             )
         )
-        solver = Solver(rollouts=rollouts, policy=policy(rollouts=1, concurrent=1), rule=stage.rule)
+        solver = Solver(rollouts=rollouts, policy=policy(rollouts=1, concurrent=1), rule=harness.rule)
         now = asyncio.get_running_loop().time()
         before = solver.answer_by
         solving = asyncio.create_task(solver.solve(PROBLEM, Ledger(now, 1000.0, problems_left=1)))
@@ -245,25 +245,25 @@ def test_the_moment_an_answer_is_due_stands_while_a_problem_is_in_hand() -> None
 
 def test_a_problem_takes_no_more_tokens_than_granted() -> None:
     async def story() -> Solution:
-        stage = SolverHarness(
+        harness = SolverHarness(
             lambda text, sampling: Reply("x" * 60 + boxed(42)), policy=policy(rollouts=8, concurrent=2)
         )
-        stage.policy = AdjustedPolicy(stage.policy, max_tokens=200, early_stop=False)
-        return await stage.solve()
+        harness.policy = AdjustedPolicy(harness.policy, max_tokens=200, early_stop=False)
+        return await harness.solve()
 
     solution = run_virtual(story())
     ended = [t for t in solution.trajectories if t.stop_reason is StopReason.ANSWERED]
     assert solution.stop == "the tokens granted are used up" and solution.answer == 42
-    assert len(ended) == 2 and 200 <= solution.tokens <= 216  # At most a chunk of each stream more.
+    assert len(ended) == 2 and 200 <= solution.tokens <= 216  # At most one more chunk per stream.
 
 
 def test_a_rollout_that_takes_exactly_what_was_granted_keeps_its_answer() -> None:
     async def story(tokens: int) -> Solution:
-        stage = SolverHarness(
+        harness = SolverHarness(
             lambda text, sampling: Reply("x" * 60 + boxed(42)), policy=policy(rollouts=2, concurrent=1)
         )
-        stage.policy = AdjustedPolicy(stage.policy, max_tokens=tokens, early_stop=False)
-        return await stage.solve()
+        harness.policy = AdjustedPolicy(harness.policy, max_tokens=tokens, early_stop=False)
+        return await harness.solve()
 
     needed = run_virtual(story(10_000)).trajectories[0].tokens
     solution = run_virtual(story(needed))

@@ -1,4 +1,4 @@
-"""Vote rules by name: what each weighs, on trajectories alone."""
+"""Vote rules by name: how each weighs votes, from trajectories alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimo_solver.config.names import TieBreak
+from aimo_solver.config.names import TieBreak, VoteName
 from aimo_solver.errors import InputError
 from aimo_solver.reports.revote import recast, revote
 from aimo_solver.rollouts.trajectory import Trajectory, Turn
@@ -22,7 +22,7 @@ FLOATS = st.floats(-5, 20)
 def said(
     answer: int | None, rollout: int, *, values: tuple[float, ...] = (1.0,), output: str | None = None
 ) -> Trajectory:
-    """A rollout whose tokens had those entropies and confidences, and whose program printed that."""
+    """A rollout whose tokens had these entropies and confidences, and whose program printed this output."""
     status = None if output is None else ExecutionStatus.OK
     turn = Turn("text", 5, 1.0, output=output, status=status, entropies=values, confidences=values)
     return trajectory(answer, rollout, turns=(turn,))
@@ -32,22 +32,22 @@ def winner(name: str, *voters: Trajectory) -> int | None:
     return find_vote_rule(name).cast(voters).answer
 
 
-def test_entropy_prefers_the_sure() -> None:
+def test_entropy_prefers_the_confident() -> None:
     assert winner("entropy", said(7, 0, values=(2.0,)), said(7, 1, values=(2.0,)), said(42, 2, values=(0.6,))) == 42
 
 
-def test_public_aimo3_kernel_one_outlier_entropy_does_not_win() -> None:
+def test_one_rollout_with_almost_no_entropy_does_not_outvote_five() -> None:
     voters = [said(42, place) for place in range(5)]
     assert winner("entropy", *voters, said(7, 5, values=(1e-9,))) == 42
 
 
-def test_deepconf_leaves_the_unsure_out() -> None:
+def test_deepconf_leaves_out_the_least_confident() -> None:
     sure, unsure = [said(42, 0, values=(5.0,))], [said(7, place, values=(1.0 + place / 100,)) for place in range(1, 10)]
     assert winner("deepconf-low", *sure, *unsure) == 42
     assert winner("deepconf-high", *sure, *unsure) == 7
 
 
-def test_deepconf_looks_at_the_least_sure_part_and_tail_at_the_end() -> None:
+def test_deepconf_high_weighs_the_least_confident_part_and_deepconf_tail_the_end() -> None:
     dips, steady = said(7, 0, values=(9.0,) * 5000 + (0.0,) * 5000 + (9.0,) * 5000), said(42, 1, values=(6.0,) * 15000)
     assert winner("deepconf-high", dips, steady) == 42
     assert winner("deepconf-tail", dips, steady) == 7
@@ -59,12 +59,12 @@ def test_code_that_printed_the_answer_counts_double() -> None:
     assert winner("code", said(7, 0), said(42, 1, output="42")) == 42
 
 
-def test_imagination_doubts_small_and_round_answers() -> None:
+def test_imagination_weighs_small_and_round_answers_less() -> None:
     assert winner("imagination", said(3, 0), said(421, 1)) == 421
     assert winner("imagination", said(300, 0), said(421, 1)) == 421
 
 
-def test_length_goes_either_way() -> None:
+def test_short_and_long_weigh_length_in_opposite_ways() -> None:
     voters = (trajectory(7, 0, tokens=10), trajectory(42, 1, tokens=90))
     assert (winner("short", *voters), winner("long", *voters)) == (7, 42)
 
@@ -74,7 +74,7 @@ def test_scores_run_from_minus_one_to_one() -> None:
     assert winner("score", *voters, replace(said(42, 3), score=0.9)) == 42
 
 
-def test_rstar_only_the_better_half_votes() -> None:
+def test_only_the_better_half_by_score_votes() -> None:
     worse = [replace(said(7, place), score=-0.8) for place in range(3)]
     better = [replace(said(42, place), score=0.5) for place in range(3, 6)]
     assert winner("top-scored", *worse, *better) == 42
@@ -85,7 +85,7 @@ def test_rstar_only_the_better_half_votes() -> None:
     st.sampled_from(sorted(VOTE_RULES)),
     st.sampled_from(TieBreak),
 )
-def test_every_rule_votes_for_somebody_who_was_there(
+def test_every_rule_votes_for_an_answer_that_was_given(
     cast: list[tuple[int | None, list[float]]], name: str, tie_break: TieBreak
 ) -> None:
     voters = [said(answer, place, values=tuple(values)) for place, (answer, values) in enumerate(cast)]
@@ -103,12 +103,21 @@ def test_the_rule_plurality_is_the_plurality(answers: list[int | None], tie_brea
     assert find_vote_rule("plurality").cast(voters, tie_break) == plurality(voters, tie_break=tie_break)
 
 
+def test_every_vote_has_a_rule_and_every_rule_a_name() -> None:
+    assert list(VOTE_RULES) == list(VoteName)
+    assert all(rule.name is name for name, rule in VOTE_RULES.items())
+
+
+def test_a_rule_is_found_in_any_case() -> None:
+    assert find_vote_rule("DeepConf-Low") is VOTE_RULES[VoteName.DEEPCONF_LOW]
+
+
 def test_an_unknown_rule_lists_those_there_are() -> None:
     with pytest.raises(InputError, match="vote must be one of plurality, entropy, deepconf-high"):
         find_vote_rule("borda")
 
 
-# Votes over a run that is over
+# Votes on a finished run
 
 
 def test_a_run_is_voted_on_again() -> None:
@@ -119,7 +128,7 @@ def test_a_run_is_voted_on_again() -> None:
     assert [s.answer for s in recast(solutions, find_vote_rule("plurality"))] == [7, 42]
 
 
-def test_where_nobody_answered_the_fallback_stays() -> None:
+def test_the_fallback_stays_without_an_answer() -> None:
     (again,) = recast([solution([said(None, 0)])], find_vote_rule("code"))
     assert again.answer == 0 and again.vote.answer is None
 

@@ -32,22 +32,23 @@ from aimo_solver.solver.solver import GRACE_SECONDS, MAX_RESERVE_SHARE, Solver
 from aimo_solver.utils.deadline import Deadline
 from aimo_solver.voting import Vote, plurality
 from aimo_solver.voting.genselect import GenerativeSelector
-from aimo_solver.voting.selection import Selection, SelectionReason
+from aimo_solver.voting.selection import Selection, SelectionReason, Selector
 from tests.helpers.examples import rollouts
 from tests.helpers.examples import solution as example
 from tests.helpers.fakes import PROBLEM, PROMPT, TOKENIZER, InProcessSandbox, boxed
-from tests.voting.test_genselect import ENDLESS, SETTINGS, attempts, naming
+from tests.helpers.judging import ENDLESS, JUDGING, attempts, naming
 
 
-class Theatre:
-    """A solver whose rollouts give the answers, at the seconds given, and whose judge is `judging`."""
+class JudgedSolver:
+    """A solver whose rollouts give these answers after these seconds, and whose judge is `judging`."""
 
     def __init__(
         self,
         judging: Callable[[str, Sampling], Reply],
         answers: Sequence[tuple[float, int]],
-        settings: GenSelectSettings = SETTINGS,
+        settings: GenSelectSettings = JUDGING,
         observer: Observer | None = None,
+        selector: Selector | None = None,
     ) -> None:
         turns = iter(answers)
 
@@ -55,7 +56,7 @@ class Theatre:
             if attempts(prompt):
                 return judging(prompt, sampling)
             assert prompt.startswith(PROMPT)
-            seconds, answer = next(turns, (1000, 0))  # A flush waits in vain.
+            seconds, answer = next(turns, (1000, 0))  # No reply to a flush comes in time.
             return Reply(boxed(answer), tokens_per_chunk=1000, seconds_per_chunk=seconds)
 
         self.engine = ScriptedEngine(reply, tokenizer=TOKENIZER, context_tokens=50_000)
@@ -75,7 +76,7 @@ class Theatre:
             policy=AdjustedPolicy(policy, early_stop=False),
             rule=ANY_INTEGER,
             observer=observer,
-            selector=GenerativeSelector(self.engine, settings),
+            selector=selector or GenerativeSelector(self.engine, settings),
         )
 
     async def solve(self) -> Solution:
@@ -88,10 +89,10 @@ class Theatre:
 def solve(
     judging: Callable[[str, Sampling], Reply],
     *answers: tuple[float, int],
-    settings: GenSelectSettings = SETTINGS,
+    settings: GenSelectSettings = JUDGING,
 ) -> Solution:
     async def story() -> Solution:
-        return await Theatre(judging, answers, settings).solve()
+        return await JudgedSolver(judging, answers, settings).solve()
 
     return run_virtual(story())
 
@@ -115,7 +116,7 @@ def test_an_endless_judge_delays_no_answer_and_the_vote_stands() -> None:
     solution = solve(
         lambda prompt, sampling: ENDLESS,
         *[(1, 42), (2, 42), (3, 7)],
-        settings=replace(SETTINGS, max_tokens=10_000),
+        settings=replace(JUDGING, max_tokens=10_000),
     )
     assert (solution.answer, reason_of(solution)) == (42, SelectionReason.NO_TIME)
     assert solution.seconds == pytest.approx(60.0)
@@ -133,7 +134,7 @@ def test_rollouts_that_use_all_the_time_leave_none_to_judge() -> None:
 
 @pytest.mark.parametrize(("reserve_seconds", "ended_seconds"), [(20.0, 40.0), (50.0, 60.0 * MAX_RESERVE_SHARE)])
 def test_time_can_be_kept_from_the_rollouts(reserve_seconds: float, ended_seconds: float) -> None:
-    settings = replace(SETTINGS, reserve_seconds=reserve_seconds)
+    settings = replace(JUDGING, reserve_seconds=reserve_seconds)
     solution = solve(naming(7), (1, 42), (2, 42), (3, 7), (100, 7), settings=settings)
     assert (solution.answer, solution.grant.seconds) == (7, 60.0)
     assert solution.trajectories[3].seconds == pytest.approx(ended_seconds)
@@ -147,13 +148,13 @@ def test_the_judges_tokens_count_for_the_problem_but_not_as_rollouts() -> None:
     assert solution.spend.tokens == rollout_tokens
 
 
-def test_while_a_judge_thinks_the_vote_is_the_answer_to_give() -> None:
+def test_the_provisional_answer_during_judging_is_the_votes() -> None:
     async def story() -> tuple[int, float | None]:
-        theatre = Theatre(lambda prompt, sampling: ENDLESS, [(1, 42), (2, 42), (3, 7)])
+        judged = JudgedSolver(lambda prompt, sampling: ENDLESS, [(1, 42), (2, 42), (3, 7)])
         begun = asyncio.get_running_loop().time()
-        solving = asyncio.create_task(theatre.solve())
+        solving = asyncio.create_task(judged.solve())
         await asyncio.sleep(4.0)
-        due, provisional = theatre.solver.answer_by, theatre.solver.provisional
+        due, provisional = judged.solver.answer_by, judged.solver.provisional
         await solving
         return provisional, None if due is None else due - begun
 
@@ -162,21 +163,21 @@ def test_while_a_judge_thinks_the_vote_is_the_answer_to_give() -> None:
 
 def test_cancelling_a_problem_ends_its_judgings() -> None:
     async def story() -> int:
-        settings = replace(SETTINGS, max_tokens=10_000)
-        theatre = Theatre(lambda prompt, sampling: ENDLESS, [(1, 42), (2, 42), (3, 7)], settings)
-        solving = asyncio.create_task(theatre.solve())
+        settings = replace(JUDGING, max_tokens=10_000)
+        judged = JudgedSolver(lambda prompt, sampling: ENDLESS, [(1, 42), (2, 42), (3, 7)], settings)
+        solving = asyncio.create_task(judged.solve())
         await asyncio.sleep(4.0)
-        assert len(theatre.engine.active_requests) == SETTINGS.judgings
+        assert len(judged.engine.active_requests) == JUDGING.judgings
         solving.cancel()
         await asyncio.wait({solving})
-        return len(theatre.engine.active_requests)  # Now: the loop's own end cancels everything.
+        return len(judged.engine.active_requests)  # Now: the loop's own end cancels everything.
 
     assert run_virtual(story()) == 0
 
 
-def test_a_selector_that_does_not_end_is_left_behind() -> None:
-    class Deaf:
-        reserve_seconds = 0.0
+def test_a_selector_that_does_not_end_is_abandoned() -> None:
+    class Unstoppable:
+        reserve_seconds: float = 0.0
 
         async def select(
             self, problem: Problem, trajectories: Sequence[Trajectory], vote: Vote, deadline: Deadline, seed: int
@@ -189,9 +190,8 @@ def test_a_selector_that_does_not_end_is_left_behind() -> None:
                         raise
 
     async def story() -> Solution:
-        theatre = Theatre(naming(7), [(1, 42), (2, 42), (3, 7)])
-        theatre.solver._selector = Deaf()
-        solution = await theatre.solve()
+        judged = JudgedSolver(naming(7), [(1, 42), (2, 42), (3, 7)], selector=Unstoppable())
+        solution = await judged.solve()
         await asyncio.sleep(1000.0)
         return solution
 
@@ -200,7 +200,7 @@ def test_a_selector_that_does_not_end_is_left_behind() -> None:
     assert solution.seconds == pytest.approx(60.0 + 2 * GRACE_SECONDS)
 
 
-def test_a_restart_in_judging_puts_the_deadline_off() -> None:
+def test_a_restart_during_judging_extends_the_deadline() -> None:
     async def story() -> Selection:
         deaths, starts = iter([3]), iter([0.0, 50.0])
 
@@ -215,7 +215,7 @@ def test_a_restart_in_judging_puts_the_deadline_off() -> None:
         await engine.start()
         try:
             deadline = Deadline(asyncio.get_running_loop().time() + 20.0, lambda: engine.down_seconds, 100.0)
-            selector = GenerativeSelector(engine, replace(SETTINGS, judgings=1))
+            selector = GenerativeSelector(engine, replace(JUDGING, judgings=1))
             group = rollouts(42, 7)
             return await selector.select(PROBLEM, group, plurality(group), deadline, 1)
         finally:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -14,11 +16,11 @@ from aimo_solver.voting import plurality
 from tests.helpers.examples import rollouts, trajectory
 
 ballots = st.lists(st.one_of(st.none(), st.integers(-3, 3)), max_size=12)
-weights = st.one_of(st.floats(-2, 2), st.sampled_from([math.inf, -math.inf, math.nan]))
+ballot_weights = st.one_of(st.floats(-2, 2), st.sampled_from([math.inf, -math.inf, math.nan]))
 
 
-def by_rollout(*weight: float):
-    return lambda trajectory: weight[trajectory.rollout]
+def by_rollout(*weights: float) -> Callable[[Trajectory], float]:
+    return lambda trajectory: weights[trajectory.rollout]
 
 
 def test_the_most_frequent_answer_wins() -> None:
@@ -31,7 +33,7 @@ def test_rollouts_without_an_answer_cast_no_vote() -> None:
     assert (vote.answer, vote.answered) == (7, 1)
 
 
-def test_nobody_answered_is_no_answer_not_zero() -> None:
+def test_a_vote_without_answers_has_no_winner() -> None:
     vote = plurality(rollouts(None, None))
     assert (vote.answer, vote.tally, vote.answered, vote.margin) == (None, (), 0, 0.0)
 
@@ -40,7 +42,7 @@ def test_zero_is_an_answer_like_any_other() -> None:
     assert plurality(rollouts(0, 0, 7)).answer == 0
 
 
-def test_weights_outvote_heads() -> None:
+def test_weights_outvote_numbers() -> None:
     assert plurality(rollouts(7, 7, 42), by_rollout(1.0, 1.0, 2.5)).answer == 42
 
 
@@ -55,12 +57,12 @@ def test_a_vote_is_contested_when_two_answers_were_given() -> None:
 
 
 @pytest.mark.parametrize("broken", [math.inf, -math.inf, math.nan, -5.0])
-def test_public_aimo3_kernel_one_outlier_entropy_wins(broken: float) -> None:
+def test_a_weight_that_is_negative_or_not_finite_counts_as_zero(broken: float) -> None:
     vote = plurality(rollouts(7, 42, 42), by_rollout(broken, 0.5, 0.5))
     assert vote.tally == ((42, 1.0), (7, 0.0))
 
 
-def test_confidence_counts_for_nothing_unless_asked_for() -> None:
+def test_without_weights_one_rollout_is_one_vote() -> None:
     assert plurality(rollouts(7, 42, 42)).tally[0] == (42, 2.0)
 
 
@@ -86,14 +88,14 @@ def test_a_tie_break_never_beats_a_weight() -> None:
 
 
 @given(ballots, st.sampled_from([TieBreak.FIRST_ROLLOUT, TieBreak.FEWEST_TOKENS]), st.randoms())
-def test_the_order_of_finishing_does_not_matter(answers: list[int | None], tie_break: TieBreak, random) -> None:
+def test_the_order_of_finishing_does_not_matter(answers: list[int | None], tie_break: TieBreak, random: Random) -> None:
     voters = list(rollouts(*answers))
     finished = list(voters)
     random.shuffle(finished)
     assert plurality(finished, tie_break=tie_break) == plurality(voters, tie_break=tie_break)
 
 
-@given(st.lists(st.tuples(st.integers(-3, 3), weights), min_size=1, max_size=12), st.sampled_from(TieBreak))
+@given(st.lists(st.tuples(st.integers(-3, 3), ballot_weights), min_size=1, max_size=12), st.sampled_from(TieBreak))
 def test_the_winner_has_the_greatest_weight(cast: list[tuple[int, float]], tie_break: TieBreak) -> None:
     def weight(voter: Trajectory) -> float:
         return cast[voter.rollout][1]

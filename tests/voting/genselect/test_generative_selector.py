@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -24,37 +23,21 @@ from aimo_solver.voting.genselect.poll import Poll
 from aimo_solver.voting.selection import Selection, SelectionReason
 from tests.helpers.examples import rollouts, trajectory
 from tests.helpers.fakes import PROBLEM, TOKENIZER
+from tests.helpers.judging import ENDLESS, JUDGING, attempts, naming
 
-SETTINGS = GenSelectSettings(judgings=3, max_tokens=200, min_seconds=5.0)
-ENDLESS = Reply("Judgment: 1\n" * 10_000)
 TWENTY = tuple(range(100, 120))
 
 
-def attempts(prompt: str) -> list[int]:
-    """The answers a judge is shown, in its order."""
-    return [int(answer) for answer in re.findall(r"^Attempt \d+, which answers (-?\d+):", prompt, re.M)]
-
-
-def naming(answer: int) -> Callable[[str, Sampling], Reply]:
-    """A judge that names that answer wherever it is shown, and the first attempt elsewhere."""
-
-    def reply(prompt: str, sampling: Sampling) -> Reply:
-        shown = attempts(prompt)
-        return Reply(f"I choose it.\nJudgment: {shown.index(answer) if answer in shown else 0}")
-
-    return reply
-
-
 @dataclass
-class Bench:
-    """A selector on a scripted engine, with `seconds` to the deadline. Selects among rollouts of given answers."""
+class SelectorHarness:
+    """A selector on a scripted engine, `seconds` before the deadline; it selects among rollouts with given answers."""
 
     reply: Callable[[str, Sampling], Reply]
-    settings: GenSelectSettings = SETTINGS
+    settings: GenSelectSettings = JUDGING
     seconds: float = 100.0
     context_tokens: int = 50_000
-    prompts: list[str] = field(default_factory=list)
-    log: list[str] = field(default_factory=list)
+    prompts: list[str] = field(default_factory=list[str])
+    log: list[str] = field(default_factory=list[str])
     ended_after_seconds: float = 0.0
 
     def select(self, *answers: int | None, seed: int = 1) -> Selection:
@@ -79,7 +62,7 @@ class Bench:
 # What a judge is shown
 
 
-def test_the_shortest_finished_voter_speaks_for_an_answer() -> None:
+def test_a_candidate_is_the_shortest_voter_that_ended_by_itself() -> None:
     def voter(rollout: int, tokens: int, reason: StopReason) -> Trajectory:
         return trajectory(7, rollout, stop_reason=reason, turns=(Turn(f"voter {rollout}", tokens, 1.0),))
 
@@ -116,22 +99,22 @@ def test_a_long_summary_loses_its_middle() -> None:
 
 
 def test_the_problem_and_every_candidate_are_shown() -> None:
-    bench = Bench(naming(7))
-    bench.select(42, 42, 7, -3)
-    assert all(PROBLEM.text in prompt and sorted(attempts(prompt)) == [-3, 7, 42] for prompt in bench.prompts)
+    harness = SelectorHarness(naming(7))
+    harness.select(42, 42, 7, -3)
+    assert all(PROBLEM.text in prompt and sorted(attempts(prompt)) == [-3, 7, 42] for prompt in harness.prompts)
 
 
-def test_every_judging_has_an_order_of_its_own() -> None:
-    bench = Bench(naming(7), replace(SETTINGS, judgings=8))
-    bench.select(1, 2, 3, 4, 7)
-    assert len({tuple(attempts(prompt)) for prompt in bench.prompts}) > 4
+def test_every_judging_has_its_own_order() -> None:
+    harness = SelectorHarness(naming(7), replace(JUDGING, judgings=8))
+    harness.select(1, 2, 3, 4, 7)
+    assert len({tuple(attempts(prompt)) for prompt in harness.prompts}) > 4
 
 
 def test_the_same_seed_gives_the_same_prompts() -> None:
     def prompts(seed: int) -> list[str]:
-        bench = Bench(naming(7))
-        bench.select(*TWENTY, seed=seed)
-        return bench.prompts
+        harness = SelectorHarness(naming(7))
+        harness.select(*TWENTY, seed=seed)
+        return harness.prompts
 
     assert prompts(1) == prompts(1)
     assert prompts(1) != prompts(2)
@@ -144,7 +127,7 @@ def test_judgings_have_seeds_and_the_judges_temperature() -> None:
         samplings.append(sampling)
         return Reply("Judgment: 0")
 
-    Bench(reply).select(42, 42, 7)
+    SelectorHarness(reply).select(42, 42, 7)
     assert len({sampling.seed for sampling in samplings}) == 3
     assert {(sampling.temperature, sampling.max_tokens) for sampling in samplings} == {(0.6, 200)}
 
@@ -153,7 +136,7 @@ def test_judgings_have_seeds_and_the_judges_temperature() -> None:
 
 
 def test_the_answer_that_is_named_most_often_is_chosen() -> None:
-    chosen = Bench(naming(7)).select(42, 42, 7)
+    chosen = SelectorHarness(naming(7)).select(42, 42, 7)
     assert (chosen.answer, chosen.reason) == (7, SelectionReason.JUDGED)
 
 
@@ -163,29 +146,29 @@ def test_the_answer_that_is_named_most_often_is_chosen() -> None:
         ((42, 42, 7), SelectionReason.JUDGED),
         ((42, 42, 42, 42, 7), SelectionReason.OUTVOTED),
         ((42, 42, 42, 7, 7), SelectionReason.JUDGED),
-        ((42, 42, 42, 7, 8), SelectionReason.OUTVOTED),  # 1 + 0.4 x 5 are no more than 3.
+        ((42, 42, 42, 7, 8), SelectionReason.OUTVOTED),  # 1 + 0.4 x 5 is not more than 3.
     ],
 )
 def test_a_choice_of_little_worth_cannot_overrule_many_votes(votes: tuple[int, ...], reason: SelectionReason) -> None:
-    chosen = Bench(naming(7), replace(SETTINGS, worth=0.4)).select(*votes)
+    chosen = SelectorHarness(naming(7), replace(JUDGING, worth=0.4)).select(*votes)
     assert (chosen.answer, chosen.reason) == (7 if reason is SelectionReason.JUDGED else None, reason)
 
 
 def test_the_leader_may_be_chosen_whatever_a_choice_is_worth() -> None:
-    chosen = Bench(naming(42), replace(SETTINGS, worth=0.0)).select(42, 42, 7)
+    chosen = SelectorHarness(naming(42), replace(JUDGING, worth=0.0)).select(42, 42, 7)
     assert (chosen.answer, chosen.reason) == (42, SelectionReason.JUDGED)
 
 
-def test_judgings_that_can_change_nothing_are_ended() -> None:
+def test_judgings_that_cannot_change_the_winner_are_cancelled() -> None:
     seconds = iter([1.0, 1.0, 50.0])
 
     def reply(prompt: str, sampling: Sampling) -> Reply:
         return replace(naming(7)(prompt, sampling), tokens_per_chunk=100, seconds_per_chunk=next(seconds))
 
-    bench = Bench(reply)
-    chosen = bench.select(42, 42, 7)
+    harness = SelectorHarness(reply)
+    chosen = harness.select(42, 42, 7)
     assert (chosen.answer, chosen.tally, chosen.judgings) == (7, ((7, 2),), 3)
-    assert bench.ended_after_seconds == chosen.seconds == 1.0
+    assert harness.ended_after_seconds == chosen.seconds == 1.0
 
 
 def test_a_tie_leaves_the_vote() -> None:
@@ -194,17 +177,17 @@ def test_a_tie_leaves_the_vote() -> None:
     def reply(prompt: str, sampling: Sampling) -> Reply:
         return naming(next(named))(prompt, sampling)
 
-    chosen = Bench(reply, replace(SETTINGS, judgings=2)).select(42, 42, 7)
+    chosen = SelectorHarness(reply, replace(JUDGING, judgings=2)).select(42, 42, 7)
     assert (chosen.answer, chosen.reason, chosen.tally) == (None, SelectionReason.TIED, ((7, 1), (42, 1)))
 
 
 def test_without_a_judgment_the_vote_stands() -> None:
-    chosen = Bench(lambda prompt, sampling: Reply("Judgment: 2")).select(42, 42, 7)
+    chosen = SelectorHarness(lambda prompt, sampling: Reply("Judgment: 2")).select(42, 42, 7)
     assert (chosen.answer, chosen.reason, chosen.judgings) == (None, SelectionReason.NO_JUDGMENT, 3)
 
 
-def test_a_judging_that_is_cut_short_names_nobody() -> None:
-    chosen = Bench(lambda prompt, sampling: ENDLESS).select(42, 42, 7)
+def test_a_judging_that_is_cut_short_names_no_candidate() -> None:
+    chosen = SelectorHarness(lambda prompt, sampling: ENDLESS).select(42, 42, 7)
     assert (chosen.reason, chosen.tokens) == (SelectionReason.NO_JUDGMENT, 3 * 200)
 
 
@@ -222,95 +205,95 @@ def test_a_decided_poll_keeps_its_winner(named: list[int | None]) -> None:
 
 
 def test_many_answers_play_a_knockout_in_windows() -> None:
-    bench = Bench(naming(119), replace(SETTINGS, max_candidates=20))
-    chosen = bench.select(*TWENTY)
-    sizes = [len(attempts(prompt)) for prompt in bench.prompts]
+    harness = SelectorHarness(naming(119), replace(JUDGING, max_candidates=20))
+    chosen = harness.select(*TWENTY)
+    sizes = [len(attempts(prompt)) for prompt in harness.prompts]
     assert chosen.answer == 119
-    assert max(sizes) <= 8 and 119 in attempts(bench.prompts[-1])
-    assert chosen.judgings == len(bench.prompts) == (3 + 1) * 3
+    assert max(sizes) <= 8 and 119 in attempts(harness.prompts[-1])
+    assert chosen.judgings == len(harness.prompts) == (3 + 1) * 3
 
 
-def test_no_more_candidates_are_judged_than_asked_for() -> None:
-    bench = Bench(naming(100))
-    bench.select(*TWENTY)
-    assert {answer for prompt in bench.prompts for answer in attempts(prompt)} == set(range(100, 116))
+def test_no_more_than_max_candidates_are_judged() -> None:
+    harness = SelectorHarness(naming(100))
+    harness.select(*TWENTY)
+    assert {answer for prompt in harness.prompts for answer in attempts(prompt)} == set(range(100, 116))
 
 
 def test_in_a_window_without_a_winner_the_votes_decide() -> None:
     def reply(prompt: str, sampling: Sampling) -> Reply:
         return naming(3)(prompt, sampling) if 3 in attempts(prompt) else Reply("I cannot tell")
 
-    bench = Bench(reply, replace(SETTINGS, window=2))
-    chosen = bench.select(1, 1, 1, 2, 2, 3, 4)
-    windows = {tuple(sorted(attempts(prompt))) for prompt in bench.prompts}
+    harness = SelectorHarness(reply, replace(JUDGING, window=2))
+    chosen = harness.select(1, 1, 1, 2, 2, 3, 4)
+    windows = {tuple(sorted(attempts(prompt))) for prompt in harness.prompts}
     assert (chosen.answer, windows) == (3, {(1, 3), (2, 4), (2, 3)})
 
 
-def test_a_window_of_one_is_won_unasked() -> None:
-    bench = Bench(naming(3), replace(SETTINGS, window=2))
-    chosen = bench.select(1, 1, 2, 3)
-    windows = {tuple(sorted(attempts(prompt))) for prompt in bench.prompts}
+def test_a_window_of_one_is_won_without_a_judging() -> None:
+    harness = SelectorHarness(naming(3), replace(JUDGING, window=2))
+    chosen = harness.select(1, 1, 2, 3)
+    windows = {tuple(sorted(attempts(prompt))) for prompt in harness.prompts}
     assert (chosen.answer, windows) == (3, {(1, 3), (2, 3)})
 
 
 def test_a_small_context_gets_small_windows() -> None:
-    bench = Bench(naming(119), context_tokens=1700)
-    assert bench.select(*TWENTY[-10:]).answer == 119
-    assert max(len(attempts(prompt)) for prompt in bench.prompts) < 8
+    harness = SelectorHarness(naming(119), context_tokens=1700)
+    assert harness.select(*TWENTY[-10:]).answer == 119
+    assert max(len(attempts(prompt)) for prompt in harness.prompts) < 8
 
 
 def test_a_context_too_small_for_two_leaves_the_vote() -> None:
-    chosen = Bench(naming(7), context_tokens=500).select(42, 42, 7)
+    chosen = SelectorHarness(naming(7), context_tokens=500).select(42, 42, 7)
     assert (chosen.answer, chosen.reason, chosen.judgings) == (None, SelectionReason.NO_ROOM, 0)
 
 
-# When nobody is asked, and what can go wrong
+# When nothing is judged, and what can go wrong
 
 
 @pytest.mark.parametrize("answers", [(), (None, None), (42,), (42, 42, None)])
-def test_an_uncontested_vote_asks_nothing(answers: tuple[int | None, ...]) -> None:
-    bench = Bench(naming(42))
-    assert bench.select(*answers) == Selection(None, SelectionReason.SETTLED)
-    assert not bench.prompts
+def test_an_uncontested_vote_is_not_judged(answers: tuple[int | None, ...]) -> None:
+    harness = SelectorHarness(naming(42))
+    assert harness.select(*answers) == Selection(None, SelectionReason.SETTLED)
+    assert not harness.prompts
 
 
-@pytest.mark.parametrize(("max_margin", "asked"), [(0.7, False), (0.75, True), (1.0, True)])
-def test_a_leader_far_ahead_is_not_questioned(max_margin: float, asked: bool) -> None:
-    bench = Bench(naming(7), replace(SETTINGS, max_margin=max_margin))
-    assert (bench.select(42, 42, 42, 7).answer == 7) is asked is bool(bench.prompts)
+@pytest.mark.parametrize(("max_margin", "judged"), [(0.7, False), (0.75, True), (1.0, True)])
+def test_a_leader_far_ahead_is_not_judged(max_margin: float, judged: bool) -> None:
+    harness = SelectorHarness(naming(7), replace(JUDGING, max_margin=max_margin))
+    assert (harness.select(42, 42, 42, 7).answer == 7) is judged is bool(harness.prompts)
 
 
-def test_with_too_little_time_nobody_is_asked() -> None:
-    bench = Bench(naming(7), seconds=4.9)
-    assert bench.select(42, 42, 7) == Selection(None, SelectionReason.NO_TIME)
-    assert not bench.prompts
+def test_with_too_little_time_nothing_is_judged() -> None:
+    harness = SelectorHarness(naming(7), seconds=4.9)
+    assert harness.select(42, 42, 7) == Selection(None, SelectionReason.NO_TIME)
+    assert not harness.prompts
 
 
 def test_an_endless_judge_is_cut_at_the_deadline() -> None:
-    bench = Bench(lambda prompt, sampling: ENDLESS, replace(SETTINGS, max_tokens=10_000), seconds=30.0)
-    chosen = bench.select(42, 42, 7)
+    harness = SelectorHarness(lambda prompt, sampling: ENDLESS, replace(JUDGING, max_tokens=10_000), seconds=30.0)
+    chosen = harness.select(42, 42, 7)
     assert (chosen.answer, chosen.reason) == (None, SelectionReason.NO_TIME)
-    assert bench.ended_after_seconds == pytest.approx(30.0)
+    assert harness.ended_after_seconds == pytest.approx(30.0)
     assert chosen.tokens > 3 * 1000
 
 
 @pytest.mark.parametrize("answers", [(42, 42, 7), TWENTY])
 def test_a_dead_engine_leaves_the_vote(answers: tuple[int, ...]) -> None:
-    chosen = Bench(lambda prompt, sampling: Reply("Judgment: 0", dies_after_tokens=8)).select(*answers)
+    chosen = SelectorHarness(lambda prompt, sampling: Reply("Judgment: 0", dies_after_tokens=8)).select(*answers)
     assert (chosen.answer, chosen.reason) == (None, SelectionReason.ENGINE_FAILED)
     assert chosen.tokens > 0
 
 
-def test_what_nobody_foresaw_is_logged_and_leaves_the_vote() -> None:
+def test_an_unexpected_error_is_logged_and_leaves_the_vote() -> None:
     def reply(prompt: str, sampling: Sampling) -> Reply:
         raise ZeroDivisionError("by something")
 
-    bench = Bench(reply)
-    assert bench.select(42, 42, 7).reason is SelectionReason.FAILED
-    assert bench.log == ["p1, judging: ZeroDivisionError('by something')"]
+    harness = SelectorHarness(reply)
+    assert harness.select(42, 42, 7).reason is SelectionReason.FAILED
+    assert harness.log == ["p1, judging: ZeroDivisionError('by something')"]
 
 
 def test_tokens_are_counted() -> None:
-    bench = Bench(lambda prompt, sampling: Reply("Judgment: 1"), replace(SETTINGS, judgings=1))
-    chosen = bench.select(42, 42, 7)
+    harness = SelectorHarness(lambda prompt, sampling: Reply("Judgment: 1"), replace(JUDGING, judgings=1))
+    chosen = harness.select(42, 42, 7)
     assert (chosen.judgings, chosen.tokens) == (1, len(TOKENIZER.encode("Judgment: 1")) + 1)  # and the turn's end
