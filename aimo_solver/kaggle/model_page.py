@@ -37,7 +37,7 @@ def package_model(checkpoint: Path, page: ModelPage) -> tuple[Path, Path]:
     """Writes both files into the checkpoint's folder and returns their paths. Raises InputError."""
     owner, slug, framework, variation = _four_parts("model", page.id)
     kind, base_instance, base_url = _origin(page.base)
-    model = {
+    model: dict[str, object] = {
         "ownerSlug": owner,
         "title": slug.replace("-", " "),
         "slug": slug,
@@ -46,7 +46,7 @@ def package_model(checkpoint: Path, page: ModelPage) -> tuple[Path, Path]:
         "publishTime": "",
         "provenanceSources": page.base or "",
     }
-    instance = {
+    instance: dict[str, object] = {
         "ownerSlug": owner,
         "modelSlug": slug,
         "instanceSlug": variation,

@@ -68,7 +68,7 @@ class _Reader:
         if not isinstance(row.get("id"), str) or not row["id"]:
             raise InputError(f"{where}: id must be a non-empty string, got {row.get('id')!r}")
         logged = row.get("samples")
-        if not isinstance(logged, list) or not logged:
+        if not _is_list(logged) or not logged:
             raise InputError(f"{where}: samples must be a list of logged rollouts; without them it is not a pool")
         gold = _integer(row.get("gold"))
         if gold is None:
@@ -76,7 +76,7 @@ class _Reader:
         if self._rule.apply(gold) != gold:
             self.golds_outside += 1
             return None
-        first_round = [sample for sample in logged if not isinstance(sample, dict) or sample.get("round", 1) == 1]
+        first_round = [sample for sample in logged if not _is_object(sample) or sample.get("round", 1) == 1]
         self.later_rounds += len(logged) - len(first_round)
         read = [self._sample(f"{where}, sample {n}", sample) for n, sample in enumerate(first_round, start=1)]
         samples = tuple(sample for sample in read if sample is not None)
@@ -84,7 +84,7 @@ class _Reader:
 
     def _sample(self, where: str, sample: object) -> Sample | None:
         """Returns None when its length is not known."""
-        if not isinstance(sample, dict) or "answer" not in sample:
+        if not _is_object(sample) or "answer" not in sample:
             raise InputError(f"{where}: must have an answer (null for none), got {sample!r:.80}")
         time_s = sample.get("time_s")
         if time_s is not None and not _is_amount(time_s):
@@ -147,6 +147,15 @@ def _integer(value: object) -> int | None:
         return int(str(value)) if isinstance(value, str) else None
     except ValueError:
         return None
+
+
+def _is_list(value: object) -> TypeGuard[list[object]]:
+    return isinstance(value, list)
+
+
+def _is_object(value: object) -> TypeGuard[Mapping[str, object]]:
+    """Whether this is a JSON object: its keys are strings."""
+    return isinstance(value, dict)
 
 
 def _is_amount(value: object) -> TypeGuard[float]:

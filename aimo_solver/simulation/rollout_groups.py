@@ -73,7 +73,8 @@ def draw_groups(
     for problem in pool.problems:
         used = min(width, len(problem.samples))
         for _ in range(groups_per_problem):
-            drawn = [problem.samples[i] for i in rng.permutation(len(problem.samples))[:used]]
+            places: list[int] = rng.permutation(len(problem.samples))[:used].tolist()
+            drawn = [problem.samples[place] for place in places]
             by_width.setdefault(used, []).append((problem.gold, drawn))
     return [simulate_groups(drawn, speeds) for drawn in by_width.values()]
 
@@ -89,7 +90,7 @@ def simulate_groups(groups: Sequence[tuple[int, Sequence[Sample]]], speeds: Spee
     votes = np.zeros((count, int(codes.max(initial=0)) + 2), dtype=np.int64)
     leader, runner_up, answered = (np.zeros((count, width), dtype=np.int64) for _ in range(3))
     right = np.zeros((count, width))
-    rows = np.arange(count)
+    rows = np.arange(count, dtype=np.int64)
     for place in range(width):
         voted = codes[:, place] >= 0
         votes[rows[voted], codes[voted, place]] += 1

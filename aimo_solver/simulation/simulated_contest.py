@@ -93,7 +93,7 @@ def simulate_contest(
     total_seconds: float,
 ) -> ContestOutcome:
     """Runs one contest on a virtual clock. `policy` is one for all problems, or a function of a problem's id."""
-    policy_for = policy if callable(policy) else lambda id: policy
+    policy_for: Callable[[str], Policy] = policy if callable(policy) else lambda id: policy
     return run_virtual(_solve_all(contest, policy_for, speeds, total_seconds))
 
 

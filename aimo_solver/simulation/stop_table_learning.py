@@ -48,7 +48,8 @@ def learn_stop_table(pool: Pool, speeds: SpeedTable, seed: int = 0) -> StopTable
         )
     values = np.array([learnt[width].values for width in widths])
     shares, chosen = _rows(values.max(axis=0), prices)
-    best = [widths[index] for index in values.argmax(axis=0)[chosen]]
+    places: list[int] = values.argmax(axis=0)[chosen].tolist()
+    best = [widths[place] for place in places]
     table = {width: _stops(learnt[width], chosen) for width in sorted(set(best))}
     return StopTable(
         shares=tuple(float(share / unit) for share in shares), widths=tuple(best), step=STEP_UNITS, stop_up_to=table

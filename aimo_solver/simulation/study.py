@@ -66,7 +66,7 @@ class StudyPlan:
     seed: int = 0
     scaled: bool = True
     """Scale the absolute seconds of a policy from the contest it was made for to the budget."""
-    own: Mapping[str, PolicySettings] = field(default_factory=dict)
+    own: Mapping[str, PolicySettings] = field(default_factory=dict[str, PolicySettings])
     """Policies with the user's own settings, by name."""
 
     def __post_init__(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,7 +19,7 @@ class KaggleStub:
     """The calls received, in order."""
 
     port: int
-    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list[tuple[str, dict[str, Any]]])
 
     def of(self, name: str) -> dict[str, Any]:
         """Returns the fields of the only call of that name."""
@@ -28,7 +28,7 @@ class KaggleStub:
 
 
 @contextmanager
-def kaggle_stub(respond: Respond) -> Iterator[KaggleStub]:
+def kaggle_stub(respond: Respond) -> Generator[KaggleStub]:
     """Serves until the block ends."""
 
     class Handler(BaseHTTPRequestHandler):

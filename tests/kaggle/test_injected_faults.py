@@ -7,11 +7,12 @@ or broken. The supervisor, the solver, the predictor and the frames are the real
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import polars as pl
 import pytest
@@ -51,7 +52,7 @@ class FaultInjector(Observer):
 
     def reply(self, text: str, sampling: Sampling) -> Reply:
         quick = Reply(code("print(6 * 7)") if "```output" not in text else boxed(42), seconds_per_chunk=0.001)
-        changes = {
+        changes: dict[str, dict[str, Any]] = {
             "engine dies": {"dies_after_tokens": 3},
             "engine wedges": {"hangs_after_tokens": 0},
             "engine crawls": {"seconds_per_chunk": 5.0},
@@ -59,7 +60,7 @@ class FaultInjector(Observer):
             "no box": {"text": "I do not know."},
             "huge answer": {"text": boxed("9" * 5000)},
         }
-        return replace(quick, **changes.get(self.kind, {}))  # type: ignore[arg-type]
+        return replace(quick, **changes.get(self.kind, {}))
 
     def problem_started(self, problem: Problem, run: int, grant: object) -> None:
         if self.kind == "solver raises":
@@ -92,7 +93,7 @@ def predict(tmp_path: Path) -> Callable[[], tuple[FaultInjector, Callable[..., p
         ends_at = time.monotonic() + 3600.0
 
         @asynccontextmanager
-        async def open_answerer() -> AsyncIterator[Answerer]:
+        async def open_answerer() -> AsyncGenerator[Answerer]:
             def log(line: str) -> None:
                 pass
 

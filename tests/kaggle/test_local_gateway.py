@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-import pandas as pd
+import pandas as pd  # pyright: ignore[reportMissingTypeStubs]  # It has none.
 import polars as pl
 import pytest
 
@@ -31,7 +31,7 @@ def test_every_problem_is_asked_and_submitted(tmp_path: Path) -> None:
 
 
 def test_the_order_is_new_and_calls_come_one_at_a_time_from_another_thread(tmp_path: Path) -> None:
-    orders, threads = set(), set()
+    orders, threads = set[str](), set[int]()
 
     def note(id: object, text: object) -> int:
         asked.append(str(id))
@@ -46,24 +46,23 @@ def test_the_order_is_new_and_calls_come_one_at_a_time_from_another_thread(tmp_p
     assert threading.get_ident() not in threads
 
 
-@pytest.mark.parametrize(
-    ("reply", "words"),
-    [
-        (lambda id, text: 5, "a frame of one row, got 5"),
-        (lambda id, text: None, "a frame of one row, got None"),
-        (lambda id, text: [5], "a frame of one row"),
-        (lambda id, text: pl.DataFrame({"id": ["x"], "answer": [5]}), "the id that was asked, got 'x'"),
-        (lambda id, text: pl.DataFrame({"id": [id.item(0)] * 2, "answer": [5, 5]}), "one row of id and answer"),
-        (lambda id, text: pl.DataFrame({"answer": [5]}), "one row of id and answer"),
-        (lambda id, text: pl.DataFrame({"id": [id.item(0)], "answer": ["5"]}), "an integer that aimo2 accepts"),
-        (lambda id, text: pl.DataFrame({"id": [id.item(0)], "answer": [5.0]}), "an integer that aimo2 accepts"),
-        (lambda id, text: pl.DataFrame({"id": [id.item(0)], "answer": [1000]}), "an integer that aimo2 accepts"),
-        (lambda id, text: 1 // 0, "must not raise, got ZeroDivisionError"),
-    ],
-)
-def test_a_reply_that_would_cost_the_submission_ends_the_run(
-    tmp_path: Path, reply: Callable[[pl.Series, pl.Series], object], words: str
-) -> None:
+Reply = Callable[[pl.Series, pl.Series], object]
+BAD_REPLIES: list[tuple[Reply, str]] = [
+    (lambda id, text: 5, "a frame of one row, got 5"),
+    (lambda id, text: None, "a frame of one row, got None"),
+    (lambda id, text: [5], "a frame of one row"),
+    (lambda id, text: pl.DataFrame({"id": ["x"], "answer": [5]}), "the id that was asked, got 'x'"),
+    (lambda id, text: pl.DataFrame({"id": [id.item(0)] * 2, "answer": [5, 5]}), "one row of id and answer"),
+    (lambda id, text: pl.DataFrame({"answer": [5]}), "one row of id and answer"),
+    (lambda id, text: pl.DataFrame({"id": [id.item(0)], "answer": ["5"]}), "an integer that aimo2 accepts"),
+    (lambda id, text: pl.DataFrame({"id": [id.item(0)], "answer": [5.0]}), "an integer that aimo2 accepts"),
+    (lambda id, text: pl.DataFrame({"id": [id.item(0)], "answer": [1000]}), "an integer that aimo2 accepts"),
+    (lambda id, text: 1 // 0, "must not raise, got ZeroDivisionError"),
+]
+
+
+@pytest.mark.parametrize(("reply", "words"), BAD_REPLIES)
+def test_a_reply_that_would_cost_the_submission_ends_the_run(tmp_path: Path, reply: Reply, words: str) -> None:
     with pytest.raises(GatewayFault, match=words):
         ask_all(reply, PROBLEMS, rule=AIMO2, submission=tmp_path / "submission.parquet")
     assert not (tmp_path / "submission.parquet").exists()
@@ -101,7 +100,7 @@ def test_a_test_file_with_answers_quotes_newlines_and_letters_of_all_kinds(tmp_p
     statement = 'Gauß said "$\\frac{1}{2}$",\nand 🎲 ≤ π.'
     path = tmp_path / "test.csv"
     pl.DataFrame({"id": ["a"], "problem": [statement], "answer": [3]}).write_csv(path)
-    seen = []
+    seen: list[object] = []
 
     def note(id: object, text: object) -> int:
         seen.append(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -25,14 +25,14 @@ class FakeAnswerer:
     provisional: int = 7
     answer_by: float | None = None
     closed: bool = False
-    log: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list[str])
     load: Callable[[], Awaitable[None]] | None = None
 
     async def answer(self, problem: Problem) -> int:
         return await self.then(problem)
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[FakeAnswerer]:
+    async def open(self) -> AsyncGenerator[FakeAnswerer]:
         if self.load is not None:
             await self.load()
         try:

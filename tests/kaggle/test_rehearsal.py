@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,9 +98,9 @@ def test_no_network_reaches_the_kernel(tmp_path: Path) -> None:
         ({"end": "os.remove('submission.parquet')", "scored": False}, "kernel.py left no submission"),
     ],
 )
-def test_what_would_cost_the_submission_is_a_failure(tmp_path: Path, changes: dict[str, object], fault: str) -> None:
+def test_what_would_cost_the_submission_is_a_failure(tmp_path: Path, changes: dict[str, Any], fault: str) -> None:
     with pytest.raises(InputError, match=fault):
-        rehearse(plan(tmp_path, find_contest("aimo3"), **changes), tmp_path / "session", lambda line: None)  # type: ignore[arg-type]
+        rehearse(plan(tmp_path, find_contest("aimo3"), **changes), tmp_path / "session", lambda line: None)
 
 
 def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ SPEEDS = SpeedTable("known", streams=(1, 16), tokens_per_second=(100.0, 40.0), s
 
 def side_by_side(lengths: list[int]) -> list[LoggedStream]:
     """Rollouts of these lengths that start together and run to their ends at the known speeds."""
-    now, done, group = 0.0, 0.0, []
+    now, done, group = 0.0, 0.0, list[LoggedStream]()
     left = sorted(lengths)
     for place, length in enumerate(left):
         now += (length - done) * SPEEDS.token_seconds(len(left) - place)
