@@ -1,1 +1,1 @@
-"""Benchmarks: each prints what it measured today, as ratios within one run. `python -m bench`."""
+"""Benchmarks: each prints what it measures, as ratios within one run. `python -m bench`."""

@@ -1,4 +1,4 @@
-"""`python -m bench`: every benchmark in turn, but for the soak; or one of them, by name."""
+"""`python -m bench`: runs every benchmark but the soak, or one by name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import typer
 
 from bench import engine_rate, gateway_rate, sandbox_rate, sandbox_soak, simulation_rate
 
-app = typer.Typer(help="Prints what it measured today.", add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(help="Benchmarks.", add_completion=False, pretty_exceptions_enable=False)
 app.command("engine")(engine_rate.main)
 app.command("gateway")(gateway_rate.main)
 app.command("sandbox")(sandbox_rate.main)
@@ -15,8 +15,8 @@ app.command("soak")(sandbox_soak.main)
 
 
 @app.callback(invoke_without_command=True)
-def every(context: typer.Context) -> None:
-    """Simulation, gateway, sandbox and engine, where none is named."""
+def run_all(context: typer.Context) -> None:
+    """Runs simulation, gateway, sandbox and engine if no benchmark is named."""
     if context.invoked_subcommand is None:
         simulation_rate.main()
         gateway_rate.main()

@@ -1,9 +1,9 @@
-"""Tokens/s of the solver with code off, beside the bare engine on the same work.
+"""Tokens/s of the solver with code off, compared with the bare engine on the same requests.
 
-The same prompts, seeds, token counts and output chunking: the solver runs first and its rollouts'
-lengths are what the bare `AsyncLLM`, inside the same engine process, then generates (end-of-turn
-ignored). Solver and bare runs alternate, and the figure is the ratio of their medians. Then
-`LLM.generate`, a batch call without streaming, does the same work in an engine of its own.
+Prompts, seeds, token counts and output chunking are the same: the solver runs first, then the bare
+`AsyncLLM` in the same engine process generates as many tokens as each rollout had (ignoring end-of-turn).
+Solver and bare runs alternate, and the figure is the ratio of their medians. Then `LLM.generate`, a batch
+call without streaming, handles the same requests in an engine of its own.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ KV_CACHE_GIB = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """One request: what was asked and how many tokens came."""
+class GenerationRequest:
+    """A request of the solver, and how many tokens it generated."""
 
     prompt_token_ids: tuple[int, ...]
     seed: int
@@ -51,8 +51,8 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """Tokens in seconds."""
+class TokenRate:
+    """Tokens generated in a time."""
 
     tokens: int
     seconds: float
@@ -63,18 +63,18 @@ class Rate:
 
 
 class SolverBench:
-    """The solver and the bare engine in turns, on one engine process."""
+    """Runs the solver and the bare engine on one engine process."""
 
     def __init__(self, engine: VllmEngine, problems: Sequence[Problem], rollouts: int) -> None:
         self._engine, self._problems, self._rollouts = engine, problems, rollouts
         self._settings = RolloutSettings(max_tokens=256, code=CodeMode.OFF)
 
-    async def solver(self) -> tuple[Rate, list[list[Work]]]:
-        """One pass of the solver; the work it did, problem by problem."""
+    async def solver(self) -> tuple[TokenRate, list[list[GenerationRequest]]]:
+        """Runs the solver once; returns its rate and its requests per problem."""
         loop = asyncio.get_running_loop()
         dialect = find_dialect("numina")
         policy = FixedPolicy(FixedSettings(rollouts=self._rollouts, concurrent=self._rollouts))
-        # No flush: it would be work the bare engine does not do.
+        # No flush: the bare engine does not have one.
         settings = replace(self._settings, flush_tokens=1, flush_seconds=0.0)
         solver = Solver(
             rollouts=EngineRollouts(
@@ -89,97 +89,101 @@ class SolverBench:
             policy=policy,
             rule=ANY_INTEGER,
         )
-        work: list[list[Work]] = []
+        requests: list[list[GenerationRequest]] = []
         begun = loop.time()
         for problem in self._problems:
             solution = await solver.solve(problem, Ledger(loop.time(), 36_000.0))
             prompt = tuple(dialect.encode_prompt(problem.text, self._engine.tokenizer))
-            work.append([Work(prompt, turn_seed(t.seed, 0), t.turns[0].tokens) for t in solution.trajectories])
-        return Rate(_tokens(work), loop.time() - begun), work
+            requests.append(
+                [GenerationRequest(prompt, turn_seed(t.seed, 0), t.turns[0].tokens) for t in solution.trajectories]
+            )
+        return TokenRate(_tokens(requests), loop.time() - begun), requests
 
-    async def bare(self, work: Sequence[Sequence[Work]]) -> Rate:
-        """The same work straight through AsyncLLM, problem by problem as well."""
+    async def bare(self, requests: Sequence[Sequence[GenerationRequest]]) -> TokenRate:
+        """Sends the same requests directly to AsyncLLM, problem by problem as well."""
         loop = asyncio.get_running_loop()
-        llm: Any = self._engine._process.llm
+        llm: Any = self._engine._process.llm  # pyright: ignore[reportPrivateUsage]  # what the solver goes through
         begun, tokens = loop.time(), 0
-        for number, group in enumerate(work):
+        for number, group in enumerate(requests):
             tokens += sum(
                 await asyncio.gather(*(self._consume(llm, one, f"{begun}-{number}-{i}") for i, one in enumerate(group)))
             )
-        return Rate(tokens, loop.time() - begun)
+        return TokenRate(tokens, loop.time() - begun)
 
-    async def _consume(self, llm: Any, work: Work, request_id: str) -> int:
+    async def _consume(self, llm: Any, request: GenerationRequest, request_id: str) -> int:
         tokens = 0
         async for output in llm.generate(
-            {"prompt_token_ids": list(work.prompt_token_ids)}, _params(work, delta=True), request_id
+            {"prompt_token_ids": list(request.prompt_token_ids)}, _params(request, delta=True), request_id
         ):
             tokens += len(output.outputs[0].token_ids)
         return tokens
 
 
-def _params(work: Work, *, delta: bool) -> Any:
+def _params(request: GenerationRequest, *, delta: bool) -> Any:
     from vllm.sampling_params import RequestOutputKind, SamplingParams
 
     kind = RequestOutputKind.DELTA if delta else RequestOutputKind.FINAL_ONLY
-    return SamplingParams(temperature=1.0, seed=work.seed, max_tokens=work.tokens, ignore_eos=True, output_kind=kind)
+    return SamplingParams(
+        temperature=1.0, seed=request.seed, max_tokens=request.tokens, ignore_eos=True, output_kind=kind
+    )
 
 
-def _tokens(work: Sequence[Sequence[Work]]) -> int:
-    return sum(one.tokens for group in work for one in group)
+def _tokens(requests: Sequence[Sequence[GenerationRequest]]) -> int:
+    return sum(one.tokens for group in requests for one in group)
 
 
 async def _alternate(
     settings: VllmSettings, problems: Sequence[Problem], rollouts: int, rounds: int
-) -> tuple[list[Rate], list[Rate], list[list[Work]]]:
+) -> tuple[list[TokenRate], list[TokenRate], list[list[GenerationRequest]]]:
     engine = VllmEngine(settings)
     await engine.start()
     try:
         bench = SolverBench(engine, problems, rollouts)
-        _, work = await bench.solver()  # Warms up; also fixes the work.
-        await bench.bare(work)
-        solver_rates: list[Rate] = []
-        bare_rates: list[Rate] = []
+        _, requests = await bench.solver()  # Warms up, and fixes the requests.
+        await bench.bare(requests)
+        solver_rates: list[TokenRate] = []
+        bare_rates: list[TokenRate] = []
         for _ in track(range(rounds), "solver and bare engine in turns"):
-            rate, work = await bench.solver()
+            rate, requests = await bench.solver()
             solver_rates.append(rate)
-            bare_rates.append(await bench.bare(work))
-        return solver_rates, bare_rates, work
+            bare_rates.append(await bench.bare(requests))
+        return solver_rates, bare_rates, requests
     finally:
         await engine.stop()
 
 
-def _batch(settings: VllmSettings, work: Sequence[Sequence[Work]], rounds: int) -> list[Rate]:
-    """LLM.generate, one call a problem."""
+def _batch(settings: VllmSettings, requests: Sequence[Sequence[GenerationRequest]], rounds: int) -> list[TokenRate]:
+    """Runs LLM.generate, one call per problem."""
     from vllm import LLM
 
-    llm = LLM(
+    llm: Any = LLM(
         model=str(settings.model),
         max_num_seqs=settings.max_num_seqs,
         enforce_eager=settings.enforce_eager,
         enable_prefix_caching=True,
-        kv_cache_memory_bytes=KV_CACHE_GIB * 2**30,  # Else it wants nearly all of the machine's memory.
+        kv_cache_memory_bytes=KV_CACHE_GIB * 2**30,  # Otherwise it takes nearly all of the machine's memory.
         disable_log_stats=True,
     )
-    rates = []
+    rates: list[TokenRate] = []
     for number in range(rounds + 1):
         begun = time.perf_counter()
-        for group in work:
+        for group in requests:
             prompts: Any = [{"prompt_token_ids": list(one.prompt_token_ids)} for one in group]
             llm.generate(prompts, [_params(one, delta=False) for one in group], use_tqdm=False)
         if number:  # The first pass warms up.
-            rates.append(Rate(_tokens(work), time.perf_counter() - begun))
+            rates.append(TokenRate(_tokens(requests), time.perf_counter() - begun))
     return rates
 
 
 def main(
     model: Annotated[Path, typer.Option(help="Folder of a checkpoint.")] = DEMO_MODEL,
-    problems: Annotated[int, typer.Option(min=1, help="Of the demo set.")] = 4,
-    rollouts: Annotated[int, typer.Option(min=1, help="A problem.")] = 16,
-    rounds: Annotated[int, typer.Option(min=1, help="Of solver and bare engine in turn.")] = 5,
-    stream_interval: Annotated[int, typer.Option(min=1, help="Tokens a delta, for both alike.")] = 8,
+    problems: Annotated[int, typer.Option(min=1, help="Problems of the demo set.")] = 4,
+    rollouts: Annotated[int, typer.Option(min=1, help="Rollouts per problem.")] = 16,
+    rounds: Annotated[int, typer.Option(min=1, help="Alternations of solver and bare engine.")] = 5,
+    stream_interval: Annotated[int, typer.Option(min=1, help="Tokens per delta, for both.")] = 8,
     batch: Annotated[bool, typer.Option(help="Measure LLM.generate too.")] = True,
 ) -> None:
-    """The solver's tokens/s beside the bare engine's.
+    """Compares the solver's tokens/s with the bare engine's.
 
     Example: python -m bench engine --rollouts 48 --rounds 3
     """
@@ -191,12 +195,12 @@ def main(
         stream_interval=stream_interval,
     )
     chosen = load_problem_set(DEMO_SET).problems[:problems]
-    solver, bare, work = asyncio.run(_alternate(settings, chosen, rollouts, rounds))
-    _print(solver, bare, _batch(settings, work, rounds) if batch else [])
+    solver, bare, requests = asyncio.run(_alternate(settings, chosen, rollouts, rounds))
+    _print(solver, bare, _batch(settings, requests, rounds) if batch else [])
 
 
-def _print(solver: Sequence[Rate], bare: Sequence[Rate], batch: Sequence[Rate]) -> None:
-    table = Table(title="tokens/s, median (least to most)", title_justify="left")
+def _print(solver: Sequence[TokenRate], bare: Sequence[TokenRate], batch: Sequence[TokenRate]) -> None:
+    table = Table(title="tokens/s, median (min to max)", title_justify="left")
     for name in ("path", "tokens/s", "solver / path"):
         table.add_column(name, justify="left" if name == "path" else "right")
     median = statistics.median(rate.tokens_per_second for rate in solver)

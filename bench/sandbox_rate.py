@@ -1,14 +1,14 @@
-"""The sandbox beside its peers, in one run: seconds a program, memory and start of many sessions.
+"""The sandbox compared with its peers: seconds per program, and start and memory of many sessions.
 
-Peers: a fresh Python process a call that imports numpy and sympy first, as Numina's executor does;
-and a pool of Jupyter kernels driven through jupyter_client, as AIMO3 notebooks do (left out, and
-said so, where jupyter_client and ipykernel are not installed: `pip install jupyter_client ipykernel`).
-Ours and theirs alternate; the figures are medians and their ratios.
+Peers: a new Python process per call that first imports numpy and sympy, as Numina's executor does; and a
+pool of Jupyter kernels driven through jupyter_client, as AIMO3 notebooks do. The kernels are left out
+unless requirements/bench.txt is installed. Runs alternate; the figures are medians and their ratios.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import importlib.util
 import os
 import statistics
@@ -34,16 +34,16 @@ CELL_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
-    """What many sessions take."""
+class PoolCost:
+    """What many sessions cost."""
 
     start_seconds: float
     bytes: int
-    """Proportional memory, after a solve in each."""
+    """Proportional memory, after each session has solved something."""
 
 
 async def one_shot(sandbox: ProcessSandbox, code: str) -> float:
-    """Seconds for a session that runs one cell, opening and closing included."""
+    """Returns the seconds of a session that runs one cell, opening and closing included."""
     started = time.perf_counter()
     session = await sandbox.open_session()
     result = await session.execute(code, CELL_SECONDS)
@@ -53,7 +53,7 @@ async def one_shot(sandbox: ProcessSandbox, code: str) -> float:
 
 
 async def fresh_process(code: str) -> float:
-    """Seconds for a new Python that imports what Numina's executor imports."""
+    """Returns the seconds of a new Python that first imports what Numina's executor imports."""
     started = time.perf_counter()
     await asyncio.to_thread(
         subprocess.run, [sys.executable, "-c", IMPORTS + code], check=True, stdout=subprocess.DEVNULL
@@ -62,7 +62,7 @@ async def fresh_process(code: str) -> float:
 
 
 async def back_to_back(sandbox: ProcessSandbox, code: str, runs: int) -> float:
-    """Seconds a session when the next is opened at once: what is put off, or done ahead, is in it."""
+    """Returns the seconds per session when each is opened right after the last: deferred work is included."""
     started = time.perf_counter()
     for _ in range(runs):
         await one_shot(sandbox, code)
@@ -70,7 +70,7 @@ async def back_to_back(sandbox: ProcessSandbox, code: str, runs: int) -> float:
 
 
 async def alternate(runs: int, *calls: Callable[[], Awaitable[float]]) -> list[float]:
-    """Each call's median seconds."""
+    """Runs the calls in turns and returns the median seconds of each."""
     seconds: list[list[float]] = [[] for _ in calls]
     for _ in range(runs):
         for kept, call in zip(seconds, calls, strict=True):
@@ -78,8 +78,8 @@ async def alternate(runs: int, *calls: Callable[[], Awaitable[float]]) -> list[f
     return [statistics.median(kept) for kept in seconds]
 
 
-async def our_pool(sessions: int) -> Pool:
-    """From nothing to `sessions` sessions that have each solved something."""
+async def our_pool(sessions: int) -> PoolCost:
+    """Measures our sandbox with `sessions` sessions that have each solved something."""
     before = below_this_process()
     started = time.perf_counter()
     sandbox = ProcessSandbox()
@@ -87,14 +87,14 @@ async def our_pool(sessions: int) -> Pool:
     await asyncio.gather(*(session.execute("1", CELL_SECONDS) for session in opened))
     start_seconds = time.perf_counter() - started
     await asyncio.gather(*(session.execute(SOLVE, CELL_SECONDS) for session in opened))
-    pool = Pool(start_seconds, memory_of(below_this_process() - before))
+    pool = PoolCost(start_seconds, memory_of(below_this_process() - before))
     await sandbox.close()
     return pool
 
 
-async def kernel_pool(kernels: int) -> Pool:
-    """The same with Jupyter kernels, four started at once, as the notebooks do."""
-    from jupyter_client.manager import AsyncKernelManager  # pyright: ignore[reportMissingImports]
+async def kernel_pool(kernels: int) -> PoolCost:
+    """Measures as many Jupyter kernels, started four at a time, as the notebooks do."""
+    jupyter: Any = importlib.import_module("jupyter_client.manager")  # It may not be installed.
 
     before = below_this_process()
     started = time.perf_counter()
@@ -104,42 +104,46 @@ async def kernel_pool(kernels: int) -> Pool:
 
     async def start() -> None:
         async with at_once:
-            manager = AsyncKernelManager()
-            await manager.start_kernel(stderr=subprocess.DEVNULL)  # It warns of TCP, each kernel at length.
+            manager = jupyter.AsyncKernelManager()
+            await manager.start_kernel(stderr=subprocess.DEVNULL)  # Each kernel prints a long warning about TCP.
             client = manager.client()
             client.start_channels()
             await client.wait_for_ready(timeout=CELL_SECONDS)
             managers.append(manager)
             clients.append(client)
-            await client.execute_interactive(IMPORTS, timeout=CELL_SECONDS, output_hook=lambda _: None)
+            await client.execute_interactive(IMPORTS, timeout=CELL_SECONDS, output_hook=_ignore)
 
     try:
         await asyncio.gather(*(start() for _ in range(kernels)))
         start_seconds = time.perf_counter() - started
         for client in clients:
-            await client.execute_interactive(SOLVE, timeout=CELL_SECONDS, output_hook=lambda _: None)
-        return Pool(start_seconds, memory_of(below_this_process() - before))
+            await client.execute_interactive(SOLVE, timeout=CELL_SECONDS, output_hook=_ignore)
+        return PoolCost(start_seconds, memory_of(below_this_process() - before))
     finally:
         for client in clients:
             client.stop_channels()
         await asyncio.gather(*(manager.shutdown_kernel(now=True) for manager in managers))
 
 
+def _ignore(message: object) -> None:
+    """Drops a kernel's output."""
+
+
 def below_this_process() -> set[int]:
-    """Every process that descends from this one."""
+    """Returns the ids of all descendants of this process."""
     return processes.descendants(os.getpid())
 
 
 def memory_of(pids: set[int]) -> int:
-    """Proportional bytes of all of them."""
+    """Returns the proportional memory of the processes, in bytes."""
     return sum(map(processes.proportional_bytes, pids))
 
 
 async def measure(runs: int, sessions: int, console: Console) -> None:
-    """Prints the table."""
+    """Measures and prints the table."""
     table = Table("", "ours", "peer", "ratio", title="sandbox")
     sandbox = ProcessSandbox()
-    await one_shot(sandbox, SOLVE)  # The zygote's own start is in the pool's figure.
+    await one_shot(sandbox, SOLVE)  # Warms up; the zygote's start is in the pool's figure.
     for name, code in (("one-shot trivial", TRIVIAL), ("one-shot sympy solve", SOLVE)):
         ours, peer = await alternate(runs, lambda c=code: one_shot(sandbox, c), lambda c=code: fresh_process(c))
         table.add_row(f"{name}, fresh process", f"{1e3 * ours:.1f} ms", f"{1e3 * peer:.1f} ms", f"{peer / ours:.1f}x")
@@ -152,16 +156,16 @@ async def measure(runs: int, sessions: int, console: Console) -> None:
         kernels = await kernel_pool(sessions)
         peers = [f"{kernels.start_seconds:.2f} s", f"{kernels.bytes / 2**20:.0f} MB"]
         ratios = [f"{kernels.start_seconds / pool.start_seconds:.1f}x", f"{kernels.bytes / pool.bytes:.1f}x"]
-    for name, ours_said, peer_said, ratio in zip(("start", "memory"), rows, peers, ratios, strict=True):
-        table.add_row(f"{sessions} sessions, {name}, Jupyter kernels", ours_said, peer_said, ratio)
+    for name, ours_text, peer_text, ratio in zip(("start", "memory"), rows, peers, ratios, strict=True):
+        table.add_row(f"{sessions} sessions, {name}, Jupyter kernels", ours_text, peer_text, ratio)
     console.print(table)
 
 
 def main(
-    runs: Annotated[int, typer.Option(min=1, help="Of each program.")] = 20,
-    sessions: Annotated[int, typer.Option(min=1, help="At once, ours and the kernels'.")] = 48,
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each program.")] = 20,
+    sessions: Annotated[int, typer.Option(min=1, help="Sessions, and kernels, at once.")] = 48,
 ) -> None:
-    """Programs a second, and the start and memory of many sessions, beside the peers'.
+    """Compares seconds per program, and start and memory of many sessions, with the peers.
 
     Example: python -m bench sandbox --sessions 8
     """

@@ -1,8 +1,8 @@
-"""A soak of the sandbox: many cells over many sessions, one in ten hostile; nothing may drift.
+"""A soak test of the sandbox: many cells in many sessions, one in ten hostile; nothing may drift.
 
-Prints, a tenth of the way at a time: median latency of good cells, descriptors of the host, memory
-of the host and of all below it. Exits with 1 when the last tenth is worse than the second by more
-than the limits below, or anything is left at the end.
+After each tenth it prints the median latency of good cells, the host's file descriptors, and the memory of
+the host and its descendants. Exits with 1 when the last tenth is worse than the second by more than the
+limits below, or when a process is left at the end.
 """
 
 from __future__ import annotations
@@ -36,42 +36,42 @@ HOSTILE = (
 )
 GOOD_SECONDS, HOSTILE_SECONDS = 60.0, 0.3
 LATENCY_DRIFT, MEMORY_DRIFT = 2.0, 1.3
-"""Machines are noisy: a leak shows as more than this over a soak."""
+"""Limits on the ratio of the last tenth to the second. Machines are noisy; a leak exceeds these over a soak."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """The state after a tenth."""
+class SoakReading:
+    """The state after a tenth of the cells."""
 
     latency_seconds: float
     descriptors: int
     host_bytes: int
-    family_bytes: int
+    descendant_bytes: int
 
 
-async def soak(cells: int, sessions: int, seed: int, console: Console) -> list[Sample]:
-    """Runs it; the samples, in order."""
+async def soak(cells: int, sessions: int, seed: int, console: Console) -> list[SoakReading]:
+    """Runs the soak and returns a reading per tenth."""
     sandbox = ProcessSandbox()
     opened = [await sandbox.open_session() for _ in range(sessions)]
     rng = Random(seed)
-    samples: list[Sample] = []
+    readings: list[SoakReading] = []
     for _ in range(10):
         latencies: list[float] = []
         plans = [[rng.random() < HOSTILE_SHARE for _ in range(cells // 10 // sessions)] for _ in opened]
         await asyncio.gather(
             *(_use(session, plan, rng, latencies) for session, plan in zip(opened, plans, strict=True))
         )
-        samples.append(
-            Sample(
+        readings.append(
+            SoakReading(
                 statistics.median(latencies),
                 len(os.listdir("/proc/self/fd")),
                 memory_of({os.getpid()}),
                 memory_of(below_this_process()),
             )
         )
-        console.print(f"{len(samples) * 10} %  {samples[-1]}", soft_wrap=True)
+        console.print(f"{len(readings) * 10} %  {readings[-1]}", soft_wrap=True)
     await sandbox.close()
-    return samples
+    return readings
 
 
 async def _use(session: Session, plan: list[bool], rng: Random, latencies: list[float]) -> None:
@@ -86,22 +86,22 @@ async def _use(session: Session, plan: list[bool], rng: Random, latencies: list[
 
 
 def main(
-    cells: Annotated[int, typer.Option(min=10, help="In all.")] = 20_000,
-    sessions: Annotated[int, typer.Option(min=1, help="At once.")] = 48,
-    seed: Annotated[int, typer.Option(help="Of the cells' order.")] = 0,
+    cells: Annotated[int, typer.Option(min=10, help="Cells in total.")] = 20_000,
+    sessions: Annotated[int, typer.Option(min=1, help="Sessions at once.")] = 48,
+    seed: Annotated[int, typer.Option(help="Seed of the cells' order.")] = 0,
 ) -> None:
-    """Many cells, one in ten hostile: exit code 1 when anything drifts or is left over.
+    """Runs many cells, one in ten hostile; exits with 1 when anything drifts or is left over.
 
     Example: python -m bench soak --cells 2000 --sessions 8
     """
     console = Console()
-    samples = asyncio.run(soak(cells, sessions, seed, console))
-    early, late = samples[1], samples[-1]
+    readings = asyncio.run(soak(cells, sessions, seed, console))
+    early, late = readings[1], readings[-1]
     checks = {
         "latency": late.latency_seconds <= LATENCY_DRIFT * early.latency_seconds,
         "descriptors": late.descriptors <= early.descriptors,
         "host memory": late.host_bytes <= MEMORY_DRIFT * early.host_bytes,
-        "sessions' memory": late.family_bytes <= MEMORY_DRIFT * early.family_bytes,
+        "sessions' memory": late.descendant_bytes <= MEMORY_DRIFT * early.descendant_bytes,
         "processes left": not below_this_process(),
     }
     table = Table("", "steady", title=f"soak: {cells:,} cells, {sessions} sessions")

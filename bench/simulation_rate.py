@@ -1,8 +1,8 @@
-"""Simulated contests: seconds for one of 50 problems x 24 samples, and how they grow.
+"""Seconds per simulated contest of 50 problems x 24 samples, and how they grow with its size.
 
-The pool is made up here (24 samples a problem, lengths spread over a factor of 30, three answers);
-policy `numina` runs every sample to its end, which is the most a contest can cost. Growth is the
-ratio of medians, measured in turns; 2.0 is linear.
+The pool is generated here: 24 samples per problem, lengths spread over a factor of 30, three answers. Policy
+`numina` runs every sample to its end, the most that a contest can cost. Growth is the ratio of medians of
+alternating runs; twice the size should take twice the time.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from aimo_solver.simulation.simulated_contest import ProblemOrder, draw_contest,
 from aimo_solver.simulation.study import StudyPlan, run_study
 
 PROBLEMS, SAMPLES = 50, 24
-ASKED_SECONDS = 0.1
-"""A contest should take at most this on one core."""
+TARGET_SECONDS = 0.1
+"""Per contest, on one core."""
 
 
-def made_up_pool(samples: int = SAMPLES) -> Pool:
-    """A pool of the size of a contest."""
+def generate_pool(samples: int = SAMPLES) -> Pool:
+    """Generates a pool for a contest."""
     rng = Random(0)
     logged = [
         tuple(Sample(rng.choice((1, 1, 1, 2, 3, None)), int(1000 * 30 ** rng.random())) for _ in range(samples))
         for _ in range(PROBLEMS)
     ]
-    return Pool("made up", tuple(PoolProblem(f"p{number}", 1, one) for number, one in enumerate(logged)))
+    return Pool("generated", tuple(PoolProblem(f"p{number}", 1, one) for number, one in enumerate(logged)))
 
 
 def contest_seconds(problems: int, samples: int) -> Callable[[], float]:
-    """A timer of one contest."""
-    contest = draw_contest(made_up_pool(samples), problems=problems, order=ProblemOrder.FILE, seed=0, index=0)
+    """Returns a function that runs one contest and returns its seconds."""
+    contest = draw_contest(generate_pool(samples), problems=problems, order=ProblemOrder.FILE, seed=0, index=0)
     speeds, policy = load_speed_table("h100"), NuminaPolicy(NuminaSettings(rollouts=samples, concurrent=samples))
 
     def once() -> float:
@@ -55,9 +55,9 @@ def contest_seconds(problems: int, samples: int) -> Callable[[], float]:
 
 def main(
     rounds: Annotated[int, typer.Option(min=1, help="Contests of each size.")] = 20,
-    contests: Annotated[int, typer.Option(min=1, help="Contests of the whole study, each policy.")] = 20,
+    contests: Annotated[int, typer.Option(min=1, help="Contests per policy in the study.")] = 20,
 ) -> None:
-    """Seconds a simulated contest.
+    """Measures seconds per simulated contest.
 
     Example: python -m bench simulation --rounds 50
     """
@@ -70,7 +70,7 @@ def main(
         for name, once in sizes.items():
             taken[name].append(once())
     table = Table(title=f"Simulated contests, {rounds} of each size", title_justify="left")
-    for name in ("contest", "median ms", "least ms", "to the first"):
+    for name in ("contest", "median ms", "min ms", "to the first"):
         table.add_column(name, justify="left" if name == "contest" else "right")
     first = statistics.median(next(iter(taken.values())))
     for name, seconds in taken.items():
@@ -78,10 +78,10 @@ def main(
         table.add_row(name, f"{1e3 * median:.1f}", f"{1e3 * min(seconds):.1f}", f"{median / first:.2f}")
     console = Console()
     console.print(table)
-    console.print(f"asked: at most {1e3 * ASKED_SECONDS:.0f} ms for the first")
+    console.print(f"target: at most {1e3 * TARGET_SECONDS:.0f} ms for the first")
     policies = ("fixed", "nemoskills", "imagination", "aimo3-public", "adaptive")
     plan = StudyPlan(
-        pool=made_up_pool(),
+        pool=generate_pool(),
         speeds=load_speed_table("h100"),
         policies=policies,
         budgets_seconds=(5_000.0,),
