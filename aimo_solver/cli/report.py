@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -20,12 +20,17 @@ from aimo_solver.reports.inspect_export import export_inspect
 from aimo_solver.reports.revote import Revote
 from aimo_solver.reports.revote import revote as revote_solutions
 from aimo_solver.reports.tables import revote_table
-from aimo_solver.runs.reader import LoggedRun, read_run
+from aimo_solver.runs.reader import LoggedRun, latest_run, read_run
+from aimo_solver.utils.text import plural
 from aimo_solver.voting import VOTE_RULES, find_vote_rule
+
+RUNS_FOLDER: Final = Path("runs")
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    runs: Annotated[
+        list[Path] | None, typer.Argument(metavar="RUN", help="Run folders.", show_default="the latest in runs/")
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -42,7 +47,8 @@ def report(
     except ModuleNotFoundError as error:
         raise InputError(f"{error.name} is not installed; pip install 'aimo-solver[report]'") from None
     logged: list[LoggedRun] = []
-    for path in runs:
+    wanted = runs or [_latest()]
+    for path in wanted:
         try:
             logged.append(read_run(path))
         except InputError as error:  # The others can still be shown.
@@ -55,7 +61,7 @@ def report(
     path = output or logged[0].path / "report.html"
     write_report(logged, path)
     typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB; open it in a browser")
-    if len(logged) < len(runs):
+    if len(logged) < len(wanted):
         raise SystemExit(1)
 
 
@@ -81,7 +87,9 @@ def compare(
 
 
 def revote(
-    run_folder: RunFolderArgument,
+    run_folder: Annotated[
+        Path | None, typer.Argument(metavar="RUN", help="A run folder.", show_default="the latest in runs/")
+    ] = None,
     votes: Annotated[
         list[str] | None,
         typer.Option(
@@ -98,9 +106,10 @@ def revote(
     Example: aimo revote runs/20260101-120000-demo --vote entropy --vote code
     """
     rules = [find_vote_rule(name) for name in votes or VOTE_RULES]
-    solutions = read_run(run_folder).solutions
+    run = read_run(run_folder or _latest())
+    solutions = run.solutions
     if not solutions:
-        raise InputError(f"{run_folder}: has no answers yet, so there is nothing to vote on")
+        raise InputError(f"{run.path}: has no answers yet, so there is nothing to vote on")
     rows: list[Revote] = []
     for rule in rules:
         try:
@@ -124,12 +133,20 @@ def export(
     Example: aimo export runs/20260101-120000-demo demo.eval
     """
     count = export_inspect(read_run(run_folder), output)
-    typer.echo(f"{output}: {count} rollouts; inspect view --log-dir {output.parent}")
+    typer.echo(f"{output}: {plural(count, 'rollout')}; inspect view --log-dir {output.parent}")
+
+
+def _latest() -> Path:
+    found = latest_run(RUNS_FOLDER)
+    if found is None:
+        raise InputError(f"{RUNS_FOLDER}: holds no run yet; name a run folder")
+    return found
 
 
 def _show(found: Comparison, first: str, second: str) -> None:
     console = Console(highlight=False)
-    table = Table("", "right, %", "only this one right", title=f"{found.problems} problems x {found.runs} runs")
+    title = f"{plural(found.problems, 'problem')} x {plural(found.runs, 'run')}"
+    table = Table("", "right, %", "only this one right", title=title)
     table.add_row(first, f"{100 * found.first:.1f}", str(found.only_first))
     table.add_row(second, f"{100 * found.second:.1f}", str(found.only_second))
     console.print(table)

@@ -10,9 +10,11 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # numpy takes a tenth of a second to import, and most commands never need it.
+    import numpy as np
+    from numpy.typing import NDArray
 
 WINDOW_TOKENS = 2048
 BOTTOM_SHARE = 0.1
@@ -20,6 +22,8 @@ BOTTOM_SHARE = 0.1
 
 def group_confidences(confidences: Sequence[float], window_tokens: int = WINDOW_TOKENS) -> NDArray[np.float64]:
     """Returns the mean of every window, in order; an empty array without tokens."""
+    import numpy as np
+
     values = np.asarray(confidences, dtype=np.float64)
     if not len(values):
         return values
@@ -30,6 +34,8 @@ def group_confidences(confidences: Sequence[float], window_tokens: int = WINDOW_
 
 def bottom_confidence(confidences: Sequence[float], window_tokens: int = WINDOW_TOKENS) -> float:
     """Returns the mean of the lowest tenth of the groups; 0 without tokens."""
+    import numpy as np
+
     groups = np.sort(group_confidences(confidences, window_tokens))
     return float(groups[: max(1, math.ceil(BOTTOM_SHARE * len(groups)))].mean()) if len(groups) else 0.0
 
@@ -64,6 +70,8 @@ class ConfidenceGate:
         if len(self._lowest) < self._warm_up and confidences:
             self._lowest.append(lowest_confidence(confidences, self.window_tokens))
             if len(self._lowest) == self._warm_up:
+                import numpy as np
+
                 self.min_confidence = float(np.quantile(self._lowest, 1.0 - self._keep_share))
 
 

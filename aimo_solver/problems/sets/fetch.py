@@ -10,14 +10,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import polars as pl
-
 from aimo_solver.errors import InputError
 from aimo_solver.problems.problem import Problem
-from aimo_solver.problems.problem_set import ProblemSet, load_problem_set, problem_row
+from aimo_solver.problems.problem_set import ProblemSet, join_sets, load_problem_set, problem_row
 from aimo_solver.problems.sets.check import Verdict, check_set
 from aimo_solver.problems.sets.manifest import Manifest, load_manifest
 from aimo_solver.problems.sets.rows import correct, to_problems
@@ -66,6 +65,12 @@ def find_problem_set(name_or_file: str) -> ProblemSet:
     return load_problem_set(path)
 
 
+def find_problems(names_or_files: Sequence[str] | None, max_problems: int | None = None) -> ProblemSet:
+    """Returns several sets as one, the demo set if none is named, and of it the first problems. Raises InputError."""
+    whole = join_sets([find_problem_set(name) for name in names_or_files or [str(DEMO_SET)]])
+    return whole if max_problems is None else replace(whole, problems=whole.problems[:max_problems])
+
+
 def _keep(manifest: Manifest, problems: Sequence[Problem], origin: str) -> Verdict:
     verdict = check_set(manifest, problems)
     if not verdict.same:
@@ -80,7 +85,8 @@ def _downloaded_rows(manifest: Manifest) -> Iterator[Mapping[str, Any]]:
     hub = manifest.hub
     if hub is None:
         raise InputError(f"{manifest.name}: its manifest names no source; give a local copy with --from")
-    # It takes half a second to import, and only this needs it.
+    # They take half a second to import, and only this needs them.
+    import polars as pl
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -94,16 +100,9 @@ def _downloaded_rows(manifest: Manifest) -> Iterator[Mapping[str, Any]]:
         raise InputError(
             f"{manifest.name}: {where} cannot be had ({first_line}); try again with a network, or --from a local copy"
         ) from None
-    files = sorted(path for path in folder.rglob("*") if path.suffix in _READERS and path.match(Path(hub.files).name))
+    readers = {".parquet": pl.read_parquet, ".jsonl": pl.read_ndjson, ".json": pl.read_json, ".csv": pl.read_csv}
+    files = sorted(path for path in folder.rglob("*") if path.suffix in readers and path.match(Path(hub.files).name))
     if not files:
         raise InputError(f"{manifest.name}: {where} has no file like {hub.files}; has it changed?")
     for path in files:
-        yield from _READERS[path.suffix](path).iter_rows(named=True)
-
-
-_READERS: Final = {
-    ".parquet": pl.read_parquet,
-    ".jsonl": pl.read_ndjson,
-    ".json": pl.read_json,
-    ".csv": pl.read_csv,
-}
+        yield from readers[path.suffix](path).iter_rows(named=True)
