@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 from aimo_solver.dialects.dialect import CALL_END, THINK_END, ToolSettings, close_think, find_call
 from aimo_solver.engine.base import Tokenizer
@@ -56,8 +57,10 @@ class HermesDialect:
             return None
         body = call.strip()
         try:
-            arguments = json.loads(body)["arguments"]
-            code = arguments["code"] if isinstance(arguments, dict) else json.loads(arguments)["code"]
+            arguments: Any = json.loads(body)["arguments"]
+            if isinstance(arguments, str):
+                arguments = json.loads(arguments)
+            code: object = arguments["code"]
         except (ValueError, KeyError, TypeError):
             return body
         return code if isinstance(code, str) else body

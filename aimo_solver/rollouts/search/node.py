@@ -29,7 +29,7 @@ class Node:
     """The answer of a terminal node, if it has one."""
     score: float | None = None
     """The scorer's, in [-1, 1]; None where there is no scorer."""
-    children: list[Node] = field(default_factory=list)
+    children: list[Node] = field(default_factory=list["Node"])
     visits: int = 0
     """N."""
     total: float = 0.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -155,12 +155,16 @@ def test_a_broken_sandbox_ends_a_tree_with_its_reason() -> None:
     assert tree.trajectory.stop_reason is StopReason.SANDBOX_FAILED
 
 
+def always(score: float) -> Callable[[str], float]:
+    return lambda text: score
+
+
 def dead(text: str) -> float:
     raise EngineError("the scorer is gone")
 
 
-@pytest.mark.parametrize("score", [dead, lambda text: math.nan, lambda text: math.inf, lambda text: 1.5])
-def test_a_scorer_that_fails_is_logged_once_and_not_asked_again(score: Any) -> None:
+@pytest.mark.parametrize("score", [dead, always(math.nan), always(math.inf), always(1.5)])
+def test_a_scorer_that_fails_is_logged_once_and_not_asked_again(score: Callable[[str], float]) -> None:
     scorer = ScriptedScorer(score)
     tree = grow(TWO_WAYS, replace(MCTS, simulations=9), scorer=scorer)
     assert tree.root.closed
