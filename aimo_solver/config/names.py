@@ -1,4 +1,4 @@
-"""Names: what a preset may name, matched whatever its case. The layers above map each name to what it stands for."""
+"""Names: what a preset may name, matched whatever its case. The layers above map names to code."""
 
 from __future__ import annotations
 

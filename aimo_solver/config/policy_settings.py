@@ -1,4 +1,4 @@
-"""Settings of each time policy: the `[policy.settings]` of a preset. What they do stands in `policies/`."""
+"""Settings of each time policy: the `[policy.settings]` of a preset. `policies/` says how they are used."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class FixedSettings:
     concurrent: PositiveInt = 8
     """Rollouts that run at once, at most."""
     expected_problems: PositiveInt = 50
-    """Problems in the contest, where their number is unknown."""
-    # An empty string has always meant no rule in a file.
+    """Problems in the contest, if their number is not given."""
+    # In a file, an empty string also means None.
     stop: Annotated[StoppingRuleName | None, BeforeValidator(lambda value: None if value == "" else value)] = None
     """When to stop early; None means that every rollout runs to its end."""
 
@@ -90,7 +90,7 @@ class ImaginationSettings:
     cap_seconds_with_5_answers: Positive = 540.0
     cap_seconds_with_6_answers: Positive = 480.0
     expected_problems: PositiveInt = 50
-    """Problems in the contest, where their number is unknown."""
+    """Problems in the contest, if their number is not given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ class Aimo3PublicSettings:
     equal_answers: PositiveInt = 4
     """Stop when this many answers are equal."""
     expected_problems: PositiveInt = 50
-    """Problems in the contest, where their number is unknown."""
+    """Problems in the contest, if their number is not given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +136,7 @@ class AdaptiveSettings:
     prior_rollouts: Positive = 8.0
     """How many rollouts `rollout_tokens` and `speed_table` count for against what the run has shown."""
     expected_problems: PositiveInt = 50
-    """Problems in the contest, where their number is unknown."""
+    """Problems in the contest, if their number is not given."""
     rollout_tokens: Positive | None = None
     """Mean length of a rollout, as believed before the first problem; None means 10,000."""
     speed_table: str | None = None

@@ -71,7 +71,7 @@ class RolloutSettings:
     """Seconds before the deadline that are kept to close thinking and ask for the answer."""
     flush_tokens: PositiveInt = 24
     prefill: str = ""
-    """The model's first words, such as "<think>\\n", where its template does not write them."""
+    """The model's first words, such as "<think>\\n", for templates that do not write them."""
     waits: NonNegativeInt = 0
     """How often the end of thinking is replaced by `wait_text` (s1)."""
     wait_text: str = "Wait"

@@ -27,7 +27,7 @@ PLAN_STREAMS = 12
 
 @dataclass(frozen=True, slots=True)
 class AdaptivePolicy:
-    """Pure, like every policy: what was learnt stands in the ledger."""
+    """Pure, like every policy: what was learnt is in the ledger."""
 
     workload: Workload
     """What is believed before the first problem."""

@@ -114,7 +114,7 @@ class Solver:
                 problem=problem,
                 run=run,
                 index=index,
-                seed=rollout_seed(self._base_seed, run, problem.id, index),
+                seed=rollout_seed(base_seed=self._base_seed, run=run, problem_id=problem.id, rollout=index),
                 problem_started_at=group.started_at,
                 deadline=group.deadline,
                 spend=group.spend,
