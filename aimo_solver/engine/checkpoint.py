@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from aimo_solver.errors import EngineLoadError, InputError
 
@@ -79,10 +79,12 @@ def _vocabulary(folder: Path) -> dict[str, int] | None:
         return None
     tokenizer = _read_object(path)
     try:
-        vocabulary = tokenizer["model"]["vocab"]
-        if not isinstance(vocabulary, dict):  # Unigram: pairs of token and log-probability, in the order of the ids.
-            vocabulary = {token: token_id for token_id, (token, _) in enumerate(vocabulary)}
-        return vocabulary | {token["content"]: token["id"] for token in tokenizer.get("added_tokens") or ()}
+        vocabulary: Any = tokenizer["model"]["vocab"]
+        if isinstance(vocabulary, dict):
+            ids = cast("dict[str, int]", vocabulary)
+        else:  # Unigram: pairs of token and log-probability, in the order of the ids.
+            ids = {token: token_id for token_id, (token, _) in enumerate(vocabulary)}
+        return ids | {token["content"]: token["id"] for token in tokenizer.get("added_tokens") or ()}
     except (KeyError, TypeError, ValueError) as error:
         raise EngineLoadError(f"{path} has no vocabulary ({error!r}); copy it again") from error
 
@@ -94,7 +96,7 @@ def _read_object(path: Path) -> dict[str, Any]:
         raise EngineLoadError(f"{path} is damaged ({error}); copy it again") from error
     if not isinstance(value, dict):
         raise EngineLoadError(f"{path} is not a JSON object; copy it again")
-    return value
+    return cast("dict[str, Any]", value)
 
 
 def _check_index(folder: Path, names: set[str]) -> None:

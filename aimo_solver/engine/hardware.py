@@ -7,15 +7,15 @@ its issues on Turing cards (#44403, #47549). What else vLLM refuses, it reports 
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from aimo_solver.config.settings import Hardware, load_hardware
+from aimo_solver.engine.number_format import NumberFormat, read_number_format
 from aimo_solver.errors import InputError
 
 AUTO: Final = "auto"
@@ -55,27 +55,6 @@ KAGGLE_CARDS: Final[Mapping[str, tuple[Card, ...]]] = {
     "h100": (_kaggle_card("NVIDIA H100 80GB HBM3", (9, 0), 79),),
 }
 """The cards that the shipped settings are made for, to check settings on a machine without them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NumberFormat:
-    """A checkpoint's number format, according to its config."""
-
-    method: str
-    """`quantization_config.quant_method`; "none" without such an entry."""
-    bits: int | None = None
-    """Bits per weight; None if not quantised or unknown."""
-    floating: bool = False
-    """Whether quantised weights are floating-point numbers."""
-    activations: str = ""
-    """For compressed-tensors: "16-bit", "dynamic" or "static" (scaled by calibration); empty means unknown."""
-
-    @property
-    def description(self) -> str:
-        """The method, and the bits of a weight if known."""
-        if self.method == "none":
-            return "not quantised"
-        return self.method + (f", {self.bits}-bit {'floats' if self.floating else 'integers'}" if self.bits else "")
 
 
 def find_cards(run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run) -> tuple[Card, ...]:
@@ -137,44 +116,6 @@ def check_hardware(name_or_file: str, checkpoint: Path) -> Hardware:
     if found:
         raise InputError("; and ".join(found))
     return hardware
-
-
-def parse_number_format(config: dict[str, Any]) -> NumberFormat:
-    """Reads the format from a config.json as AutoGPTQ, compressed-tensors, FP8 and others write it."""
-    quantisation = config.get("quantization_config")
-    if not isinstance(quantisation, dict):
-        return NumberFormat(method="none")
-    method = str(quantisation.get("quant_method", "unknown")).lower()
-    bits, kind = quantisation.get("bits"), str(quantisation.get("fmt", ""))
-    activations = str(quantisation.get("activation_scheme", ""))
-    groups = quantisation.get("config_groups")
-    for group in groups.values() if isinstance(groups, dict) else ():
-        weights = group.get("weights") if isinstance(group, dict) else None
-        if isinstance(weights, dict):
-            bits, kind = weights.get("num_bits", bits), str(weights.get("type", kind))
-            activations = _activations(group.get("input_activations"))
-    if method in ("fp8", "fbgemm_fp8"):
-        bits = bits or 8
-    elif method in ("mxfp4", "nvfp4"):
-        bits = bits or 4
-    floating = kind.startswith(("float", "e4m3", "e5m2")) or method in ("fp8", "fbgemm_fp8", "mxfp4", "nvfp4")
-    return NumberFormat(
-        method=method,
-        bits=int(bits) if isinstance(bits, int | float) else None,
-        floating=floating,
-        activations=activations,
-    )
-
-
-def _activations(settings: Any) -> str:
-    if not isinstance(settings, dict):
-        return "16-bit"
-    return "dynamic" if settings.get("dynamic") else "static"
-
-
-def read_number_format(checkpoint: Path) -> NumberFormat:
-    """Reads the format of a checkpoint that has passed `check_checkpoint`."""
-    return parse_number_format(json.loads((checkpoint / "config.json").read_text(encoding="utf-8")))
 
 
 def faults(cards: Sequence[Card], hardware: Hardware, number_format: NumberFormat) -> list[str]:

@@ -10,15 +10,8 @@ import pytest
 
 from aimo_solver.config.settings import Hardware, load_hardware
 from aimo_solver.engine import hardware
-from aimo_solver.engine.hardware import (
-    Card,
-    NumberFormat,
-    choose_hardware,
-    faults,
-    find_cards,
-    find_hardware,
-    parse_number_format,
-)
+from aimo_solver.engine.hardware import Card, choose_hardware, faults, find_cards, find_hardware
+from aimo_solver.engine.number_format import NumberFormat, parse_number_format
 from aimo_solver.errors import InputError
 from tests.helpers.cards import A100, H100, L4, P100, T4
 
@@ -27,32 +20,47 @@ GPTQ8 = NumberFormat(method="gptq", bits=8)
 MXFP4 = NumberFormat(method="mxfp4", bits=4, floating=True)
 
 
-@pytest.fixture
-def driver(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Callable[..., subprocess.CompletedProcess[str]]]:
-    """Makes a stand-in for subprocess.run, in which nvidia-smi prints a text."""
-    monkeypatch.setattr(hardware.shutil, "which", lambda name: f"/usr/bin/{name}")
+RunProgram = Callable[..., subprocess.CompletedProcess[str]]
+Driver = Callable[..., RunProgram]
+"""Makes a replacement for subprocess.run from what nvidia-smi prints and its exit code."""
 
-    def prints(stdout: str, code: int = 0) -> Callable[..., subprocess.CompletedProcess[str]]:
-        return lambda command, **_: subprocess.CompletedProcess(command, code, stdout, "")
+
+def _find_nvidia_smi(monkeypatch: pytest.MonkeyPatch, path: str | None) -> None:
+    def which(name: str) -> str | None:
+        return path
+
+    monkeypatch.setattr(hardware.shutil, "which", which)
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
+    """A machine with nvidia-smi."""
+    _find_nvidia_smi(monkeypatch, "/usr/bin/nvidia-smi")
+
+    def prints(stdout: str, code: int = 0) -> RunProgram:
+        def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+            return subprocess.CompletedProcess(command, code, stdout, "")
+
+        return run
 
     return prints
 
 
-def test_cards_are_read_from_the_driver(driver: Callable[..., Callable[..., subprocess.CompletedProcess[str]]]) -> None:
+def test_cards_are_read_from_the_driver(driver: Driver) -> None:
     cards = find_cards(driver("Tesla T4, 7.5, 15360, 15101, 535.104.05\nTesla T4, 7.5, 15360, 15101, 535.104.05\n"))
     assert len(cards) == 2
     assert (cards[0].name, cards[0].capability, cards[0].free_bytes) == ("Tesla T4", (7, 5), 15101 * 2**20)
 
 
 def test_a_driver_that_fails_is_reported(
-    driver: Callable[..., Callable[..., subprocess.CompletedProcess[str]]],
+    driver: Driver,
 ) -> None:
     with pytest.raises(InputError, match=r"nvidia-smi fails \(NVIDIA-SMI has failed"):
         find_cards(driver("NVIDIA-SMI has failed because it couldn't communicate with the driver\n", 9))
 
 
 def test_a_driver_that_hangs_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hardware.shutil, "which", lambda name: name)
+    _find_nvidia_smi(monkeypatch, "nvidia-smi")
 
     def hang(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         raise subprocess.TimeoutExpired(command, 20)
@@ -62,7 +70,7 @@ def test_a_driver_that_hangs_is_reported(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_no_driver_is_no_cards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hardware.shutil, "which", lambda name: None)
+    _find_nvidia_smi(monkeypatch, None)
     assert find_cards() == ()
 
 
@@ -155,7 +163,7 @@ def test_a_card_that_cannot_run_the_checkpoint_is_refused_before_loading(
 
 
 def test_a_card_that_reports_no_memory_is_refused(
-    driver: Callable[..., Callable[..., subprocess.CompletedProcess[str]]],
+    driver: Driver,
 ) -> None:
     with pytest.raises(InputError, match="nothing usable for a card"):
         find_cards(driver("NVIDIA GB10, 12.1, [N/A], [N/A], 580.95\n"))

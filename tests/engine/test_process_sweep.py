@@ -80,7 +80,7 @@ def test_the_guard_ends_the_processes_of_a_killed_program(number: int) -> None:
 
 def guards(mark: str) -> list[int]:
     """Returns the ids of the guards for the mark."""
-    found = []
+    found: list[int] = []
     for folder in Path("/proc").iterdir():
         try:
             arguments = (folder / "cmdline").read_bytes().decode().split("\0")

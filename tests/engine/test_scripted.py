@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from aimo_solver.engine.base import FinishReason, Sampling
-from aimo_solver.engine.scripted import ByteTokenizer, Reply, ScriptedEngine, replies_by_prompt
+from aimo_solver.engine.scripted import ByteTokenizer, Reply, ReplyFunction, ScriptedEngine, replies_by_prompt
 from aimo_solver.errors import EngineError, EngineLoadError
 from aimo_solver.simulation.virtual_clock import VirtualLoop, run_virtual
 from tests.helpers.engine_contract import EngineContract, RunCoroutine, complete
@@ -28,8 +28,8 @@ def babble(prompt_text: str, sampling: Sampling) -> Reply:
     return Reply(token_ids=tuple(token_ids), tokens_per_chunk=random.randint(1, 9), seconds_per_chunk=0.01)
 
 
-def started(**settings: Any) -> ScriptedEngine:
-    engine = ScriptedEngine(**settings)
+def started(reply: ReplyFunction, **settings: Any) -> ScriptedEngine:
+    engine = ScriptedEngine(reply, **settings)
     run_virtual(engine.start())
     return engine
 
@@ -55,12 +55,12 @@ def ask(engine: ScriptedEngine, prompt: str, **sampling: Any) -> Any:
 
 
 def test_reply_ends_with_the_end_of_turn_token() -> None:
-    joined = run_virtual(ask(started(reply=replies_by_prompt({"hi": Reply("hello")})), "hi"))
+    joined = run_virtual(ask(started(replies_by_prompt({"hi": Reply("hello")})), "hi"))
     assert (joined.text, joined.last.finish_reason) == ("hello<|end|>", FinishReason.STOP)
 
 
 def test_prompt_with_the_first_part_of_a_reply_gets_the_rest() -> None:
-    engine = started(reply=replies_by_prompt({"hi": Reply("hello")}))
+    engine = started(replies_by_prompt({"hi": Reply("hello")}))
     assert run_virtual(ask(engine, "hihel")).text == "lo<|end|>"
 
 
@@ -71,7 +71,7 @@ def test_chunks_take_their_seconds() -> None:
         await ask(engine, "hi")
         return loop.time() - began
 
-    engine = started(reply=replies_by_prompt({"hi": Reply("x" * 9, tokens_per_chunk=5, seconds_per_chunk=2.0)}))
+    engine = started(replies_by_prompt({"hi": Reply("x" * 9, tokens_per_chunk=5, seconds_per_chunk=2.0)}))
     assert run_virtual(scenario()) == pytest.approx(4.0)
 
 
@@ -83,7 +83,7 @@ def test_scripted_death_raises_engine_error_after_the_tokens_so_far() -> None:
             await anext(stream)
         return text
 
-    engine = started(reply=lambda *_: Reply("abcdefgh", tokens_per_chunk=3, dies_after_tokens=5))
+    engine = started(lambda text, sampling: Reply("abcdefgh", tokens_per_chunk=3, dies_after_tokens=5))
     assert run_virtual(scenario()) == "abcde"
 
 
@@ -93,7 +93,7 @@ def test_death_ends_all_requests_at_once() -> None:
         return await asyncio.gather(*asks, return_exceptions=True)
 
     script = {"dies": Reply("x", dies_after_tokens=0), "slow": Reply("y", seconds_per_chunk=1e5)}
-    engine = started(reply=replies_by_prompt(script))
+    engine = started(replies_by_prompt(script))
     assert [type(result) for result in run_virtual(scenario())] == [EngineError, EngineError]
 
 
@@ -106,15 +106,15 @@ def test_wedged_engine_gives_nothing_until_it_is_stopped() -> None:
         with pytest.raises(EngineError, match="stopped"):
             await task
 
-    engine = started(reply=lambda *_: Reply("abc", hangs_after_tokens=1))
+    engine = started(lambda text, sampling: Reply("abc", hangs_after_tokens=1))
     run_virtual(scenario())
 
 
 def test_engine_that_was_not_started_raises() -> None:
     with pytest.raises(EngineError, match="not started"):
-        run_virtual(ask(ScriptedEngine(lambda *_: Reply()), "hi"))
+        run_virtual(ask(ScriptedEngine(lambda text, sampling: Reply()), "hi"))
 
 
 def test_scripted_load_error_is_raised() -> None:
     with pytest.raises(EngineLoadError, match="no such model"):
-        started(reply=babble, load_error=EngineLoadError("no such model"))
+        started(babble, load_error=EngineLoadError("no such model"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.engine
 
 
 @contextmanager
-def engine(loop: asyncio.AbstractEventLoop, speculative: dict[str, Any] | None = None) -> Iterator[VllmEngine]:
+def engine(loop: asyncio.AbstractEventLoop, speculative: dict[str, Any] | None = None) -> Generator[VllmEngine]:
     settings = replace(vllm_settings(TIR), speculative=speculative, reports_weights=True)
     made = VllmEngine(settings)
     loop.run_until_complete(made.start())

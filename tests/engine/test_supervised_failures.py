@@ -90,8 +90,8 @@ def test_loop_that_was_held_up_is_no_stall() -> None:
 def test_gives_up_when_restarts_bring_no_token() -> None:
     harness = SupervisedHarness([reply(dies_after_tokens=0)], max_restarts=4)
 
-    async def scenario() -> list[Any]:
-        return await asyncio.gather(harness.ask(), harness.ask(), return_exceptions=True)
+    async def scenario() -> list[JoinedCompletion | BaseException]:
+        return list(await asyncio.gather(harness.ask(), harness.ask(), return_exceptions=True))
 
     assert [type(result) for result in harness.run(scenario)] == [EngineError, EngineError]
     assert len(harness.engines) == 1 + 4

@@ -65,7 +65,8 @@ class TestVllmEngine(EngineContract):
 
         async def bare() -> list[int]:
             params = SamplingParams(max_tokens=48, temperature=1.0, seed=7)
-            outputs = engine._process.llm.generate({"prompt_token_ids": prompt_ids(engine)}, params, "bare")
+            llm = engine._process.llm  # pyright: ignore[reportPrivateUsage]  # vLLM itself, to compare with
+            outputs = llm.generate({"prompt_token_ids": prompt_ids(engine)}, params, "bare")
             return [list(output.outputs[0].token_ids) async for output in outputs][-1]
 
         assert self.complete(engine, run).token_ids == run(bare())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from aimo_solver.sandbox.process_sandbox import ProcessSandbox
 
 
 @contextmanager
-def clean_sandbox(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProcessSandbox]:
+def clean_sandbox(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[ProcessSandbox]:
     """Makes a sandbox with its scratch folders in `folder`, and asserts that it leaves nothing behind."""
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     before = footprint()

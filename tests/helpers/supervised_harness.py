@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,9 +25,9 @@ class SupervisedHarness:
 
     replies: list[dict[str, Reply]]
     """Prompt -> reply for the first engine, the second, ...; the last one serves all later engines."""
-    load_errors: dict[int, EngineLoadError] = field(default_factory=dict)
-    engines: list[ScriptedEngine] = field(default_factory=list)
-    log: list[str] = field(default_factory=list)
+    load_errors: dict[int, EngineLoadError] = field(default_factory=dict[int, EngineLoadError])
+    engines: list[ScriptedEngine] = field(default_factory=list[ScriptedEngine])
+    log: list[str] = field(default_factory=list[str])
     max_restarts: int = 10
 
     def __post_init__(self) -> None:
@@ -44,10 +44,13 @@ class SupervisedHarness:
         )
         return self.engines[-1]
 
-    def ask(self, prompt: str = "p", **sampling: Any) -> Any:
+    def ask(self, prompt: str = "p", **sampling: Any) -> Coroutine[Any, Any, JoinedCompletion]:
+        """Completes the prompt."""
         return complete(self.supervised, TOKENIZER.encode(prompt), replace(Sampling(max_tokens=200), **sampling))
 
-    def run(self, scenario: Callable[[], Any]) -> Any:
+    def run(self, scenario: Callable[[], Awaitable[Any]]) -> Any:
+        """Runs the scenario between start and stop of the engine."""
+
         async def started() -> Any:
             await self.supervised.start()
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Generator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +24,7 @@ def vllm_settings(checkpoint: Path) -> VllmSettings:
 
 
 @contextmanager
-def background_loop() -> Iterator[RunCoroutine]:
+def background_loop() -> Generator[RunCoroutine]:
     """Runs coroutines on one loop in one background thread, as the kernel does."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)

@@ -10,7 +10,7 @@ the same seed on another machine, with another vLLM, or with speculative decodin
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aimo_solver.engine.base import Completion, Drafts, FinishReason, Sampling
 from aimo_solver.engine.tokenizer import HfTokenizer
@@ -70,14 +70,16 @@ class VllmEngine:
 
     async def is_idle(self) -> bool:
         """Returns whether vLLM's core has no request either. Never returns if the engine is wedged."""
-        llm = self._process.llm
-        busy = await llm.engine_core.call_utility_async("has_work")
+        core: Any = self._process.llm.engine_core
+        busy = await core.call_utility_async("has_work")
         return not busy and self.unfinished_requests == 0
 
     async def weight_bytes(self) -> int | None:
         """Returns the GPU memory taken by the weights, in bytes; None on a CPU. Needs `reports_weights`."""
-        parts = await self._process.llm.collective_rpc("weight_bytes")
-        return None if None in parts else sum(parts)
+        llm: Any = self._process.llm
+        parts: list[int | None] = await llm.collective_rpc("weight_bytes")
+        known = [part for part in parts if part is not None]
+        return sum(known) if len(known) == len(parts) else None
 
     def drafts(self) -> Drafts:
         """Returns what speculation has proposed since the start. vLLM counts per process, for one engine."""

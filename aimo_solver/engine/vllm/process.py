@@ -19,7 +19,7 @@ import itertools
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,7 +98,7 @@ class VllmProcess:
         return f"{self._processes.mark[:8]}-{next(self._request_numbers)}"
 
     @contextmanager
-    def raising_engine_error(self) -> Iterator[None]:
+    def raising_engine_error(self) -> Generator[None]:
         """Raises EngineError where vLLM reports its death; passes other errors on."""
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
@@ -193,7 +193,7 @@ class VllmProcess:
         return AsyncLLM.from_engine_args(AsyncEngineArgs(**(arguments | self._arguments)))
 
     @contextmanager
-    def _environment(self, scratch: Path, log_file: Path) -> Iterator[None]:
+    def _environment(self, scratch: Path, log_file: Path) -> Generator[None]:
         """Sets vLLM's environment variables for this start, the engine's mark included; its processes inherit them."""
         temporary = self._processes.environment() | {"TQDM_DISABLE": "1", "PYTHONWARNINGS": "ignore"}
         if self._settings.cpu_kvcache_gib is not None:
