@@ -72,7 +72,7 @@ def comparisons(
     found: list[StepComparison] = []
     for node in nodes:
         path = [
-            *encode_prompt(dialect, node.problem, tokenizer, node.prefill),
+            *encode_prompt(dialect, node.problem, tokenizer, prefill=node.prefill),
             *tokenizer.encode(node.prefix),
         ]
         texts = ([*path, *tokenizer.encode(child.text)] for child in node.children)

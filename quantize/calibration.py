@@ -98,7 +98,7 @@ def _diverse(rows: Sequence[CalibrationRow], count: int, draw: random.Random) ->
 
 def row_ids(row: CalibrationRow, dialect: Dialect, tokenizer: Tokenizer) -> list[int]:
     """Returns the token ids of the prompt and the turns, with the code's outputs between them."""
-    ids = encode_prompt(dialect, row.problem.text, tokenizer, row.prefill)
+    ids = encode_prompt(dialect, row.problem.text, tokenizer, prefill=row.prefill)
     for turn in row.trajectory.turns:
         ids += tokenizer.encode(turn.text)
         if turn.output is not None:

@@ -151,9 +151,9 @@ class _Measurement:
             dialect, prefill = find_dialect(preset.dialect), preset.rollout.prefill
             texts = self.texts
             if texts is None:
-                texts = base_texts(outcome.solutions, dialect, runtime.engine.tokenizer, prefill)
+                texts = base_texts(outcome.solutions, dialect, runtime.engine.tokenizer, prefill=prefill)
             prompts = [problem.text for problem in self.problem_set.problems[:GREEDY_PROMPTS]]
-            encoded = [encode_prompt(dialect, prompt, runtime.engine.tokenizer, prefill) for prompt in prompts]
+            encoded = [encode_prompt(dialect, prompt, runtime.engine.tokenizer, prefill=prefill) for prompt in prompts]
             probe = await _probe(runtime, texts, encoded)
             write_text(probe_file, json.dumps(asdict(probe) | {"texts": [asdict(text) for text in texts]}))
 

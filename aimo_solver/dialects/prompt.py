@@ -11,7 +11,7 @@ _TAIL_TOKENS = 16
 """Tokens at the end of a prompt in which thinking may have been opened."""
 
 
-def encode_prompt(dialect: Dialect, problem: str, tokenizer: Tokenizer, prefill: str = "") -> list[int]:
+def encode_prompt(dialect: Dialect, problem: str, tokenizer: Tokenizer, *, prefill: str = "") -> list[int]:
     """Returns the token ids of the whole prompt. Raises InputError if the tokenizer cannot express the dialect."""
     return prefilled_prompt(dialect.encode_prompt(problem, tokenizer), prefill, tokenizer)
 

@@ -31,10 +31,8 @@ class EngineRollouts:
     def open(self, task: RolloutTask) -> Rollout:
         parts, text = self._parts, task.problem.text
         if self._prompt[0] != text:
-            self._prompt = (
-                text,
-                tuple(encode_prompt(parts.dialect, text, parts.engine.tokenizer, parts.settings.prefill)),
-            )
+            tokenizer, prefill = parts.engine.tokenizer, parts.settings.prefill
+            self._prompt = text, tuple(encode_prompt(parts.dialect, text, tokenizer, prefill=prefill))
         place = task.run, task.problem.id
         if self._gate[0] != place:
             self._gate = place, _confidence_gate(parts.settings)

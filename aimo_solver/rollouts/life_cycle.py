@@ -1,7 +1,7 @@
-"""RolloutLifeCycle: how a generated rollout runs, is asked for its answer, and ends, whatever it generates.
+"""RolloutLifeCycle: how a generated rollout runs, is asked for its answer, and ends.
 
 Guarantees: it ends by its deadline whether or not a token arrives; every end has a StopReason; an answer
-already written is not lost because of how the rollout ended; whatever fails in it ends this rollout only.
+already written is not lost because of how the rollout ended; an error in it ends this rollout only.
 Cancelling it frees its engine slots and its sessions; `cancelled` then returns what it left.
 """
 
@@ -32,7 +32,7 @@ def stop_reason(error: Exception) -> StopReason:
 
 
 class RolloutLifeCycle(ABC):
-    """A LiveRollout but for what it generates. Run it once."""
+    """A LiveRollout whose subclasses decide what is generated. Run it once."""
 
     def __init__(self, task: RolloutTask, parts: RolloutParts, *, prompt_tokens: int) -> None:
         self.task = task
@@ -43,7 +43,7 @@ class RolloutLifeCycle(ABC):
         self._started_at = self._loop.time()
         self._flush_reserve_seconds = _flush_reserve_seconds(self._settings.flush_seconds, task)
         self._flushed = False
-        """Whether an answer there is now came from a flush."""
+        """Whether the answer, if there is one now, came from a flush."""
 
     async def run(self) -> Trajectory:
         """Runs the rollout to its end."""
@@ -106,7 +106,7 @@ class RolloutLifeCycle(ABC):
                 if self._may_flush(reason) and self._answer() is None:
                     await self._flush()
                 return reason
-        except Exception as error:  # noqa: BLE001  Whatever it is, it ends this rollout alone.
+        except Exception as error:  # noqa: BLE001  An error must end this rollout only.
             reason = stop_reason(error)
             if reason is StopReason.FAILED:
                 self._log(f"{type(error).__name__}: {error}")

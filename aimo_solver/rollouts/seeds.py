@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Sequence
 
 
-def rollout_seed(base_seed: int, run: int, problem_id: str, rollout: int) -> int:
+def rollout_seed(*, base_seed: int, run: int, problem_id: str, rollout: int) -> int:
     """Returns a seed in 0 .. 2**31 - 1; two rollouts of a run share one with a probability of 1 in 2**31."""
     return _seed(f"{base_seed}/{run}/{rollout}/{problem_id}")
 
 
 def selection_seed(base_seed: int, run: int, problem_id: str) -> int:
-    """Returns the seed for choosing among a problem's answers, as distinct from rollouts' seeds as those are."""
+    """Returns the seed for choosing among a problem's answers, unrelated to the seeds of its rollouts."""
     return _seed(f"{base_seed}/{run}/selection/{problem_id}")
 
 

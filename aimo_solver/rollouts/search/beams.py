@@ -1,7 +1,7 @@
 """Beam search and DVTS over steps: the best steps of each level are continued, all beams at once.
 
 DVTS (diverse verifier tree search, Hugging Face's scaling of test-time compute) splits the first steps
-among the beams; each beam then stays in a subtree of its own, whatever the others' scores are.
+among the beams; each beam then stays in a subtree of its own, regardless of the others' scores.
 A beam is done when nothing can follow its best step. Without a scorer the first step is the best.
 """
 

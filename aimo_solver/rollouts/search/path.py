@@ -47,7 +47,7 @@ class Step:
 
     @property
     def failed(self) -> bool:
-        """Whether its code failed: by how the run ended, whatever it printed."""
+        """Whether its code failed: by how the run ended, not by what it printed."""
         return self.status not in (None, ExecutionStatus.OK)
 
     @property

@@ -75,7 +75,7 @@ class SearchRollout(RolloutLifeCycle):
         tree_finished: TreeFinished,
     ) -> None:
         dialect, settings, text = parts.dialect, parts.settings, task.problem.text
-        prompt = encode_prompt(dialect, text, parts.engine.tokenizer, settings.prefill)
+        prompt = encode_prompt(dialect, text, parts.engine.tokenizer, prefill=settings.prefill)
         super().__init__(task, parts, prompt_tokens=len(prompt))
         self._search, self._tree_finished = search, tree_finished
         self._sessions = PathSessions(parts.sandbox, CodeTool(dialect, settings).timeout_seconds)

@@ -39,7 +39,7 @@ class StepScorer:
             return [None] * len(paths)
 
     async def _ask(self, scorer: Scorer, paths: Sequence[Path]) -> list[float]:
-        prompt = encode_prompt(self._dialect, self._problem_text, scorer.tokenizer, self._prefill)
+        prompt = encode_prompt(self._dialect, self._problem_text, scorer.tokenizer, prefill=self._prefill)
         scores = await scorer.score([[*prompt, *scorer.tokenizer.encode(path.text)] for path in paths])
         if len(scores) != len(paths):
             raise EngineError(f"scores must be {len(paths)}, one per text, got {len(scores)}")

@@ -2,7 +2,7 @@
 
 Guarantees: prefix and a child's text, joined, are what a scorer reads after the prompt.
 Source: rStar-Math (arXiv 2501.04519). In training, an answer's worth is whether it equals the known answer;
-siblings are compared by what came of them, and whole solutions in pairs, whatever they have in common.
+siblings are compared by what came of them, and whole solutions in pairs, even if they share no steps.
 """
 
 from __future__ import annotations
