@@ -23,7 +23,7 @@ from aimo_solver.kaggle.inputs import INPUT_ROOT, INPUTS_VARIABLE
 from aimo_solver.kaggle.kernel_metadata import read_kernel_metadata
 from aimo_solver.kaggle.model_page import ModelPage, package_model
 from aimo_solver.kaggle.package import package_single_file, package_wheels
-from aimo_solver.kaggle.push import fetch, follow, submit, describe_kernel
+from aimo_solver.kaggle.push import describe_kernel, fetch, follow, submit
 from aimo_solver.kaggle.push import push as push_kernel
 from aimo_solver.kaggle.rehearsal import RehearsalPlan
 from aimo_solver.kaggle.rehearsal import rehearse as rehearse_kernel

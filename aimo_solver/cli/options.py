@@ -68,8 +68,8 @@ Temperature = Annotated[
 Code = Annotated[
     CodeMode | None,
     typer.Option(
-        metavar="on|disabled|off",
-        help="Run the model's code, answer each call with 'disabled', or recognise no calls.",
+        metavar="MODE",
+        help="on runs the model's code, disabled answers every call so, off recognises no calls.",
         show_default="the preset's",
         rich_help_panel=METHOD,
     ),
@@ -93,7 +93,7 @@ Seed = Annotated[int, typer.Option(metavar="N", help="Base seed of all rollouts.
 
 ProblemSets = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[SETS]...", help="Sets by name, or .jsonl and .csv files.", show_default="the demo set"),
+    typer.Argument(metavar="SET", help="Sets by name, or .jsonl and .csv files.", show_default="the demo set"),
 ]
 Problems = Annotated[int | None, typer.Option(min=1, metavar="N", help="Take only the first N problems.")]
 Runs = Annotated[int, typer.Option(min=1, metavar="N", help="Passes over the sets, each with its own seeds.")]

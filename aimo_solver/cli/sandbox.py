@@ -40,7 +40,7 @@ def probe(as_json: AsJson = False) -> None:
 
 @app.command()
 def run(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Python files.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Python files.")],
     timeout: Annotated[float, typer.Option(metavar="S", help="Seconds per cell.")] = 5.0,
     as_json: AsJson = False,
 ) -> None:

@@ -20,7 +20,7 @@ from aimo_solver.problems.sets.manifest import Hub, Manifest, load_manifest, man
 
 app = typer.Typer(help="Public validation sets: list, show, fetch and check them.", no_args_is_help=True)
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="[SET]...", help="Sets by name.", show_default="all")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="SET", help="Sets by name.", show_default="all")]
 From = Annotated[Path | None, typer.Option("--from", metavar="FILE", help="A local copy, .jsonl or .csv.")]
 
 

@@ -171,7 +171,7 @@ def _table(plan: StudyPlan, figures: Sequence[PolicyFigures]) -> Table:
 
 
 def pool(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders of `aimo replay`.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run folders of `aimo replay`.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The pool to write.")] = Path("pool.jsonl"),
     speeds: Annotated[
         Path | None,
