@@ -53,7 +53,7 @@ class Stream:
             self.finish(complete=False)
 
     def finish(self, *, complete: bool) -> None:
-        """Frees its part of the engine and wakes whoever waits."""
+        """Frees its part of the engine and wakes the waiting task."""
         self.ended = True
         self._streams.remove_one()
         if not self._complete.done():

@@ -89,13 +89,13 @@ class Predictor:
         try:
             return self._wait_for(call, answerer)
         except BaseException as error:  # noqa: BLE001  Includes a sys.exit in the solver's task.
-            return self._answer_after_failure(id, answerer.provisional if call.begun else self._rule.fallback, error)
+            return self._answer_after_failure(id, answerer.provisional if call.started else self._rule.fallback, error)
 
     def _wait_for(self, call: _Call, answerer: Answerer) -> int:
         """Returns the solver's own answer. Raises if there is none in time."""
         give_up_at, deadline_seen = self._now() + BEGIN_SECONDS, False
         while not call.ended.wait(_POLL_SECONDS):
-            answer_by = answerer.answer_by if call.begun else None
+            answer_by = answerer.answer_by if call.started else None
             if answer_by is not None:
                 give_up_at, deadline_seen = answer_by + LATE_SECONDS, True
             elif deadline_seen:  # The answer is being logged and returned.
@@ -143,7 +143,7 @@ class _Call:
     """One problem in the solver's loop, watched from another thread."""
 
     def __init__(self, answerer: Answerer, problem: Problem, loop: asyncio.AbstractEventLoop) -> None:
-        self.begun = False
+        self.started = False
         self.ended = threading.Event()
         self._answerer, self._problem, self._loop = answerer, problem, loop
         self._task: asyncio.Task[int] | None = None
@@ -161,7 +161,7 @@ class _Call:
     def _begin(self) -> None:
         self._task = self._loop.create_task(self._answerer.answer(self._problem))
         self._task.add_done_callback(self._end)
-        self.begun = True
+        self.started = True
 
     def _cancel(self) -> None:
         if self._task is not None:
