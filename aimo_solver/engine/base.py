@@ -136,7 +136,7 @@ class MeasurableEngine(Engine, Protocol):
     async def next_tokens(self, token_ids: Sequence[int], alternatives: int) -> list[dict[int, float]]:
         """Returns, for each position but the first, the likeliest tokens there: token id -> log-probability (nats).
 
-        The token that stands there is always included, whatever its rank.
+        The actual token is always included, whatever its rank.
         """
         ...
 

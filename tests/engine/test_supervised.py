@@ -121,7 +121,7 @@ def test_request_cancelled_during_a_restart_ends_at_once() -> None:
         await asyncio.wait({task})
         assert task.cancelled()
         ended_after = loop.time() - cancelled_at
-        assert_whole(await harness.ask())  # The restart itself goes on.
+        assert_whole(await harness.ask())  # The restart itself continues.
         return ended_after
 
     assert harness.run(scenario) == 0.0

@@ -1,4 +1,4 @@
-"""vLLM's V1 engine behind the Engine protocol.
+"""VllmEngine: vLLM's V1 engine as a ManagedEngine.
 
 Guarantees what aimo_solver/engine/base.py demands, and what process.py says about starting and
 ending.
@@ -96,7 +96,7 @@ class VllmEngine:
     async def next_tokens(self, token_ids: Sequence[int], alternatives: int) -> list[dict[int, float]]:
         """Returns, for each position but the first, the likeliest tokens there: token id -> log-probability (nats).
 
-        The token that stands there is always included, whatever its rank.
+        The actual token is always included, whatever its rank.
         """
         from vllm.sampling_params import SamplingParams
 

@@ -1,4 +1,4 @@
-"""A reward model on vLLM behind the Scorer protocol, such as a process preference model (PPM).
+"""VllmScorer: a reward model on vLLM, such as a process preference model (PPM).
 
 The checkpoint is a sequence classifier with one label, such as LlamaForSequenceClassification: it
 computes one unbounded number for a text's last token. The score is its tanh, as in rStar-Math
