@@ -1,1 +1,1 @@
-"""Problems, answers, problem sets."""
+"""Problems, their answers, and sets of them."""

@@ -1,29 +1,29 @@
-r"""The one way from a model's text to an answer: text -> canonical integer or None.
+r"""Answers: the one way from a model's text to a canonical integer, or None.
 
-Every dialect, vote and report reads answers here, so that two paths can never disagree about what
-a rollout said.
+Every dialect, vote and report reads answers here, so that no two of them can disagree about what a
+rollout answered.
 
 Guaranteed, for any text:
 
 - It never raises and never hangs: finding the box is linear in the text, and a box's content,
   its nesting and every intermediate value are bounded before they are computed.
-- Arithmetic is exact. 3.4 is no answer rather than 3, and `\boxed{0}` is a real 0.
-- The answer lies within the rule, and has less than 1,300 digits, so `str` of it is safe.
-- No number is guessed out of prose: without a box, or when the last complete box holds anything
-  but one integer value, the answer is None. An earlier box is not asked instead: the model has
-  withdrawn it. (An unclosed box is a cut-off sentence, withdraws nothing and is passed over.)
+- Arithmetic is exact. 3.4 is not an answer, and never 3; `\boxed{0}` is 0.
+- The answer satisfies the rule, and has fewer than 1,300 digits, so that `str` of it is safe.
+- No number is guessed from prose: without a box, or when the last complete box holds anything
+  but one integer value, the answer is None. An earlier box does not count instead: the model has
+  withdrawn it. (An unclosed box is a cut-off sentence: it withdraws nothing and is skipped.)
 
-Readings that were a choice:
+Choices:
 
 - Thousands come in groups of three: `1,024` is one number, `1,24` and `1, 024` are lists, and so
   is any bare comma inside brackets, `(100,200)`.
 - `2^10` is 2^{10} and `\boxed 42` is 42, which is what models mean; TeX would take one digit. But
   `\frac42` is 4/2, as in TeX.
 - Units are dropped: degrees, per cent, and a closing `\text{...}` without numbers. A scale word
-  (`\text{million}`) is no unit. A remark outside `\text` is prose: `42 (checked 1000 cases)`.
+  (`\text{million}`) is no unit. A remark outside `\text`, as in `42 (checked 1000 cases)`, is prose, hence None.
 - `m + n = 42` is 42. Between two `=`, as in `a = 3 + 4 = 7`, numbers must come to the same value.
 
-Not read, hence None: E-notation (`e` is Euler's number, and a float that large is not exact),
+Not supported, hence None: E-notation (`e` is Euler's number, and a float that large is not exact),
 products by juxtaposition (`3 \frac12` may be a mixed number), names with a comma (`f(2, 3) = 5`),
 `5!!`, higher roots, absolute values, congruences, number words, sets.
 """
@@ -43,16 +43,16 @@ _BOX_OR_BRACE: Final = re.compile(
 
 
 def extract_answer(text: str, rule: AnswerRule) -> int | None:
-    r"""The integer in the last complete `\boxed{}` of `text`, under `rule`, or None."""
+    r"""Returns the integer in the last complete `\boxed{}` of `text`, under `rule`, or None."""
     content = last_boxed(text)
     value = None if content is None else parse_integer(content)
     return None if value is None else rule.apply(value)
 
 
 def last_boxed(text: str) -> str | None:
-    r"""The content of the `\boxed{}` or `\fbox{}` that closes last; of nested ones, the outer.
+    r"""Returns the content of the `\boxed{}` or `\fbox{}` that closes last; of nested ones, the outer.
 
-    Unclosed boxes are passed over. `\boxed 42`, without braces, counts.
+    Unclosed boxes are skipped. `\boxed 42`, without braces, counts.
     """
     last: tuple[int, int] | None = None
     opened: list[int | None] = []  # where a box's content starts; None for any other brace
@@ -68,12 +68,12 @@ def last_boxed(text: str) -> str | None:
     if last is None:
         return None
     start, end = last
-    # The sentence goes on right behind a box without braces: "so \boxed 5."
+    # The sentence continues right after a box without braces: "so \boxed 5."
     return text[start:end] if text[start - 1] == "{" else text[start:end].rstrip(".,;:!?)*")
 
 
 def parse_integer(latex: str) -> int | None:
-    """The one integer that `latex` stands for, or None."""
+    """Returns the one integer that `latex` stands for, or None."""
     try:
         value = evaluate(latex)
     except NotAValueError:

@@ -1,7 +1,7 @@
-"""LaTeX arithmetic: an expression or an equation -> the one exact value it stands for.
+"""Expressions: the one exact value that LaTeX arithmetic, or an equation, stands for.
 
 Guarantees: exact, and bounded before it is computed, so that no input hangs, allocates much or
-recurses deeply. What it reads and what it does not is told in answers.py, which it serves.
+recurses deeply. answers.py, which uses it, documents what it reads and what it does not.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TOKEN: Final = re.compile(
     re.X | re.S,
 )
 _UNIT: Final = "°"
-"""The token that all of these become."""
+"""The token that every unit becomes."""
 
 _MINUS: Final = str.maketrans(dict.fromkeys("−－﹣", "-"))
 _CLOSERS: Final = {"{": "}", "(": ")", "[": "]"}
@@ -46,12 +46,12 @@ _TEXTS: Final = tuple(rf"\{name}" for name in "text mathrm textrm textnormal mbo
 _NOT_UNITS: Final = frozenset(
     "hundred thousand million billion trillion dozen factorial or and mod base pi e i n x y z".split()
 )
-# What parts two statements: `x = 3, y = 5` is not the 5 that stands after its last `=`.
+# What separates two statements: `x = 3, y = 5` is not the 5 after its last `=`.
 _SEPARATORS: Final = frozenset(r", ; < > ≠ ≤ ≥ or and \\ \quad \qquad \lor \vee \land \wedge \not \ne \neq".split())
 
 
 class NotAValueError(Exception):
-    """The box holds something else than one number, or one that is too large."""
+    """The box holds something other than one number, or a number that is too large."""
 
 
 def _require(condition: bool) -> None:
@@ -60,17 +60,17 @@ def _require(condition: bool) -> None:
 
 
 def evaluate(latex: str) -> Fraction:
-    """The value of an expression, or of the last side of an equation. Raises NotAValueError."""
+    """Returns the value of an expression, or of the last side of an equation. Raises NotAValueError."""
     _require(len(latex) <= _MAX_CHARACTERS)
     return _statement(list(_tokens(latex)))
 
 
 def _tokens(latex: str) -> Iterator[str]:
-    """Numbers, commands, words and single characters; spacing and styles left out."""
+    """Yields numbers, commands, words and single characters; spacing and styles are left out."""
     digits = (str(unicodedata.decimal(c)) if c.isdecimal() else c for c in latex)
     for match in _TOKEN.finditer("".join(digits).translate(_MINUS)):
         if (number := match["number"]) is not None:
-            # A bare comma stays, because brackets would make a list of it.
+            # A bare comma stays: in brackets it would make a list.
             separator = match["separator"]
             yield number if separator in (None, ",") else number.replace(separator, "")
         elif match["unit"] is not None:
@@ -80,13 +80,13 @@ def _tokens(latex: str) -> Iterator[str]:
 
 
 def _statement(tokens: list[str]) -> Fraction:
-    """The value of `5`, of `x = 5` or of `a = 3 + 4 = 7.`"""
+    """Returns the value of `5`, of `x = 5` or of `a = 3 + 4 = 7.`"""
     if tokens[-1:] == ["."]:
         tokens = tokens[:-1]
     *names, last = _split_at_equals(tokens)
     value = _Expression(last).quantity()
     for name in names:
-        # `x != 5` is no answer; that `n! = 120` looks the same costs little.
+        # `x != 5` is not an answer; that `n! = 120` looks the same costs little.
         _require(name[-1:] != ["!"] and _SEPARATORS.isdisjoint(name))
     for inner in names[1:]:
         if any(map(_is_number, inner)):
@@ -109,7 +109,7 @@ def _is_number(token: str) -> bool:
 
 
 class _Expression:
-    r"""Recursive descent over one side of an equation; raises NotAValueError at what it cannot read.
+    r"""A recursive-descent parser of one side of an equation; raises NotAValueError at what it cannot read.
 
     quantity = sum (unit | remark)*       factor = atom "!"? ("^" atom)?
     sum      = product (("+"|"-") product)*
@@ -123,7 +123,7 @@ class _Expression:
         self._depth = 0
 
     def quantity(self) -> Fraction:
-        """The value of all the tokens."""
+        """Returns the value of all the tokens."""
         value = self._sum()
         while self._at < len(self._tokens):
             if not self._take(_UNIT):
@@ -131,7 +131,7 @@ class _Expression:
         return value
 
     def _take(self, *wanted: str) -> str | None:
-        """The next token, passed over, if it is one of `wanted`."""
+        """Consumes and returns the next token if it is one of `wanted`."""
         if self._at < len(self._tokens) and self._tokens[self._at] in wanted:
             return self._next()
         return None
@@ -142,7 +142,7 @@ class _Expression:
         return self._tokens[self._at - 1]
 
     def _remark(self) -> None:
-        r"""Passes over `\text{ cm}^2`."""
+        r"""Consumes a remark such as `\text{ cm}^2`."""
         _require(self._next() in _TEXTS and self._next() == "{")
         before = ""
         while (token := self._next()) != "}":
@@ -167,7 +167,7 @@ class _Expression:
         return value
 
     def _signed(self) -> Fraction:
-        # An en dash may be a sign, but between two numbers it makes a range: `3–5`.
+        # An en dash may be a sign; between two numbers it makes a range: `3–5`.
         negative = self._take("+", "-", "–") in ("-", "–")
         return -self._factor() if negative else self._factor()
 
@@ -204,7 +204,7 @@ class _Expression:
         return value
 
     def _argument(self) -> Fraction:
-        r"""What a command applies to: braces, another command, or one digit: `\frac42` is 4/2."""
+        r"""Consumes a command's argument: braces, another command, or one digit, as in `\frac42`, which is 4/2."""
         if self._at < len(self._tokens) and self._tokens[self._at].isdecimal():
             number = self._tokens[self._at]
             self._tokens[self._at : self._at + 1] = filter(None, (number[0], number[1:]))
@@ -223,7 +223,7 @@ def _quotient(numerator: Fraction, denominator: Fraction) -> Fraction:
 
 def _power(base: Fraction, exponent: Fraction) -> Fraction:
     _require(exponent.denominator == 1 and (base != 0 or exponent > 0))
-    if abs(base) in (0, 1):  # whatever the exponent's size
+    if abs(base) in (0, 1):  # for any exponent
         return base if exponent.numerator % 2 else base * base
     bits = max(base.numerator.bit_length(), base.denominator.bit_length())
     _require(bits * abs(exponent) <= _MAX_BITS)
@@ -240,7 +240,7 @@ def _factorial(value: Fraction) -> Fraction:
 
 
 def _binomial(upper: Fraction, lower: Fraction) -> Fraction:
-    # n over k is below 2^n.
+    # The binomial coefficient is below 2^n.
     return Fraction(math.comb(_natural(upper, _MAX_BITS), _natural(lower, _MAX_BITS)))
 
 

@@ -16,9 +16,9 @@ class Problem:
 
     id: str
     text: str
-    """The statement, LaTeX."""
+    """The statement, in LaTeX."""
     gold: int | None = None
-    """The right answer where it is known; the solver never reads it."""
+    """The right answer, where it is known; the solver never reads it."""
     source: str | None = None
     level: int | None = None
     set: str | None = None
@@ -26,8 +26,11 @@ class Problem:
 
     @property
     def family(self) -> str:
-        """What it is counted with: "Algebra" of "MATH test, algebra/6.json (Algebra)", "AIME I 2022" of
-        "AIME I 2022, Problem 1", else the source as it is; "-" without one."""
+        """The group that reports count it in; "-" without a source.
+
+        It is "Algebra" for "MATH test, algebra/6.json (Algebra)", "AIME I 2022" for "AIME I 2022, Problem 1",
+        and the source itself for any other.
+        """
         if self.source is None:
             return "-"
         if in_brackets := re.search(r"\(([^()]+)\)$", self.source):
@@ -48,10 +51,10 @@ class AnswerRule:
     maximum: int | None = None
     modulus: int | None = None
     fallback: int = 0
-    """Given when no rollout answers."""
+    """The answer that is given when no rollout answers."""
 
     def apply(self, value: int) -> int | None:
-        """The answer that `value` stands for under this rule, or None."""
+        """Returns the answer that `value` stands for under this rule, or None."""
         if self.minimum is not None and value < self.minimum:
             return None
         if self.modulus is not None:
@@ -61,7 +64,7 @@ class AnswerRule:
         return value
 
     def with_fallback(self, fallback: int) -> AnswerRule:
-        """The rule with another fallback. Raises InputError for one it would not accept itself."""
+        """Returns the rule with another fallback. Raises InputError for one that it would not accept."""
         if self.apply(fallback) != fallback:
             raise InputError(f"fallback must be an answer that {self.name} accepts, got {fallback!r}")
         return replace(self, fallback=fallback)

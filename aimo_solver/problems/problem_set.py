@@ -1,8 +1,8 @@
 """Problem sets: JSON lines or CSV files of problems.
 
 Guarantees: a file is read whole or refused in one sentence that names file, line and cure; the
-order is the file's. A gold answer outside the answer rule is kept and counted, not refused: real
-sets have them.
+order is the file's. Gold answers outside the answer rule are kept and counted, not refused: real
+sets have some.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from typing import Any
 
 from aimo_solver.errors import InputError
 from aimo_solver.problems.problem import AnswerRule, Problem
-from aimo_solver.utils.files import read_text
-from aimo_solver.utils.files import json_rows
+from aimo_solver.utils.files import json_rows, read_text, whole_lines
 
 COLUMNS = "id, problem and perhaps answer, source, level"
 
@@ -30,18 +29,18 @@ class ProblemSet:
     problems: tuple[Problem, ...]
 
     def golds_outside(self, rule: AnswerRule) -> int:
-        """How many gold answers the rule would not accept as they are."""
+        """Returns how many gold answers the rule would not accept as they are."""
         return sum(p.gold is not None and rule.apply(p.gold) != p.gold for p in self.problems)
 
 
 def load_problem_set(path: Path, *, cut: bool = False) -> ProblemSet:
-    """Reads `.jsonl` or `.csv` with the columns id, problem and perhaps answer, source, level.
+    """Reads a .jsonl or .csv file with the columns id, problem and perhaps answer, source, level.
 
-    `cut`: a kill may have cut its last line, which is left out then.
+    With `cut` a last line that a kill cut short is left out. Raises InputError.
     """
     text = read_text(path, "a .jsonl or .csv file of problems")
     if cut:
-        text = text[: text.rfind("\n") + 1]
+        text = whole_lines(text)
     rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else json_rows(path, text)
     problems: dict[str, Problem] = {}
     for line, row in rows:
@@ -50,12 +49,12 @@ def load_problem_set(path: Path, *, cut: bool = False) -> ProblemSet:
             raise InputError(f"{path}, line {line}: id {problem.id!r} is used twice; give every problem its own id")
         problems[problem.id] = problem
     if not problems:
-        raise InputError(f"{path}: holds no problems; expected one JSON object a line, or a CSV with a header")
+        raise InputError(f"{path}: holds no problems; expected one JSON object per line, or a CSV with a header")
     return ProblemSet(path.stem, tuple(problems.values()))
 
 
 def join_sets(sets: Sequence[ProblemSet]) -> ProblemSet:
-    """All of them, each problem with its set's name. Raises InputError where two use the same id."""
+    """Returns all of them as one set, each problem with its set's name. Raises InputError where two use the same id."""
     home: dict[str, str] = {}
     for problem_set in sets:
         for problem in problem_set.problems:
@@ -69,7 +68,7 @@ def join_sets(sets: Sequence[ProblemSet]) -> ProblemSet:
 
 
 def problem_row(problem: Problem) -> dict[str, Any]:
-    """The problem as a line of a problem file; what it lacks is left out."""
+    """Returns the problem as a row of a problem file; what it lacks is left out."""
     row = {
         "id": problem.id,
         "problem": problem.text,
@@ -107,7 +106,7 @@ def _problem(path: Path, line: int, row: Mapping[str, Any]) -> Problem:
     if not isinstance(text, str) or not text.strip():
         raise InputError(f"{where}: problem must be a non-empty string, got {text!r}")
     if any("\ud800" <= char <= "\udfff" for char in identifier + text):
-        raise InputError(f"{where}: holds half a character (a lone UTF-16 surrogate); write it whole")
+        raise InputError(f"{where}: holds half a character (a lone UTF-16 surrogate); write the whole character")
     source, set_name = row.get("source"), row.get("set")
     return Problem(
         id=identifier,

@@ -11,7 +11,7 @@ from aimo_solver.errors import InputError
 
 
 def read_text(path: Path, wanted: str) -> str:
-    """The file's text, UTF-8. `wanted` says what it should be. Raises InputError."""
+    """Returns the text of a UTF-8 file. `wanted` says what the file should be. Raises InputError."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -29,11 +29,11 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{path}: cannot be made: {error.strerror}; name another folder") from None
+        raise InputError(f"{path}: cannot be created: {error.strerror}; name another folder") from None
 
 
 def write_text(path: Path, text: str) -> None:
-    """Puts a whole file in place of what was there. Raises InputError, and then leaves it as it was."""
+    """Replaces the whole file. Raises InputError, and then leaves the file as it was."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         partial.write_text(text, encoding="utf-8")
@@ -53,14 +53,14 @@ def json_line(row: Mapping[str, Any]) -> str:
 
 
 def json_rows(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Each line's number and object, empty lines left out. Raises InputError."""
+    """Yields each line's number and object; empty lines are left out. Raises InputError."""
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:  # ValueError: not JSON, or a number of over 4300 digits.
-            raise InputError(f"{path}, line {number}: not JSON ({error}); expected one object a line") from None
+            raise InputError(f"{path}, line {number}: not JSON ({error}); expected one object per line") from None
         if not isinstance(row, dict):
             raise InputError(f"{path}, line {number}: must be a JSON object, got {type(row).__name__}")
         yield number, row

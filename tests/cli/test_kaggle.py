@@ -53,8 +53,8 @@ def test_a_dry_run_sends_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["push", "none"], "kernel-metadata.json: there is no such file"),
-        (["package", "wheels", "/dev/null/x", "--id", "me/aimo-wheels"], "/dev/null/x: cannot be made"),
+        (["push", "none"], "kernel-metadata.json: does not exist"),
+        (["package", "wheels", "/dev/null/x", "--id", "me/aimo-wheels"], "/dev/null/x: cannot be created"),
         (["package", "wheels", "out", "--id", "aimo"], "id must be user/slug"),
         (
             ["package", "wheels", "out", "--id", "me/aimo-wheels", "--requirements", "none.txt"],
@@ -62,7 +62,7 @@ def test_a_dry_run_sends_nothing(tmp_path: Path) -> None:
         ),
         (["package", "wheels", "out", "--id", "me/aimo-wheels", "--with", "b=="], "--with must be a requirement"),
         (["rehearse", "--wheels", "nowhere"], "nowhere: has no aimo-wheels.lock"),
-        (["package", "single-file", "/dev/null/x/kernel.py"], "/dev/null/x: cannot be made"),
+        (["package", "single-file", "/dev/null/x/kernel.py"], "/dev/null/x: cannot be created"),
         (["package", "model", "none", "--id", "a/b/c/d"], "there is no folder none"),
         (["rehearse", "--contest", "4"], "contest must be one of aimo1, aimo2, aimo3, got '4'"),
         (["rehearse", "--kernel", "none.py"], "none.py: no such file"),

@@ -1,4 +1,4 @@
-"""One extractor: which box it reads, what the rule lets through, and each fault of a peer it does not share."""
+"""Answers: which box is read, what the rule accepts, and readings that other extractors get wrong."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_without_a_modulus_what_is_too_large_is_no_answer(value: int) -> None:
 
 @timeless
 @given(st.integers(max_value=-1), st.sampled_from([AIMO1, AIMO2, AIMO3]))
-def test_an_edition_never_wraps_a_negative_number(value: int, rule: AnswerRule) -> None:
+def test_a_contest_never_wraps_a_negative_number(value: int, rule: AnswerRule) -> None:
     assert extract_answer(rf"\boxed{{{value}}}", rule) is None
 
 
@@ -127,52 +127,52 @@ def test_a_megabyte_of_anything_ends(piece: str) -> None:
     assert parse_integer(megabyte) is None
 
 
-def test_a_megabyte_of_spaces_behind_a_box_ends() -> None:
+def test_a_megabyte_of_spaces_after_a_box_ends() -> None:
     assert extract_answer(r"\boxed" + " " * 1_000_000 + "x", ANY_INTEGER) is None
 
 
-# What peers got wrong; each fault was seen by running their code.
+# Readings that published extractors get wrong
 
 
-def test_numina_truncates_3_4_to_3() -> None:
+def test_a_decimal_is_not_truncated() -> None:
     assert extract_answer(r"\boxed{3.4}", AIMO1) is None
 
 
-def test_numina_drops_2_to_10() -> None:
+def test_a_power_is_computed_before_it_is_reduced() -> None:
     assert extract_answer(r"\boxed{2^{10}}", AIMO1) == 24
 
 
-def test_numina_drops_frac42() -> None:
+def test_a_fraction_without_braces_takes_one_digit_each() -> None:
     assert extract_answer(r"\boxed{\frac42}", AIMO1) == 2
 
 
-def test_numina_drops_frac12() -> None:
+def test_fractions_without_braces_add_up() -> None:
     assert extract_answer(r"\boxed{\frac12 + \frac12}", AIMO1) == 1
 
 
-def test_imagination_ignores_boxed_zero() -> None:
+def test_zero_is_an_answer() -> None:
     assert extract_answer(r"\boxed{0}", AIMO2) == 0
 
 
-def test_imagination_wraps_minus_5_to_995() -> None:
+def test_minus_five_is_not_wrapped_to_995() -> None:
     assert extract_answer(r"\boxed{-5}", AIMO2) is None
 
 
-def test_imagination_reads_minus_17_as_17() -> None:
+def test_a_minus_sign_counts() -> None:
     assert extract_answer(r"\boxed{-17}", ANY_INTEGER) == -17
 
 
-def test_imagination_reads_42_checked_1000_cases_as_0() -> None:
+def test_digits_of_a_remark_do_not_join_the_answer() -> None:
     assert extract_answer(r"\boxed{42 (checked 1000 cases)}", AIMO2) is None
 
 
-def test_imagination_drops_1_comma_024() -> None:
+def test_grouped_thousands_are_read_before_they_are_reduced() -> None:
     assert extract_answer(r"\boxed{1,024}", AIMO2) == 24
 
 
-def test_nemo_016_is_not_16() -> None:
+def test_leading_zeros_do_not_count() -> None:
     assert extract_answer(r"\boxed{016}", AIMO2) == extract_answer(r"\boxed{16}", AIMO2) == 16
 
 
-def test_math_verify_fails_on_two_boxes() -> None:
+def test_of_two_boxes_the_last_counts() -> None:
     assert extract_answer(r"\boxed{3}, or rather \boxed{5}", AIMO2) == 5

@@ -100,7 +100,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_problem_set(tmp_path / "none.jsonl")
 
 
-def test_a_folder_is_no_problem_file(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_problem_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a folder; give"):
         load_problem_set(tmp_path)
 
@@ -118,7 +118,7 @@ def test_an_empty_file_holds_no_problems(tmp_path: Path, name: str, text: str) -
     assert refusal(tmp_path, text, name).startswith(": holds no problems; expected")
 
 
-def test_another_encoding_is_told_with_its_cure(tmp_path: Path) -> None:
+def test_another_encoding_is_refused_with_its_cure(tmp_path: Path) -> None:
     assert refusal(tmp_path, GOOD.encode("utf-16")) == ": not UTF-8 text (byte 0); save it as UTF-8"
 
 

@@ -38,7 +38,7 @@ def problems(*golds: int | None) -> list[Problem]:
     return [Problem(f"p{n}", "?", gold) for n, gold in enumerate(golds)]
 
 
-def test_every_manifest_is_whole() -> None:
+def test_every_manifest_is_complete() -> None:
     known = manifests()
     assert NUMINA.items() <= {name: m.count for name, m in known.items()}.items()
     for name, one in known.items():
@@ -60,26 +60,26 @@ def test_the_hash_is_of_ids_and_answers_in_any_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("golds", "told"),
+    ("golds", "sentence"),
     [
         ((1, 2), "has 2 problems, the manifest says 3"),
-        ((1, 2, 4), "has another id or answer than the manifest"),
-        ((1, 2, None), "1 problems have no answer, the first is 'p2'"),
+        ((1, 2, 4), "some id or answer differs from the manifest"),
+        ((1, 2, None), "1 problem without an answer, the first is 'p2'"),
     ],
 )
-def test_another_set_is_told_from_the_manifests(golds: tuple[int | None, ...], told: str) -> None:
+def test_another_set_is_not_taken_for_the_manifests(golds: tuple[int | None, ...], sentence: str) -> None:
     verdict = check_set(manifest(count=3, sha256=canonical_hash(problems(1, 2, 3))), problems(*golds))
-    assert not verdict.same and told in verdict.text
+    assert not verdict.same and sentence in verdict.text
 
 
-def test_answers_outside_an_editions_rule_are_told() -> None:
+def test_answers_outside_the_answer_rule_are_reported() -> None:
     verdict = check_set(manifest(answer_rule="aimo3"), problems(1, -2))
-    assert not verdict.same and "1 answers are outside the rule aimo3, the first is that of 'p1'" in verdict.text
+    assert not verdict.same and "1 answer outside the rule aimo3, the first is that of 'p1'" in verdict.text
 
 
 def test_an_unverified_set_is_the_same_as_far_as_it_is_known() -> None:
-    verdict = check_set(manifest(count=2, unverified="nobody has seen it"), problems(1, 2))
-    assert verdict.same and "unverified: nobody has seen it" in verdict.text
+    verdict = check_set(manifest(count=2, unverified="no copy yet"), problems(1, 2))
+    assert verdict.same and "unverified: no copy yet" in verdict.text
 
 
 # Rows
@@ -87,7 +87,7 @@ def test_an_unverified_set_is_the_same_as_far_as_it_is_known() -> None:
 WIKI = "https://artofproblemsolving.com/wiki/index.php/"
 
 
-def test_numinas_contests_are_named_by_their_page() -> None:
+def test_contests_are_named_by_their_wiki_page() -> None:
     rows = [
         {"problem": " a ", "answer": "116", "url": f"{WIKI}2022_AIME_I_Problems/Problem_1"},
         {"problem": "b", "answer": -4.0, "url": f"{WIKI}2023_AMC_12B_Problems/Problem_25"},
@@ -133,7 +133,7 @@ def test_plain_rows_without_an_integer_are_left_out() -> None:
     assert [(p.id, p.gold) for p in to_problems(manifest(hub=hub), rows)] == [("small_1", 42), ("small_3", 42)]
 
 
-def test_a_source_that_has_changed_is_told_by_row() -> None:
+def test_a_source_that_has_changed_is_refused_by_row() -> None:
     with pytest.raises(InputError, match=r"small, row 2 of the source: KeyError\('answer'\); has it changed?"):
         to_problems(manifest(hub=Hub("x")), [{"problem": "a", "answer": "1"}, {"problem": "a"}])
 
@@ -141,12 +141,12 @@ def test_a_source_that_has_changed_is_told_by_row() -> None:
 @pytest.mark.parametrize(
     ("text", "value"), [("42", 42), ("-3", -3), (r"$\frac{24}{2}$", 12), ("1,024", 1024), ("2^{10}", 1024), ("x", None)]
 )
-def test_golds_that_are_not_canonical_are_held_against_math_verify(text: str, value: int | None) -> None:
+def test_golds_that_are_not_canonical_are_checked_against_math_verify(text: str, value: int | None) -> None:
     pytest.importorskip("math_verify")
     assert gold_integer(text) == value
 
 
-def test_corrections_are_made_once_however_often() -> None:
+def test_corrections_made_twice_change_nothing_more() -> None:
     rows = [Problem("a", "more than 1 of them", 5), Problem("b", "?", 6)]
     wanted = (
         Correction("a", "wrong key", answer=125),
@@ -169,21 +169,23 @@ def write_copy(place: Path, name: str, golds: list[int]) -> Path:
     return path
 
 
-def test_a_local_copy_is_kept_and_found_by_name(tmp_path: Path) -> None:
+def test_a_local_copy_is_saved_and_found_by_name(tmp_path: Path) -> None:
     adopt_set(
         manifest(name="aime_2025", count=2, sha256=canonical_hash(problems(1, 2))), write_copy(tmp_path, "x", [1, 2])
     )
     assert [p.gold for p in find_problem_set("aime_2025").problems] == [1, 2]
 
 
-def test_a_wrong_copy_is_not_kept(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"has 1 problems, the manifest says 2; .*; nothing was kept"):
+def test_a_wrong_copy_is_not_saved(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"has 1 problem, the manifest says 2; .*; nothing was saved"):
         adopt_set(manifest(count=2), write_copy(tmp_path, "x", [1]))
     assert not cached_path("small").exists()
 
 
-def test_a_set_that_is_not_here_and_one_that_is_unknown() -> None:
-    with pytest.raises(InputError, match="is not here yet; aimo sets fetch aime_2025, or --from a local copy"):
+def test_a_set_that_was_not_fetched_and_one_that_is_unknown() -> None:
+    with pytest.raises(
+        InputError, match="has not been fetched yet; aimo sets fetch aime_2025, or --from for a local copy"
+    ):
         find_problem_set("aime_2025")
     with pytest.raises(InputError, match=r"set must be one of aime_2022_2024, .*, got 'aime_1999'"):
         find_problem_set("aime_1999")
@@ -195,21 +197,21 @@ def aimo(*arguments: str) -> tuple[int, str]:
 
 
 def test_check_finds_the_manifest_by_the_files_name(tmp_path: Path) -> None:
-    code, told = aimo("check", "--from", str(write_copy(tmp_path, "aime_2022_2024", [1, 2])))
-    assert code == 1 and "aime_2022_2024: NOT THE SET: has 2 problems, the manifest says 90" in told
+    code, printed = aimo("check", "--from", str(write_copy(tmp_path, "aime_2022_2024", [1, 2])))
+    assert code == 1 and "aime_2022_2024: NOT THE SET: has 2 problems, the manifest says 90" in printed
 
 
-def test_list_and_show_tell_what_there_is() -> None:
-    code, told = aimo("list", "--json")
-    assert code == 0 and {"name": "aime_2022_2024", "count": 90, "verified": True} in json.loads(told)
-    code, told = aimo("show", "amc12_2022_2023_integer")
-    assert code == 0 and "corrected  amc12_2022_B_13" in told and "faulty  amc12_2022_B_21" in told
+def test_list_and_show_print_the_manifests() -> None:
+    code, printed = aimo("list", "--json")
+    assert code == 0 and {"name": "aime_2022_2024", "count": 90, "verified": True} in json.loads(printed)
+    code, printed = aimo("show", "amc12_2022_2023_integer")
+    assert code == 0 and "corrected  amc12_2022_B_13" in printed and "faulty  amc12_2022_B_21" in printed
 
 
 @pytest.mark.parametrize("command", ["list", "show", "fetch", "check"])
 def test_help_has_an_example(command: str) -> None:
-    code, told = aimo(command, "--help")
-    assert code == 0 and "Example: aimo sets" in told
+    code, printed = aimo(command, "--help")
+    assert code == 0 and "Example: aimo sets" in printed
 
 
 # The hub: its real client against a small server that answers as the hub does
@@ -284,21 +286,21 @@ def test_a_set_is_fetched_through_the_hubs_client(hub: dict[str, bytes], name: s
     assert [(p.id, p.gold) for p in find_problem_set("aime_2025").problems] == [("aime_2025_1", 2), ("aime_2025_2", -7)]
 
 
-def test_a_hub_without_the_files_is_told(hub: dict[str, bytes]) -> None:
+def test_a_hub_without_the_files_is_refused(hub: dict[str, bytes]) -> None:
     hub["README.md"] = b"# A card"
     with pytest.raises(InputError, match=r"team/set at main has no file like \*\*/\*\.parquet; has it changed\?"):
         fetch_set(manifest(hub=Hub("team/set")))
 
 
-def test_a_set_the_hub_does_not_have_is_told(hub: dict[str, bytes]) -> None:
-    with pytest.raises(InputError, match=r"nobody/nothing at main cannot be had \(.*\); try again with a network"):
-        fetch_set(manifest(hub=Hub("nobody/nothing")))
+def test_a_set_that_the_hub_does_not_have_is_refused(hub: dict[str, bytes]) -> None:
+    with pytest.raises(InputError, match=r"no-team/no-set at main cannot be downloaded \(.*\); try again"):
+        fetch_set(manifest(hub=Hub("no-team/no-set")))
 
 
 def test_without_a_network_the_others_are_still_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-    code, told = aimo("fetch", "aime_2025", "math_500")
+    code, printed = aimo("fetch", "aime_2025", "math_500")
     assert code == 1
-    assert told.count("cannot be had") == 2 and "Traceback" not in told
+    assert printed.count("cannot be downloaded") == 2 and "Traceback" not in printed

@@ -1,1 +1,1 @@
-"""Public validation sets: manifests, checks against them, and fetching. Statements are never bundled."""
+"""Public validation sets: manifests, checks against them, and fetching. Statements are never shipped."""

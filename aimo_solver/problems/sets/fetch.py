@@ -1,13 +1,11 @@
-"""Fetch: a set's rows from the Hugging Face hub, made into a problem file in the cache.
+"""Fetch: a set's rows from the Hugging Face hub, as a problem file in the cache.
 
-Guarantees: a file in the cache is whole, and is there only when it is what its manifest says; what
-cannot be had is one sentence. Files that were downloaded before are not asked for again
-(huggingface_hub's own cache).
+Guarantees: a file in the cache is whole and agrees with its manifest; a failure is one sentence. Files
+that were downloaded before are not requested again (huggingface_hub's own cache).
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,39 +18,39 @@ from aimo_solver.problems.problem_set import ProblemSet, join_sets, load_problem
 from aimo_solver.problems.sets.check import Verdict, check_set
 from aimo_solver.problems.sets.manifest import Manifest, load_manifest
 from aimo_solver.problems.sets.rows import correct, to_problems
-from aimo_solver.utils.files import make_folder, write_text
+from aimo_solver.utils.files import json_line, make_folder, write_text
 from aimo_solver.utils.paths import DEMO_SET
 
 CACHE_VARIABLE: Final = "AIMO_CACHE"
 
 
 def cached_path(name: str) -> Path:
-    """Where the set lies once it has been fetched: under $AIMO_CACHE, or ~/.cache/aimo."""
+    """Returns where a fetched set is kept: under $AIMO_CACHE, or ~/.cache/aimo."""
     root = os.environ.get(CACHE_VARIABLE)
     return (Path(root) if root else Path.home() / ".cache" / "aimo") / "sets" / f"{name}.jsonl"
 
 
 def fetch_set(manifest: Manifest) -> Verdict:
     """Downloads, reads, corrects and checks the set, and puts it into the cache. Raises InputError."""
-    return _keep(manifest, to_problems(manifest, _downloaded_rows(manifest)), "the hub")
+    return _save(manifest, to_problems(manifest, _downloaded_rows(manifest)), "the hub")
 
 
 def adopt_set(manifest: Manifest, path: Path) -> Verdict:
     """Puts a local copy of the set into the cache. Raises InputError."""
-    return _keep(manifest, local_problems(manifest, path), str(path))
+    return _save(manifest, local_problems(manifest, path), str(path))
 
 
 def local_problems(manifest: Manifest, path: Path) -> list[Problem]:
-    """A local copy's problems, corrected. Raises InputError."""
+    """Reads the problems of a local copy, corrected. Raises InputError."""
     return correct(load_problem_set(path).problems, manifest.corrections)
 
 
-DEMO = "demo"
-"""The set that is always here."""
+DEMO: Final = "demo"
+"""The set that needs no fetching."""
 
 
 def find_problem_set(name_or_file: str) -> ProblemSet:
-    """A problem file, `demo`, or a set by name that was fetched before. Raises InputError."""
+    """Reads a problem file, `demo`, or a set by name that was fetched before. Raises InputError."""
     if name_or_file == DEMO:
         return load_problem_set(DEMO_SET)
     path = Path(name_or_file)
@@ -61,7 +59,9 @@ def find_problem_set(name_or_file: str) -> ProblemSet:
     manifest = load_manifest(name_or_file)
     path = cached_path(manifest.name)
     if not path.exists():
-        raise InputError(f"{manifest.name}: is not here yet; aimo sets fetch {manifest.name}, or --from a local copy")
+        raise InputError(
+            f"{manifest.name}: has not been fetched yet; run aimo sets fetch {manifest.name}, or give a local copy with --from"
+        )
     return load_problem_set(path)
 
 
@@ -71,13 +71,13 @@ def find_problems(names_or_files: Sequence[str] | None, max_problems: int | None
     return whole if max_problems is None else replace(whole, problems=whole.problems[:max_problems])
 
 
-def _keep(manifest: Manifest, problems: Sequence[Problem], origin: str) -> Verdict:
+def _save(manifest: Manifest, problems: Sequence[Problem], origin: str) -> Verdict:
     verdict = check_set(manifest, problems)
     if not verdict.same:
-        raise InputError(f"{manifest.name}, from {origin}: {verdict.text}; nothing was kept")
+        raise InputError(f"{manifest.name}, from {origin}: {verdict.text}; nothing was saved")
     path = cached_path(manifest.name)
     make_folder(path.parent)
-    write_text(path, "".join(json.dumps(problem_row(p), ensure_ascii=False) + "\n" for p in problems))
+    write_text(path, "".join(json_line(problem_row(problem)) for problem in problems))
     return verdict
 
 
@@ -98,7 +98,7 @@ def _downloaded_rows(manifest: Manifest) -> Iterator[Mapping[str, Any]]:
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         first_line = str(error).strip().split("\n")[0]
         raise InputError(
-            f"{manifest.name}: {where} cannot be had ({first_line}); try again with a network, or --from a local copy"
+            f"{manifest.name}: {where} cannot be downloaded ({first_line}); try again, or give a local copy with --from"
         ) from None
     readers = {".parquet": pl.read_parquet, ".jsonl": pl.read_ndjson, ".json": pl.read_json, ".csv": pl.read_csv}
     files = sorted(path for path in folder.rglob("*") if path.suffix in readers and path.match(Path(hub.files).name))

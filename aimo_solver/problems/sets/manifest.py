@@ -1,9 +1,9 @@
 """Manifest: what one public validation set is, so that two people replay the same problems.
 
 `validation_sets/NAME.toml` says where the rows come from, which are taken, what is corrected, how
-many there are, and the hash of their ids and answers. No statement is in it: whoever wants the set
-fetches it, or has a copy. A set whose rows nobody has held against its manifest yet says so
-(`unverified`), and then count and hash are what its publisher tells, or unknown.
+many there are, and the hash of their ids and answers. It holds no statements: a set is fetched, or
+read from a local copy. A set whose rows have not been checked against its manifest yet says so
+(`unverified`); its count and hash are then its publisher's, or unknown.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ class Hub:
     """Glob of the files that hold the rows: .parquet, .jsonl, .json or .csv."""
     layout: Layout = Layout.PLAIN
     id: str | None = None
-    """Column of the id; None: the row's number."""
+    """Column of the id; None means the row's number."""
     problem: str = "problem"
     answer: str = "answer"
     level: int | None = None
-    """Only rows of this level."""
+    """Only rows of this level are taken; None means all."""
     seen: bool = False
-    """Whether files and columns were looked at; otherwise they are as the publisher's page tells."""
+    """Whether files and columns have been inspected; otherwise they are as the publisher's page describes them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A fault of the source that the set does without."""
+    """A fault of the source that is corrected in the set."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
@@ -70,13 +70,14 @@ class Correction:
     answer: int | None = None
     """The right answer."""
     replace: str | None = None
-    """A few words of the statement, and what they should be."""
+    """A few wrong words of the statement."""
     by: str | None = None
+    """The words that replace them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A row that is kept, so that counts match, and should be left out of a strict score."""
+    """A row that is kept so that counts match, but should be left out of a strict score."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
@@ -86,7 +87,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One set."""
+    """One validation set."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
@@ -96,12 +97,12 @@ class Manifest:
     """Which rows are taken, in words."""
     licence: str
     redistribution: str
-    """What must not be passed on."""
+    """What must not be redistributed."""
     count: int | None = None
     sha256: str | None = None
     """Of the canonical rows (`canonical_hash`), corrections included."""
     unverified: str | None = None
-    """Why nobody could hold the rows against this manifest yet."""
+    """Why the rows could not be checked against this manifest yet."""
     answer_rule: str = "any-integer"
     hub: Hub | None = None
     corrections: tuple[Correction, ...] = ()
@@ -109,12 +110,12 @@ class Manifest:
 
 
 def manifests() -> dict[str, Manifest]:
-    """All that there are, by name."""
+    """Returns every manifest, by name."""
     return {path.stem: load_manifest(path.stem) for path in sorted(MANIFESTS.glob("*.toml"))}
 
 
 def load_manifest(name: str) -> Manifest:
-    """The manifest of that name. Raises InputError that lists the names there are."""
+    """Returns the manifest of that name. Raises InputError that lists the known names."""
     path = MANIFESTS / f"{name}.toml"
     if not path.is_file():
         names = ", ".join(known.stem for known in sorted(MANIFESTS.glob("*.toml")))
@@ -123,7 +124,7 @@ def load_manifest(name: str) -> Manifest:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Raises InputError that names file and key."""
+    """Reads a manifest. Raises InputError that names file and key."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         return TypeAdapter(Manifest).validate_python({"name": path.stem} | values)
@@ -136,7 +137,9 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def canonical_hash(problems: Sequence[Problem]) -> str:
-    """SHA-256 of one line `["id", answer]` a problem, in the order of the ids. Statements do not count:
-    copies differ in white space, and an id and its answer name a problem well enough."""
+    """Returns the SHA-256 of one line `["id", answer]` per problem, in the order of the ids.
+
+    Statements do not count: copies differ in white space, and an id and its answer identify a problem.
+    """
     rows = sorted((problem.id, problem.gold) for problem in problems)
     return hashlib.sha256("".join(f"{json.dumps(row)}\n" for row in rows).encode()).hexdigest()

@@ -1,8 +1,8 @@
-"""Rows: from a source's rows to problems, by the layout its manifest names, and the corrections.
+"""Rows: a source's rows as problems, by the layout that its manifest names, with the corrections.
 
-Guarantees: pure; a row that lacks what its layout needs is one sentence that names it. A gold answer
-that is not written as an integer (`\\frac{24}{2}`) is evaluated by the reader of answers itself and
-held against math-verify, where that is installed.
+Guarantees: pure; a row that lacks what its layout needs is refused in one sentence that names it. A gold
+answer that is not written as an integer (`\\frac{24}{2}`) is evaluated as models' answers are, and checked
+against math-verify where that is installed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MATH_FILE = re.compile(r"test/(?P<subject>\w+)/(?P<number>\d+)\.json")
 
 
 def to_problems(manifest: Manifest, rows: Iterable[Mapping[str, Any]]) -> list[Problem]:
-    """The set's problems out of its source's rows, corrected. Raises InputError."""
+    """Returns the set's problems from its source's rows, corrected. Raises InputError."""
     hub = manifest.hub
     if hub is None:
         raise InputError(f"{manifest.name}: its manifest names no source; give a local copy with --from")
@@ -37,7 +37,7 @@ def to_problems(manifest: Manifest, rows: Iterable[Mapping[str, Any]]) -> list[P
 
 
 def correct(problems: Sequence[Problem], corrections: Sequence[Correction]) -> list[Problem]:
-    """The problems with the corrections made; made twice they change nothing more."""
+    """Returns the corrected problems; correcting them again changes nothing."""
     by_id = {correction.id: correction for correction in corrections}
     return [_corrected(problem, by_id.get(problem.id)) for problem in problems]
 
@@ -66,7 +66,7 @@ def _aops(name: str, hub: Hub, number: int, row: Mapping[str, Any]) -> Iterator[
 
 
 def _math(name: str, hub: Hub, number: int, row: Mapping[str, Any]) -> Iterator[Problem]:
-    """What Python's `int` reads in the last box counts as an integer: it gives Numina's 754 and 721."""
+    """Takes rows whose last box Python's `int` can read, which gives Numina's 754 and 721 problems."""
     file = _MATH_FILE.fullmatch(row["unique_id"])
     level = int(str(row["level"]).removeprefix("Level "))
     if file is None or level != hub.level:
@@ -98,22 +98,22 @@ def _whole(answer: object) -> int:
 
 
 def gold_integer(answer: object) -> int | None:
-    """The integer that a gold answer stands for, or None. Raises ValueError where math-verify reads another."""
+    """Returns the integer that a gold answer stands for, or None. Raises ValueError where math-verify disagrees."""
     text = str(answer).strip().strip("$")
     if re.fullmatch(r"-?\d+", text):
         return int(text)
     value = parse_integer(text)
     if value is not None and not _math_verify_agrees(text, value):
-        raise ValueError(f"answer {answer!r}: read as {value}, and math-verify reads something else")
+        raise ValueError(f"answer {answer!r}: read as {value}, but math-verify disagrees")
     return value
 
 
 def _math_verify_agrees(text: str, value: int) -> bool:
     try:
         import math_verify
-    except ImportError:  # The vote never needs it, so neither does a machine that only replays.
+    except ImportError:  # Votes never need it, so a machine that only replays may lack it.
         return True
-    # Without its timeouts, which are signals and so only for main threads: golds are short.
+    # Its timeouts are off, because they use signals, which only main threads receive; golds are short.
     parse: Any = math_verify.parse
     gold, integer = (parse(f"${latex}$", parsing_timeout=None) for latex in (text, value))
     return bool(math_verify.verify(gold, integer, timeout_seconds=None))
