@@ -1,4 +1,4 @@
-"""Beams: which steps go on, in one beam search and in diverse subtrees."""
+"""Beams: which steps are continued, by beam search and in the subtrees of DVTS."""
 
 from __future__ import annotations
 
