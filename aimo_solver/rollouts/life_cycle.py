@@ -27,7 +27,7 @@ _STOP_REASONS: Final[dict[type[Exception], StopReason]] = {
 
 
 def stop_reason(error: Exception) -> StopReason:
-    """Returns the reason why a rollout ended that was ended by `error`."""
+    """Returns the stop reason of a rollout that `error` ended."""
     return next((reason for kind, reason in _STOP_REASONS.items() if isinstance(error, kind)), StopReason.FAILED)
 
 
