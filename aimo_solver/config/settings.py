@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, TypeVar, cast
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
@@ -226,12 +226,12 @@ T = TypeVar("T")
 
 def load_preset(name_or_file: str) -> Preset:
     """Reads a shipped preset by name, or one from a TOML file. Raises InputError."""
-    return _load(Preset, find_shipped(name_or_file, PRESETS, "preset"))
+    return _load(Preset, find_shipped(name_or_file, PRESETS, noun="preset"))
 
 
 def load_hardware(name_or_file: str) -> Hardware:
     """Reads shipped hardware settings by name, or some from a TOML file. Raises InputError."""
-    return _load(Hardware, find_shipped(name_or_file, HARDWARE, "hardware"))
+    return _load(Hardware, find_shipped(name_or_file, HARDWARE, noun="hardware"))
 
 
 def _load(kind: type[T], path: Path) -> T:
@@ -270,34 +270,3 @@ def _sentence(error: ErrorDetails) -> str:
             return f"{key} must be a table, got {value!r}"
         case _:
             return f"{key} {re.sub(r'^[A-Za-z]+ should', 'must', error['msg'])}, got {value!r}"
-
-
-_RENAMED: Final[Mapping[tuple[str, ...], Mapping[str, str]]] = {
-    ("policy",): {"tokens": "max_tokens"},
-    ("policy", "settings"): {
-        "least_seconds": "min_seconds",
-        "most_seconds": "max_seconds",
-        "most_doubt": "max_doubt",
-    },
-    ("genselect",): {
-        "candidates": "max_candidates",
-        "most_margin": "max_margin",
-        "least_seconds": "min_seconds",
-    },
-}
-"""By table: keys that had another name when older run folders were written."""
-
-
-def with_current_keys(preset: Mapping[str, Any]) -> dict[str, Any]:
-    """The preset of an older run folder, under the keys of today."""
-    return _with_current_keys(preset, ())
-
-
-def _with_current_keys(table: Mapping[str, Any], place: tuple[str, ...]) -> dict[str, Any]:
-    renamed = _RENAMED.get(place, {})
-    return {
-        renamed.get(key, key): _with_current_keys(cast(Mapping[str, Any], value), (*place, key))
-        if isinstance(value, Mapping)
-        else value
-        for key, value in table.items()
-    }

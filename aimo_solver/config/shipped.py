@@ -14,8 +14,8 @@ SPEED_TABLES: Final = _HERE / "speed_tables"
 STOP_TABLES: Final = _HERE / "stop_tables"
 
 
-def find_shipped(name_or_file: str, folder: Path, noun: str, suffix: str = ".toml") -> Path:
-    """Returns the path of a shipped file, or the given path if it ends with `suffix`. It is an existing file.
+def find_shipped(name_or_file: str, folder: Path, *, noun: str, suffix: str = ".toml") -> Path:
+    """Returns the path of a shipped file, or the given path if it ends with `suffix`; the file exists.
 
     Raises InputError, which lists the shipped names.
     """

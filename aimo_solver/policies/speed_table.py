@@ -80,7 +80,7 @@ class Workload:
 
 def load_speed_table(name_or_file: str) -> SpeedTable:
     """Reads a shipped speed table by name, or one from a TOML file. Raises InputError."""
-    path = find_shipped(name_or_file, SPEED_TABLES, "speed table")
+    path = find_shipped(name_or_file, SPEED_TABLES, noun="speed table")
     try:
         rows: list[dict[str, Any]] = tomllib.loads(path.read_text(encoding="utf-8")).get("row", [])
         return SpeedTable(

@@ -67,7 +67,7 @@ def state_name(votes: int, runner_up: int, answered: int) -> str:
 
 def load_stop_table(name_or_file: str) -> StopTable:
     """Reads a shipped stop table by name, or one from a JSON file. Raises InputError."""
-    path = find_shipped(name_or_file, STOP_TABLES, "table", ".json")
+    path = find_shipped(name_or_file, STOP_TABLES, noun="table", suffix=".json")
     text = read_text(path, "a stop table, as `aimo learn-table` writes it")
     try:
         content: dict[str, Any] = json.loads(text)

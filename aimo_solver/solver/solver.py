@@ -180,7 +180,11 @@ class Solver:
         if self._selector is None:
             return None
         seed = selection_seed(self._base_seed, run, problem.id)
-        selecting = asyncio.create_task(self._selector.select(problem, group.trajectories, vote, deadline, seed))
+        selecting = asyncio.create_task(
+            self._selector.select(
+                problem=problem, trajectories=group.trajectories, vote=vote, deadline=deadline, seed=seed
+            )
+        )
         try:
             with suppress(TimeoutError):
                 async with deadline.limit(before_seconds=-GRACE_SECONDS):

@@ -61,7 +61,7 @@ class Selector(Protocol):
         ...
 
     async def select(
-        self, problem: Problem, trajectories: Sequence[Trajectory], vote: Vote, deadline: Deadline, seed: int
+        self, *, problem: Problem, trajectories: Sequence[Trajectory], vote: Vote, deadline: Deadline, seed: int
     ) -> Selection:
         """Returns the choice and its reason, by the deadline. Never raises for what an engine or a model did."""
         ...

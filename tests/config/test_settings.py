@@ -11,6 +11,7 @@ import tomli_w
 
 from aimo_solver.config.names import CodeMode, PolicyName, SearchMethod, TieBreak, VoteName
 from aimo_solver.config.policy_settings import POLICY_SETTINGS, Aimo3PublicSettings, FixedSettings, NemoSkillsSettings
+from aimo_solver.config.renamed_keys import with_current_keys
 from aimo_solver.config.settings import (
     GenSelectSettings,
     Hardware,
@@ -20,7 +21,6 @@ from aimo_solver.config.settings import (
     checked,
     load_hardware,
     load_preset,
-    with_current_keys,
 )
 from aimo_solver.config.shipped import HARDWARE, PRESETS
 from aimo_solver.dialects import find_dialect

@@ -180,7 +180,7 @@ def test_a_selector_that_does_not_end_is_abandoned() -> None:
         reserve_seconds: float = 0.0
 
         async def select(
-            self, problem: Problem, trajectories: Sequence[Trajectory], vote: Vote, deadline: Deadline, seed: int
+            self, *, problem: Problem, trajectories: Sequence[Trajectory], vote: Vote, deadline: Deadline, seed: int
         ) -> Selection:
             while True:
                 try:
@@ -217,7 +217,9 @@ def test_a_restart_during_judging_extends_the_deadline() -> None:
             deadline = Deadline(asyncio.get_running_loop().time() + 20.0, lambda: engine.down_seconds, 100.0)
             selector = GenerativeSelector(engine, replace(JUDGING, judgings=1))
             group = rollouts(42, 7)
-            return await selector.select(PROBLEM, group, plurality(group), deadline, 1)
+            return await selector.select(
+                problem=PROBLEM, trajectories=group, vote=plurality(group), deadline=deadline, seed=1
+            )
         finally:
             await engine.stop()
 

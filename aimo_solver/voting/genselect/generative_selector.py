@@ -38,7 +38,7 @@ class GenerativeSelector:
         return self._settings.reserve_seconds
 
     async def select(
-        self, problem: Problem, trajectories: Sequence[Trajectory], vote: Vote, deadline: Deadline, seed: int
+        self, *, problem: Problem, trajectories: Sequence[Trajectory], vote: Vote, deadline: Deadline, seed: int
     ) -> Selection:
         """Returns the judged answer, or why there is none."""
         if not self._narrow(vote):
@@ -98,13 +98,12 @@ class GenerativeSelector:
         window = _window(judge, candidates, self._settings.window)
         if window < 2:
             return None
-        return await Tournament(judge=judge, judgings=self._settings.judgings, window=window, seeds=_seeds(seed)).play(
-            candidates
-        )
+        tournament = Tournament(judge=judge, judgings=self._settings.judgings, window=window, seeds=_seeds(seed))
+        return await tournament.play(candidates)
 
 
 def _window(judge: Judge, candidates: Sequence[Candidate], max_window: int) -> int:
-    """Returns how many candidates, whichever they are, fit into one prompt: `max_window` at most; 1 means none."""
+    """Returns how many candidates, whichever they are, fit into one prompt, at most `max_window`."""
     longest = sorted(candidates, key=lambda candidate: len(candidate.summary), reverse=True)[:max_window]
     while len(longest) > 1 and not judge.fits(longest):
         longest.pop()

@@ -49,7 +49,9 @@ class SelectorHarness:
         selector = GenerativeSelector(engine, self.settings, self.log.append)
         begun = asyncio.get_running_loop().time()
         deadline = Deadline(begun + self.seconds)
-        chosen = await selector.select(PROBLEM, trajectories, plurality(trajectories), deadline, seed)
+        chosen = await selector.select(
+            problem=PROBLEM, trajectories=trajectories, vote=plurality(trajectories), deadline=deadline, seed=seed
+        )
         self.ended_after_seconds = asyncio.get_running_loop().time() - begun
         assert not engine.active_requests
         return chosen
