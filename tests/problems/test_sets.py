@@ -184,7 +184,7 @@ def test_a_wrong_copy_is_not_saved(tmp_path: Path) -> None:
 
 def test_a_set_that_was_not_fetched_and_one_that_is_unknown() -> None:
     with pytest.raises(
-        InputError, match="has not been fetched yet; aimo sets fetch aime_2025, or --from for a local copy"
+        InputError, match="has not been fetched yet; aimo sets fetch aime_2025, or --from a local copy"
     ):
         find_problem_set("aime_2025")
     with pytest.raises(InputError, match=r"set must be one of aime_2022_2024, .*, got 'aime_1999'"):

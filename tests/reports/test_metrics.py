@@ -15,7 +15,6 @@ from aimo_solver.reports.compare import SettingDifference, compare, differing_se
 from aimo_solver.reports.metrics import curve, groups, majority_curve, pass_curve, spread_over_runs
 from aimo_solver.rollouts.trajectory import StopReason
 from aimo_solver.solver.solution import Solution
-from aimo_solver.utils.statistics import mcnemar
 from aimo_solver.voting import plurality
 from tests.helpers.examples import rollouts, solution, trajectory
 
@@ -105,13 +104,6 @@ def test_a_family_is_read_off_the_source(source: str | None, family: str) -> Non
 def run_of(*right: int, run: int = 0) -> list[Solution]:
     """One problem a number: 1 answered rightly."""
     return [solution(rollouts(42 if r else 7), problem_id=f"p{n}", run=run) for n, r in enumerate(right)]
-
-
-def test_mcnemar_is_the_sign_test_of_the_pairs_that_differ() -> None:
-    assert mcnemar(0, 0) == 1.0
-    assert mcnemar(5, 5) == 1.0
-    assert mcnemar(0, 6) == pytest.approx(2 / 64)
-    assert mcnemar(6, 0) == mcnemar(0, 6)
 
 
 def test_a_clear_gain_is_real() -> None:

@@ -46,7 +46,7 @@ def test_majority_judges_the_answer_that_was_given() -> None:
     assert summary.correct == 1
 
 
-def test_a_fallback_that_happens_to_be_right_is_right_and_told() -> None:
+def test_a_fallback_that_happens_to_be_right_is_right_and_counted() -> None:
     summary = summarise([solution(rollouts(None), gold=0)])
     assert (summary.correct, summary.fallback_answers) == (1, 1)
     assert summary.pass_at_1 is not None and summary.pass_at_1.mean == 0.0
@@ -99,7 +99,3 @@ def test_an_interval_holds_its_mean(problems: list[list[int | None]]) -> None:
         assert estimate is not None
         assert 0 <= estimate.low <= estimate.mean + 1e-9
         assert estimate.mean - 1e-9 <= estimate.high <= 1
-
-
-def test_an_estimate_reads_as_mean_and_interval() -> None:
-    assert str(Estimate(0.5, 0.25, 0.75)) == "0.500 [0.250, 0.750]"

@@ -60,7 +60,7 @@ def find_problem_set(name_or_file: str) -> ProblemSet:
     path = cached_path(manifest.name)
     if not path.exists():
         raise InputError(
-            f"{manifest.name}: has not been fetched yet; run aimo sets fetch {manifest.name}, or give a local copy with --from"
+            f"{manifest.name}: has not been fetched yet; aimo sets fetch {manifest.name}, or --from a local copy"
         )
     return load_problem_set(path)
 
