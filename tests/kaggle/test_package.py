@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from aimo_solver.errors import InputError
 from aimo_solver.kaggle.kernel_metadata import MAX_SOURCE_BYTES
 from aimo_solver.kaggle.package import package_single_file, package_wheels
 from aimo_solver.kaggle.wheels import WheelTarget
+from quantize.writers import WRITERS
 from tests.helpers.wheel import make_wheel
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +36,9 @@ def test_the_projects_own_wheel_is_built(tmp_path: Path) -> None:
     package(tmp_path, project=ROOT)
     (built,) = tmp_path.glob("aimo_solver-*.whl")
     assert built.stat().st_size > 100_000
+    names = set(zipfile.ZipFile(built).namelist())
+    for writer in WRITERS.values():
+        assert {f"quantize/workers/{writer.script.name}", f"quantize/requirements/{writer.requirements.name}"} <= names
 
 
 def test_wheels_for_another_machine_are_not_packaged(tmp_path: Path) -> None:
