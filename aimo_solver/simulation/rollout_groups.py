@@ -26,7 +26,7 @@ NOTHING_YET: Final = 0
 """The state before the first finish."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutGroups:
     """Groups of equal width. Arrays of shape (groups, width) hold what is known after each finish."""
 
@@ -99,7 +99,7 @@ def simulate_groups(groups: Sequence[tuple[int, Sequence[Sample]]], speeds: Spee
         leader[:, place], runner_up[:, place], answered[:, place] = best, top_two, votes.sum(axis=1)
         leads = (votes == best[:, None]) & (best[:, None] > 0)
         right[:, place] = leads[:, 0] / np.maximum(1, leads.sum(axis=1))
-    return RolloutGroups(seconds, leader, runner_up, answered, right)
+    return RolloutGroups(seconds=seconds, leader=leader, runner_up=runner_up, answered=answered, right=right)
 
 
 def _encode(groups: Sequence[tuple[int, Sequence[Sample]]]) -> tuple[Integers, Floats]:

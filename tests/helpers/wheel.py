@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def make_wheel(
-    folder: Path, name: str, version: str = "1.0", tag: str = "py3-none-any", needs: Sequence[str] = ()
+    folder: Path, name: str, version: str = "1.0", *, tag: str = "py3-none-any", needs: Sequence[str] = ()
 ) -> Path:
     """Makes a wheel with one module, which pip can install."""
     path = folder / f"{name}-{version}-{tag}.whl"

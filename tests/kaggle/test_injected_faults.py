@@ -147,12 +147,12 @@ def test_a_hundred_injected_faults_give_a_hundred_valid_rows_in_time(
             injector.kind = kind
             injector.sandbox.failure = SandboxError("injected") if kind == "sandbox fails" else None
             statement = STATEMENTS.get(kind, "What is 6 times 7?")
-            begun = time.monotonic()
+            started_at = time.monotonic()
             row = ask(
                 pl.Series("id", [f"p{number}"]),
                 statement if kind in ("broken text", "nothing") else pl.Series([statement]),
             )
-            assert time.monotonic() - begun < GRANTED_SECONDS + 2 * GRACE_SECONDS + LATE_SECONDS, kind
+            assert time.monotonic() - started_at < GRANTED_SECONDS + 2 * GRACE_SECONDS + LATE_SECONDS, kind
             answers.append(checked_answer(f"p{number}", row, AIMO3))
     finally:
         predictor.close(5.0)

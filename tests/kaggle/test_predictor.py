@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 import pytest
 
@@ -22,6 +22,7 @@ class FakeAnswerer:
     """Answerer that runs `then` for every problem, and keeps the log."""
 
     then: Answer
+    _: KW_ONLY
     provisional: int = 7
     answer_by: float | None = None
     closed: bool = False
@@ -43,16 +44,16 @@ class FakeAnswerer:
 
 @pytest.fixture
 def begin() -> Iterator[Callable[..., Predictor]]:
-    begun: list[Predictor] = []
+    started: list[Predictor] = []
 
     def start(fake: FakeAnswerer, rule: AnswerRule = AIMO3, ends_in: float = 3600.0) -> Predictor:
         one = Predictor(fake.open, rule=rule, ends_at=time.monotonic() + ends_in, log=fake.log.append)
         one.start()
-        begun.append(one)
+        started.append(one)
         return one
 
     yield start
-    for one in begun:
+    for one in started:
         one.close(5.0)
 
 

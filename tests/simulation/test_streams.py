@@ -20,11 +20,11 @@ from tests.helpers.small_pool import EVEN, SHARED
 def finish_times(tokens: Sequence[int], speeds: SpeedTable) -> list[float]:
     async def scenario() -> list[float]:
         streams = Streams(speeds)
-        begun = streams.loop.time()
+        started_at = streams.loop.time()
 
         async def one(count: int) -> float:
             assert await streams.start(count).wait()
-            return streams.loop.time() - begun
+            return streams.loop.time() - started_at
 
         return await asyncio.gather(*map(one, tokens))
 
@@ -49,10 +49,10 @@ def test_streams_end_when_the_arithmetic_says(tokens: list[int]) -> None:
 def test_a_stream_that_is_cut_leaves_its_part_to_the_others_and_keeps_its_tokens() -> None:
     async def scenario() -> tuple[float, int, bool]:
         streams = Streams(SHARED)
-        begun = streams.loop.time()
+        started_at = streams.loop.time()
         long, short = streams.start(100), streams.start(10)
         streams.loop.call_later(8.0, long.cut)
         assert await short.wait()
-        return streams.loop.time() - begun, long.tokens, await long.wait()
+        return streams.loop.time() - started_at, long.tokens, await long.wait()
 
     assert run_virtual(scenario()) == (pytest.approx(14.0), 4, False)
