@@ -1,4 +1,3 @@
-# pyright: strict
 """A plot of simulated contests: problems solved against the time allowed, one line per policy."""
 
 from __future__ import annotations
