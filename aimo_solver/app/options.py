@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from aimo_solver.config.names import CodeMode, PolicyName, find_name
-from aimo_solver.config.settings import Hardware, PolicySettings, Preset, checked, load_preset, with_current_keys
+from aimo_solver.config.renamed_keys import with_current_keys
+from aimo_solver.config.settings import Hardware, PolicySettings, Preset, checked, load_preset
 from aimo_solver.dialects import find_dialect
 from aimo_solver.engine.checkpoint import check_checkpoint, check_one_label, check_same_vocabulary
 from aimo_solver.engine.hardware import AUTO, check_hardware

@@ -91,11 +91,11 @@ def test_imagination_shifts_gears_after_question_30() -> None:
 @pytest.mark.parametrize(
     ("left", "problems", "seconds"), [(17_400.0, 50, 900.0), (3000.0, 10, 300.0), (800.0, 2, 500.0), (120.0, 1, 120.0)]
 )
-def test_public_aimo3_kernel_keeps_300_s_for_each_problem_to_come(left: float, problems: int, seconds: float) -> None:
+def test_aimo3_public_keeps_300_s_for_each_problem_to_come(left: float, problems: int, seconds: float) -> None:
     assert Aimo3PublicPolicy().grant(Ledger(0.0, left, problems_left=problems), 0.0).seconds == seconds
 
 
-def test_public_aimo3_kernel_stops_at_any_four_equal_answers() -> None:
+def test_aimo3_public_stops_at_any_four_equal_answers() -> None:
     assert Aimo3PublicPolicy().review(progress(10.0, 1, 2, 1, 3, 1, 1), AMPLE).action is Action.STOP
 
 
