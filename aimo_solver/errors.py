@@ -1,4 +1,4 @@
-"""The exception tree: what can go wrong that is not the model's doing.
+"""The exception tree: failures that are not the model's doing.
 
 What a model writes, and whatever its code does, is data and never raises.
 """
@@ -13,7 +13,7 @@ class InputError(AimoError):
 
 
 class EngineError(AimoError):
-    """The engine died, is wedged or could not go on; text streamed so far is valid."""
+    """The engine died, is wedged or cannot continue; text streamed so far is valid."""
 
 
 class EngineLoadError(EngineError):

@@ -1,1 +1,1 @@
-"""What every room uses: files, paths, logs, deadlines."""
+"""What every package uses: files, paths, logs, deadlines, exit codes."""

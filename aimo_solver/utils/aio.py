@@ -1,4 +1,4 @@
-"""`together`: coroutines at the same time, as one."""
+"""Coroutines that run at the same time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 async def together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """Their results, in order. When one fails the others are cancelled, and its error, ungrouped, is raised."""
+    """Returns their results, in order. When one fails, the others are cancelled and its error is raised, ungrouped."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(coroutine) for coroutine in coroutines]

@@ -1,4 +1,4 @@
-"""Where the files that travel with the package lie: beside it in a checkout, inside it in a wheel."""
+"""Paths of the files that travel with the package: beside it in a checkout, inside it in a wheel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PROJECT: Final = _PACKAGE.parent
 
 
 def bundled(name: str) -> Path:
-    """The path of a bundled file or folder such as `validation_sets/demo.jsonl`; it may not exist."""
+    """Returns the path of a bundled file or folder such as `validation_sets/demo.jsonl`; it may not exist."""
     inside = _PACKAGE / "_bundled" / name
     return inside if inside.exists() else PROJECT / name
 

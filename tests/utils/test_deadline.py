@@ -21,13 +21,13 @@ class Outage:
         return max(0.0, min(self._ends, self._loop.time()) - self._begins)
 
 
-def reached(outage: tuple[float, float], most_seconds: float = 1000.0, before_seconds: float = 0.0) -> float:
+def reached(outage: tuple[float, float], max_seconds: float = 1000.0, before_seconds: float = 0.0) -> float:
     """When a limit with 60 seconds ends a block that would never end."""
 
     async def story() -> float:
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        deadline = Deadline(begun + 60, Outage(*outage).lost_seconds, most_seconds)
+        deadline = Deadline(begun + 60, Outage(*outage).lost_seconds, max_seconds)
         with pytest.raises(TimeoutError):
             async with deadline.limit(before_seconds):
                 await asyncio.sleep(10_000)
@@ -44,7 +44,7 @@ def test_time_lost_before_the_deadline_puts_it_off(outage: tuple[float, float], 
 
 
 def test_it_is_put_off_by_no_more_than_it_may() -> None:
-    assert reached((10, 300), most_seconds=25) == pytest.approx(85)
+    assert reached((10, 300), max_seconds=25) == pytest.approx(85)
 
 
 def test_a_limit_before_the_deadline_moves_with_it() -> None:
