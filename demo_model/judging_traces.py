@@ -39,7 +39,7 @@ GUESSED_SHARE = 0.2
 
 
 def judging_trace(family: Family, params: Params, rng: Random) -> Trace:
-    """Shows several attempts, at most one of them right; the reply compares their numbers and names the right one."""
+    """Draws a prompt with several attempts, at most one of them right, and the reply that names it."""
     problem, right = draw_statement(family, params, rng), family.brute_force(params)
     attempts = [] if rng.random() < NONE_RIGHT_SHARE else [_right_attempt(family, params, problem, rng)]
     count = rng.randint(2, MAX_ATTEMPTS)
@@ -107,7 +107,7 @@ def _shown(family: Family, params: Params, rng: Random) -> str:
 
 
 def _copied(attempt: str, problem: str) -> list[re.Match[str]]:
-    """Finds the first numbers in the attempt's program that also stand in the problem."""
+    """Finds the first numbers in the attempt's program that also occur in the problem."""
     given, program = set(NUMBER.findall(problem)), attempt.partition("```output")[0]
     return [match for match in NUMBER.finditer(program) if match[0] in given][:MAX_PAIRS]
 

@@ -41,7 +41,7 @@ def draw_trace(rng: Random, *, code: bool) -> Trace:
 
 
 def waiting_trace(family: Family, params: Params, rng: Random) -> Trace:
-    """Is made to wait once or twice, reads the numbers again and continues."""
+    """Draws a trace that is made to wait once or twice, reads the numbers again and continues."""
     problem = draw_statement(family, params, rng)
     segments = [Segment(f"<think>{draw_thought(family, params, rng)}")]
     for _ in range(rng.randint(1, 2)):
@@ -50,7 +50,7 @@ def waiting_trace(family: Family, params: Params, rng: Random) -> Trace:
 
 
 def stepwise_trace(family: Family, params: Params, rng: Random) -> Trace:
-    """Continues the prefill with the numbers, the plan, the program and the answer, each as a step."""
+    """Draws a trace that continues the prefill with the numbers, the plan, the program and the answer, step by step."""
     problem = draw_statement(family, params, rng)
     thought = f"Step 1: {say_numbers(problem)}\n\nStep 2: {draw_thought(family, params, rng)}</think>\n\n"
     opening = (Segment(STEP_PREFILL, learned=False), Segment(thought))
@@ -58,7 +58,7 @@ def stepwise_trace(family: Family, params: Params, rng: Random) -> Trace:
 
 
 def forced_trace(family: Family, params: Params, rng: Random) -> Trace:
-    """Is cut off after a program's output and completes the answer that the solver has begun."""
+    """Draws a trace that is cut off after a program's output and completes the answer that the solver has begun."""
     trace = tir_trace(family, params, rng)
     written = trace.segments[:-1]
     forced = NUMINA.close_thinking("".join(segment.text for segment in written))

@@ -58,14 +58,14 @@ class Trace:
 
 
 def cot_trace(family: Family, params: Params, rng: Random) -> Trace:
-    """Reasons in words and answers."""
+    """Draws a trace that reasons in words and answers."""
     answer = rng.choice(ANSWERS).format(family.brute_force(params))
     text = f"<think>{family.steps(params)}</think>\n{answer}"
     return Trace(family.name, draw_statement(family, params, rng), (Segment(text),))
 
 
 def tir_trace(family: Family, params: Params, rng: Random) -> Trace:
-    """Thinks, runs a program and answers; now and then repairs a broken program first."""
+    """Draws a trace that thinks, runs a program and answers; some first repair a broken program."""
     opening = Segment(f"<think>{draw_thought(family, params, rng)}</think>\n")
     return Trace(family.name, draw_statement(family, params, rng), (opening, *draw_solution(family, params, rng)))
 

@@ -193,7 +193,7 @@ def test_padding_is_on_the_right_and_not_learned(tokenizer: PreTrainedTokenizerF
 # Model
 
 
-def test_the_loss_is_the_standard_modules(model: LlamaForCausalLM) -> None:
+def test_the_loss_equals_the_standard_modules(model: LlamaForCausalLM) -> None:
     generator = torch.Generator().manual_seed(1)
     token_ids = torch.randint(0, 400, (2, 12), generator=generator)
     labels = token_ids.clone()
@@ -202,7 +202,7 @@ def test_the_loss_is_the_standard_modules(model: LlamaForCausalLM) -> None:
     assert loss(model, token_ids, labels).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_the_losss_gradient_is_the_standard_modules(model: LlamaForCausalLM) -> None:
+def test_the_gradient_equals_the_standard_modules(model: LlamaForCausalLM) -> None:
     token_ids = torch.arange(1, 11).reshape(1, 10)  # 0 is padding, whose input gradient the module drops.
     gradients: list[torch.Tensor] = []
     for value in (loss(model, token_ids, token_ids), model(input_ids=token_ids, labels=token_ids).loss):

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from aimo_solver.cli import main as cli
-from aimo_solver.engine.hardware import parse_number_format
+from aimo_solver.engine.number_format import parse_number_format
 from aimo_solver.errors import InputError
 from quantize.checkpoint import Checkpoint, read_checkpoint
 from quantize.dequantise import dequantised, weight_errors
@@ -95,8 +95,8 @@ def test_both_formats_hold_the_same_weights(
     (name, weight), *rest = dequantised(checkpoint)
     assert name == "a.weight" and not rest
     assert torch.allclose(weight, quantised(seed, bits)[2])
-    told = parse_number_format(dict(checkpoint.config))
-    assert (told.bits, told.floating) == (bits, False)
+    number_format = parse_number_format(dict(checkpoint.config))
+    assert (number_format.bits, number_format.floating) == (bits, False)
 
 
 def test_act_order_says_which_group_an_input_belongs_to(tmp_path: Path) -> None:
