@@ -1,1 +1,1 @@
-"""What people see of a run: live lines while it goes on, tables when it is over."""
+"""What people see of a run: live lines while it is under way, tables and reports afterwards."""

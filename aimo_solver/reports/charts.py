@@ -15,11 +15,11 @@ from aimo_solver.solver.solution import Solution
 
 RIGHT, WRONG, NO_ANSWER, CANCELLED, CODE = "#2274a5", "#e07a1f", "#8d8d8d", "#c9c9c9", "#7b3fa0"
 _KINDS: Final = (("right", RIGHT), ("wrong", WRONG), ("no answer", NO_ANSWER), ("cancelled", CANCELLED))
-_BINS = 30
-_ROUNDING = 0.05
+_BINS: Final = 30
+_ROUNDING: Final = 0.05
 """Seconds in a run folder are rounded."""
-_BUFFER = "buffer: saved so far, of the mean grant (right)"
-_MAX_FIRST_SHOWN = 40
+_BUFFER: Final = "buffer: saved so far, of the mean grant (right)"
+_MAX_FIRST_SHOWN: Final = 40
 """Problems that a timeline shows before it is dragged or zoomed."""
 
 
@@ -78,8 +78,8 @@ def length_chart(solutions: Sequence[Solution]) -> go.Figure:
     for solution in solutions:
         for trajectory in solution.trajectories:
             tokens[kind(trajectory, solution.problem.gold)].append(trajectory.tokens)
-    most = max((max(counts) for counts in tokens.values() if counts), default=1)
-    edges = np.linspace(0, most, _BINS + 1)
+    longest = max((max(counts) for counts in tokens.values() if counts), default=1)
+    edges = np.linspace(0, longest, _BINS + 1)
     figure = go.Figure()
     for name, colour in _KINDS[:3]:
         counts, _ = np.histogram(tokens[name], edges)
@@ -102,13 +102,37 @@ def timeline_chart(solutions: Sequence[Solution]) -> go.Figure:
     ordered = sorted(solutions, key=lambda solution: solution.started_seconds)
     lanes = _lanes(ordered)
     height = 1 + max((len(solution.trajectories) for solution in ordered), default=0)
+    _add_rollouts(figure, ordered, [lane * height for lane in lanes])
+    stops = [solution.started_seconds + solution.seconds for solution in ordered]
+    figure.add_scatter(
+        x=[round(stop, 2) for stop in stops],
+        y=[lane * height - 0.7 for lane in lanes],
+        text=[f"{solution.problem.id} stopped: {solution.stop}" for solution in ordered],
+        name="answered",
+        mode="markers",
+        marker={"symbol": "triangle-up", "size": 6, "color": [_stop_colour(s) for s in ordered]},
+        hoverinfo="text",
+    )
+    _add_budget(figure, sorted(ordered, key=lambda solution: solution.started_seconds + solution.seconds))
+    figure.update_yaxes(title_text="rollouts", autorange="reversed", row=1, col=1)
+    figure.update_yaxes(title_text="seconds", row=2, col=1, secondary_y=False)
+    figure.update_yaxes(title_text="buffer, s", showgrid=False, row=2, col=1, secondary_y=True)
+    figure.update_xaxes(title_text="seconds since the run's clock began", row=2, col=1)
+    if len(ordered) > _MAX_FIRST_SHOWN:
+        figure.update_xaxes(range=[ordered[0].started_seconds, max(stops[:_MAX_FIRST_SHOWN])])
+    figure.update_layout(dragmode="pan")
+    return _labelled(figure)
+
+
+def _add_rollouts(figure: go.Figure, ordered: Sequence[Solution], rows: Sequence[int]) -> None:
+    """Adds a bar per rollout, from its problem's row downwards, and a dot per run of its code."""
     bars: dict[str, tuple[list[float | None], list[float | None], list[str | None]]]
     bars = {name: ([], [], []) for name, _ in _KINDS}
     code_x: list[float] = []
     code_y: list[float] = []
-    for solution, lane in zip(ordered, lanes, strict=True):
+    for solution, row in zip(ordered, rows, strict=True):
         for trajectory in solution.trajectories:
-            y = lane * height + trajectory.rollout
+            y = row + trajectory.rollout
             start = solution.started_seconds + trajectory.started_seconds
             x, ys, texts = bars[kind(trajectory, solution.problem.gold)]
             outcome = f"{trajectory.answer} ({trajectory.stop_reason})"
@@ -133,25 +157,6 @@ def timeline_chart(solutions: Sequence[Solution]) -> go.Figure:
         marker={"color": CODE, "size": 4, "symbol": "diamond", "opacity": 0.7},
         hoverinfo="skip",
     )
-    stops = [solution.started_seconds + solution.seconds for solution in ordered]
-    figure.add_scatter(
-        x=[round(stop, 2) for stop in stops],
-        y=[lane * height - 0.7 for lane in lanes],
-        text=[f"{solution.problem.id} stopped: {solution.stop}" for solution in ordered],
-        name="answered",
-        mode="markers",
-        marker={"symbol": "triangle-up", "size": 6, "color": [_stop_colour(s) for s in ordered]},
-        hoverinfo="text",
-    )
-    _add_budget(figure, sorted(ordered, key=lambda solution: solution.started_seconds + solution.seconds))
-    figure.update_yaxes(title_text="rollouts", autorange="reversed", row=1, col=1)
-    figure.update_yaxes(title_text="seconds", row=2, col=1, secondary_y=False)
-    figure.update_yaxes(title_text="buffer, s", showgrid=False, row=2, col=1, secondary_y=True)
-    figure.update_xaxes(title_text="seconds since the run's clock began", row=2, col=1)
-    if len(ordered) > _MAX_FIRST_SHOWN:
-        figure.update_xaxes(range=[ordered[0].started_seconds, max(stops[:_MAX_FIRST_SHOWN])])
-    figure.update_layout(dragmode="pan")
-    return _labelled(figure)
 
 
 def _add_budget(figure: go.Figure, ordered: Sequence[Solution]) -> None:

@@ -61,9 +61,8 @@ def render_report(runs: Sequence[LoggedRun]) -> str:
     """Returns the page."""
     members = _by_problem(runs)
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True)
-    environment.filters["percent"] = partial(percent, interval_digits=1)
-    environment.filters["plural"] = plural
-    environment.filters["term"] = _term
+    filters: dict[str, Any] = {"percent": partial(percent, interval_digits=1), "plural": plural, "term": _term}
+    environment.filters.update(filters)  # pyright: ignore[reportUnknownMemberType]  # Jinja does not say
     template = environment.get_template("report.html.j2")
     return template.render(
         title=", ".join(run.name for run in runs),

@@ -1,11 +1,11 @@
 """Export to Inspect's log format, so that `inspect view` shows a run's rollouts (inspect.aisi.org.uk).
 
-A sample is a problem, an epoch one of its rollouts. Needs inspect-ai, which nothing else here does:
-pip install inspect-ai.
+A sample is a problem, an epoch one of its rollouts. Only this needs inspect-ai: pip install inspect-ai.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,34 +19,27 @@ from aimo_solver.runs.reader import LoggedRun
 
 
 def export_inspect(run: LoggedRun, path: Path) -> int:
-    """Writes `path` (.eval or .json); how many rollouts are in it. Raises InputError."""
+    """Writes `path` (.eval or .json) and returns how many rollouts it holds. Raises InputError."""
     try:
-        from inspect_ai.log import (  # pyright: ignore[reportMissingImports]
-            EvalConfig,
-            EvalDataset,
-            EvalLog,
-            EvalSample,
-            EvalSpec,
-            write_eval_log,
-        )
+        log: Any = importlib.import_module("inspect_ai.log")
     except ModuleNotFoundError:
         raise InputError("inspect-ai is not installed; pip install inspect-ai") from None
     if path.suffix not in (".eval", ".json"):
         raise InputError(f"output must end in .eval or .json, got {str(path)!r}")
-    samples = [EvalSample.model_validate(sample) for sample in inspect_samples(run)]
-    spec = EvalSpec(
+    samples = [log.EvalSample.model_validate(sample) for sample in inspect_samples(run)]
+    spec = log.EvalSpec(
         created=datetime.fromtimestamp(run.path.stat().st_mtime, UTC).isoformat(),
         task=run.name,
-        dataset=EvalDataset(name=str(run.settings.get("problem_set", run.name)), samples=len(run.problems)),
+        dataset=log.EvalDataset(name=str(run.settings.get("problem_set", run.name)), samples=len(run.problems)),
         model=f"aimo-solver/{Path(str(run.settings.get('model', 'unknown'))).name}",
-        config=EvalConfig(epochs=max((sample.epoch for sample in samples), default=1)),
+        config=log.EvalConfig(epochs=max((sample.epoch for sample in samples), default=1)),
     )
-    write_eval_log(EvalLog(eval=spec, status="success", samples=samples), str(path))
+    log.write_eval_log(log.EvalLog(eval=spec, status="success", samples=samples), str(path))
     return len(samples)
 
 
 def inspect_samples(run: LoggedRun) -> Iterator[dict[str, Any]]:
-    """Every rollout as Inspect's EvalSample."""
+    """Yields every rollout as Inspect's EvalSample."""
     problems = {problem.id: problem for problem in run.problems}
     epochs: Counter[str] = Counter()
     for trajectory in sorted(run.trajectories, key=lambda trajectory: trajectory.key):

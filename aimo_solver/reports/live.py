@@ -1,4 +1,4 @@
-"""Live screen: progress, and a line for each problem in hand, rewritten where the output is a terminal.
+"""Live screen: progress and one line per problem under way, rewritten where the output is a terminal.
 
 Elsewhere (a log file, a notebook) each problem prints its line once, when it is answered.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -19,17 +20,18 @@ from aimo_solver.problems.problem import Problem
 from aimo_solver.rollouts.trajectory import Trajectory, Turn
 from aimo_solver.solver.observer import Observer
 from aimo_solver.solver.solution import Solution
+from aimo_solver.utils.text import plural
 from aimo_solver.voting import Vote
 
-_REDRAW_SECONDS = 0.25
-_VOTES_SHOWN = 4
+_REDRAW_SECONDS: Final = 0.25
+_MAX_VOTES_SHOWN: Final = 4
 
 
 class LiveScreen:
-    """Shows the problems of one or more lanes. A context manager: the terminal is given back at its end."""
+    """Shows the problems of one or more lanes; a context manager, which restores the terminal at its end."""
 
     def __init__(self, console: Console, problems: int, past: Sequence[Solution] = ()) -> None:
-        """`problems`: in all runs together, with those that an earlier process answered (`past`)."""
+        """`problems` counts all runs together, including what an earlier process answered (`past`)."""
         self.console, self.total = console, problems
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         self._lanes: list[_Lane] = []
@@ -41,7 +43,7 @@ class LiveScreen:
         self._drawn_at = 0.0
 
     def lane(self) -> Observer:
-        """Sees one problem after another."""
+        """Returns the observer of one more lane, for a solver that answers one problem after another."""
         self._lanes.append(_Lane(self))
         return self._lanes[-1]
 
@@ -55,7 +57,7 @@ class LiveScreen:
             self._live.stop()
 
     def begin(self) -> int:
-        """A problem is asked; its number."""
+        """Counts a problem that is asked, and returns its number."""
         if self._begun_at is None:
             self._begun_at = asyncio.get_running_loop().time()
         self._number += 1
@@ -69,12 +71,13 @@ class LiveScreen:
         if solution.correct is not None:
             self._judged += 1
             self._right += solution.correct
-            mark, style = ("right", "green") if solution.correct else (f"wrong, is {solution.problem.gold}", "red")
+            mark, style = ("right", "green") if solution.correct else (f"wrong, it is {solution.problem.gold}", "red")
             line.append(f" {mark}", style=style)
             line.append(f"  ({self._right}/{self._judged})", style="dim")
         self.console.print(line, soft_wrap=True)
 
     def draw(self, *, force: bool = False) -> None:
+        """Redraws the lines, at most every quarter of a second unless forced."""
         if self._live is None or self._begun_at is None:
             return
         now = asyncio.get_running_loop().time()
@@ -125,12 +128,12 @@ class _Lane(Observer):
         self.problem = None
 
     def line(self, now: float) -> Text:
-        """The problem in hand."""
+        """Returns the line of the problem under way."""
         return self._line(now - self._started_at)
 
     def _line(self, seconds: float) -> Text:
-        votes = " ".join(f"{answer}:{weight:.3g}" for answer, weight in self._vote.tally[:_VOTES_SHOWN])
-        more = len(self._vote.tally) - _VOTES_SHOWN
+        votes = " ".join(f"{answer}:{weight:.3g}" for answer, weight in self._vote.tally[:_MAX_VOTES_SHOWN])
+        more = len(self._vote.tally) - _MAX_VOTES_SHOWN
         speed = self._tokens / seconds if seconds > 0 else 0.0
         id, total = "" if self.problem is None else self.problem.id, self._screen.total
         return Text(
@@ -152,10 +155,12 @@ class Transcript(Observer):
         self._console = console
 
     def problem_started(self, problem: Problem, run: int, grant: Grant) -> None:
-        self._console.print(f"{grant.rollouts} rollouts, at most {grant.seconds:.0f} s", style="dim")
+        self._console.print(f"{plural(grant.rollouts, 'rollout')}, at most {grant.seconds:.0f} s", style="dim")
 
     def turn_finished(self, rollout: int, turn: Turn) -> None:
-        self._console.print(f"rollout {rollout}, {turn.tokens} tokens in {turn.seconds:.1f} s", style="bold cyan")
+        self._console.print(
+            f"rollout {rollout}, {plural(turn.tokens, 'token')} in {turn.seconds:.1f} s", style="bold cyan"
+        )
         self._console.print(Text(turn.text.strip("\n")))
         if turn.output is not None:
             self._console.print(Text(turn.output.strip("\n") or "(no output)", style="yellow"))

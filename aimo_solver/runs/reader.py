@@ -97,11 +97,11 @@ def read_run(path: Path) -> LoggedRun:
     )
 
 
-def latest_run(folder: Path) -> Path | None:
-    """Returns the run folder inside `folder` that was begun last; None where there is none."""
+def latest_runs(folder: Path, count: int = 1) -> list[Path]:
+    """Returns the run folders inside `folder` that were begun last, at most `count`, the oldest first."""
     begun = {path.parent: path.stat().st_mtime_ns for path in folder.glob(f"*/{SETTINGS_FILE}")}
     runs = [path for path in begun if (path / TRAJECTORIES_FILE).exists()]
-    return max(runs, key=lambda path: (begun[path], path.name), default=None)
+    return sorted(runs, key=lambda path: (begun[path], path.name))[-count:]
 
 
 def read_trajectories(folder: Path) -> Iterator[Trajectory]:
@@ -146,8 +146,8 @@ def _require_run_folder(path: Path) -> None:
     if not path.is_dir():
         raise InputError(f"{path}: no such folder; {_EXAMPLE}")
     if not any((path / name).exists() for name in (SETTINGS_FILE, TRAJECTORIES_FILE)):
-        latest = latest_run(path)
-        cure = _EXAMPLE if latest is None else f"the latest in it is {latest}"
+        latest = latest_runs(path)
+        cure = f"the latest in it is {latest[0]}" if latest else _EXAMPLE
         raise InputError(f"{path}: is not a run folder; {cure}")
 
 
@@ -257,7 +257,8 @@ def _selection(row: Mapping[str, str | None]) -> Selection | None:
         judgings=int(_text(row, "judgings")),
         tokens=int(_text(row, "judging_tokens")),
         seconds=float(_text(row, "judging_seconds")),
-        tally=tuple((int(answer), int(count)) for answer, count in judged),)
+        tally=tuple((int(answer), int(count)) for answer, count in judged),
+    )
 
 
 def _text(row: Mapping[str, str | None], name: str) -> str:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, cast
 
 import tomli_w
 
@@ -208,15 +208,16 @@ def _cut_to_whole_lines(path: Path) -> None:
 def without_none(value: Any) -> Any:
     """Returns the value without the keys whose values are None, at any depth: TOML has no null."""
     if isinstance(value, Mapping):
-        return {str(key): without_none(item) for key, item in value.items() if item is not None}
+        items = cast("Mapping[object, Any]", value).items()
+        return {str(key): without_none(item) for key, item in items if item is not None}
     if isinstance(value, (list, tuple)):
-        return [without_none(item) for item in value]
+        return [without_none(item) for item in cast("Sequence[Any]", value)]
     return value
 
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: _rounded(item) for key, item in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
-        return [_rounded(item) for item in value]
+        return [_rounded(item) for item in cast("list[Any]", value)]
     return round(value, 4) if isinstance(value, float) else value

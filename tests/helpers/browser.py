@@ -1,4 +1,4 @@
-"""A headless Chromium, driven over its DevTools protocol: opens a page, presses keys, tells what went wrong.
+"""A headless Chromium, driven over its DevTools protocol: opens a page, presses keys, lists errors.
 
 Needs a `chromium` on the path (Debian's and Ubuntu's package of that name); tests without one are skipped.
 """
@@ -11,20 +11,20 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.request import urlopen
 
 from websockets.sync.client import ClientConnection, connect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-_SECONDS = 60.0
+_MAX_SECONDS: Final = 60.0
 
 
 class Browser:
-    """One page. `errors` and `requests` are what it has logged and asked the network for so far."""
+    """One page. `errors` and `requests` hold what it has logged and requested so far."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
@@ -46,14 +46,14 @@ class Browser:
         self.wait_for("document.body && document.body.dataset.ready")
 
     def evaluate(self, script: str) -> Any:
-        """The value of an expression; a promise is waited for."""
+        """Returns the value of an expression; a promise is awaited."""
         answer = self._ask("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
     def wait_for(self, script: str) -> Any:
-        """Until the expression is true; its value."""
-        give_up_at = time.monotonic() + _SECONDS
+        """Waits until the expression is true, and returns its value."""
+        give_up_at = time.monotonic() + _MAX_SECONDS
         while not (value := self.evaluate(script)):
             assert time.monotonic() < give_up_at, f"{script} stays false"
             time.sleep(0.02)
@@ -72,26 +72,26 @@ class Browser:
         self._number += 1
         self._connection.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
         while True:
-            told = json.loads(self._connection.recv(timeout=_SECONDS))
-            if told.get("id") == self._number:
-                assert "error" not in told, told["error"]
-                return told["result"]
-            self._note(told["method"], told["params"])
+            message = json.loads(self._connection.recv(timeout=_MAX_SECONDS))
+            if message.get("id") == self._number:
+                assert "error" not in message, message["error"]
+                return message["result"]
+            self._note(message["method"], message["params"])
 
-    def _note(self, event: str, told: dict[str, Any]) -> None:
+    def _note(self, event: str, parameters: dict[str, Any]) -> None:
         if event == "Runtime.exceptionThrown":
-            self.errors.append(str(told["exceptionDetails"]))
-        elif event == "Runtime.consoleAPICalled" and told["type"] in ("error", "warning", "assert"):
-            self.errors.append(str(told["args"]))
-        elif event == "Log.entryAdded" and told["entry"]["level"] in ("error", "warning"):
-            self.errors.append(told["entry"]["text"])
+            self.errors.append(str(parameters["exceptionDetails"]))
+        elif event == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "warning", "assert"):
+            self.errors.append(str(parameters["args"]))
+        elif event == "Log.entryAdded" and parameters["entry"]["level"] in ("error", "warning"):
+            self.errors.append(parameters["entry"]["text"])
         elif event == "Network.requestWillBeSent":
-            self.requests.append(told["request"]["url"])
+            self.requests.append(parameters["request"]["url"])
 
 
 @contextmanager
-def open_browser() -> Iterator[Browser]:
-    """A browser of its own profile, ended behind the block."""
+def open_browser() -> Generator[Browser]:
+    """Opens a browser with a fresh profile, and ends it after the block."""
     assert CHROMIUM is not None, "see CHROMIUM"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"]
@@ -106,12 +106,12 @@ def open_browser() -> Iterator[Browser]:
 
 
 def _page_address(profile: Path) -> str:
-    told = profile / "DevToolsActivePort"
-    give_up_at = time.monotonic() + _SECONDS
-    while not (told.exists() and "\n" in told.read_text()):
+    port_file = profile / "DevToolsActivePort"
+    give_up_at = time.monotonic() + _MAX_SECONDS
+    while not (port_file.exists() and "\n" in port_file.read_text()):
         assert time.monotonic() < give_up_at, "the browser did not start"
         time.sleep(0.05)
-    port = told.read_text().split("\n")[0]
+    port = port_file.read_text().split("\n")[0]
     while True:
         with urlopen(f"http://127.0.0.1:{port}/json") as answer:
             pages = [page for page in json.load(answer) if page["type"] == "page"]

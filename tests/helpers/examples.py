@@ -1,4 +1,4 @@
-"""Examples: small trajectories and solutions, with only what a test is about spelt out."""
+"""Examples: small trajectories and solutions; a test spells out only what it is about."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def trajectory(
     turns: tuple[Turn, ...] | None = None,
     problem_id: str = "p1",
 ) -> Trajectory:
-    """A rollout of one turn that gave that answer, or none."""
+    """Returns a rollout of one turn with that answer, or none."""
     return Trajectory(
         problem_id=problem_id,
         run=0,
@@ -36,14 +36,14 @@ def trajectory(
 
 
 def rollouts(*answers: int | None) -> tuple[Trajectory, ...]:
-    """One rollout an answer, in order of index."""
+    """Returns one rollout per answer, in order of index."""
     return tuple(trajectory(answer, rollout) for rollout, answer in enumerate(answers))
 
 
 def solution(
     trajectories: Sequence[Trajectory], *, gold: int | None = 42, problem_id: str = "p1", run: int = 0
 ) -> Solution:
-    """What the solver would make of the trajectories, with fallback 0."""
+    """Returns what the solver would answer with the trajectories, with fallback 0."""
     vote = plurality(trajectories)
     return Solution(
         problem=Problem(problem_id, "What is 6 times 7?", gold),

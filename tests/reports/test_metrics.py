@@ -23,7 +23,7 @@ answers = st.lists(st.sampled_from([42, 7, 8, None]), min_size=1, max_size=7)
 
 def by_hand(given: list[int | None], k: int) -> float:
     """Plurality over every subset of k, ties by lot."""
-    chances = []
+    chances: list[float] = []
     for subset in combinations(given, k):
         votes = {answer: subset.count(answer) for answer in subset if answer is not None}
         best = max(votes.values(), default=0)

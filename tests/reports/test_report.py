@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from html import escape
 from pathlib import Path
 
 import polars as pl
@@ -18,7 +17,6 @@ from aimo_solver.problems.problem import Problem
 from aimo_solver.reports.glossary import GLOSSARY
 from aimo_solver.reports.html_report import render_report, write_report
 from aimo_solver.reports.inspect_export import inspect_samples
-from aimo_solver.reports.text_html import rollout_html, statement_html
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
 from aimo_solver.runs.reader import read_run
 from aimo_solver.runs.writer import RunFolder
@@ -202,56 +200,6 @@ def test_words_explain_themselves_and_counts_are_grammatical(browser: Browser, r
 def test_every_end_of_a_rollout_and_of_code_is_explained() -> None:
     assert {*map(str, StopReason), *map(str, ExecutionStatus)} <= GLOSSARY.keys()
     assert all(text.endswith(".") for text in GLOSSARY.values())
-
-
-@pytest.mark.parametrize(
-    "token",
-    [
-        "<|im_end|>",
-        "<|endoftext|>",
-        "<｜end▁of▁sentence｜>",
-        "</s>",
-        "<end_of_turn>",
-        "<|start|>assistant",
-        "<|channel|>analysis",
-        "<|message|>",
-    ],
-)
-def test_a_special_token_is_marked(token: str) -> None:
-    assert f'<span class="token">{escape(token)}</span>' in rollout_html(f"a{token}<|end|>b")
-
-
-@pytest.mark.parametrize("text", ["<think>", "a <| b |> c", "|>", "x <s y"])
-def test_what_looks_like_a_special_token_is_text(text: str) -> None:
-    assert rollout_html(text) == escape(text)
-
-
-def test_a_rollouts_formulas_become_mathml_but_not_its_code_or_its_prices() -> None:
-    assert rollout_html(r"So $\boxed{42}$ and \[x\].").count("<math") == 2
-    for text in ("```python\nprint('$x$')\n```", "It costs $5, not $7.", "```\n$x$", "$x\n\ny$"):
-        assert "<math" not in rollout_html(text)
-
-
-def test_a_long_rollout_is_not_drawn_to_its_end() -> None:
-    assert 0 < rollout_html("$x$ " * 5000).count("<math") < 1000
-
-
-def test_formulas_become_mathml_and_the_rest_is_text() -> None:
-    html = statement_html(r"Cost \$5 <b>, $\frac12$, \[x\] and \(y\); $$z$$" + "\n\nnew")
-    assert html.startswith("Cost $5 &lt;b&gt;, <math") and html.count("<math") == 4 and "<br><br>new" in html
-
-
-@pytest.mark.parametrize(
-    "text", [r"$\frac{$", "$", "$$", r"\[", r"$\begin{matrix}$", r"$\unknown{x}$", "[asy]<script>[/asy]"]
-)
-def test_what_is_no_formula_is_shown_as_it_was_written(text: str) -> None:
-    assert "<script" not in statement_html(text)
-
-
-@pytest.mark.parametrize("hidden", ["<script>x</script>", "<img src=x onerror=y>", "</math><script>"])
-def test_no_markup_comes_through_a_formula(hidden: str) -> None:
-    for text in (f"${hidden}$", rf"$\text{{{hidden}}}$", rf"\[\mbox{{{hidden}}}\]"):
-        assert "<script" not in statement_html(text).lower() and "<img" not in statement_html(text).lower()
 
 
 def test_an_empty_code_block_is_reported(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import fields
+from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,7 @@ def table(heading: str) -> dict[str, str]:
 
 
 def full_trajectory() -> Trajectory:
-    rollout = trajectory(42, turns=(FULL_TURN,))
-    values = {field.name: getattr(rollout, field.name) for field in fields(rollout)} | {"score": 0.5}
-    return Trajectory(**values)
+    return replace(trajectory(42, turns=(FULL_TURN,)), score=0.5)
 
 
 def test_the_fields_of_a_rollout() -> None:
@@ -81,6 +80,6 @@ def test_the_fields_of_a_problem() -> None:
         ("`answers.csv`:", "selection", SelectionReason),
     ],
 )
-def test_the_values_of_a_field_with_few(heading: str, field: str, members: type) -> None:
+def test_the_values_of_a_field_with_few(heading: str, field: str, members: type[StrEnum]) -> None:
     found = set(re.findall(r"`(\w+)`", table(heading)[field]))
-    assert found == {str(member) for member in members}  # pyright: ignore[reportGeneralTypeIssues]  # an enum
+    assert found == {str(member) for member in members}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from aimo_solver.errors import InputError
 from aimo_solver.problems.problem import Problem
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
-from aimo_solver.runs.reader import latest_run, read_run, trajectory_of
+from aimo_solver.runs.reader import latest_runs, read_run, trajectory_of
 from aimo_solver.runs.writer import RunFolder, trajectory_row
 from aimo_solver.sandbox.base import ExecutionStatus
 from tests.helpers.examples import rollouts, solution, trajectory
@@ -130,7 +130,7 @@ def test_a_folder_of_runs_names_the_latest_in_it(tmp_path: Path) -> None:
     for begun, name in enumerate(("20260102-000000-demo", "20260101-000000-demo")):
         os.utime(write(tmp_path / "runs" / name) / "settings.toml", ns=(begun, begun))
     latest = tmp_path / "runs" / "20260101-000000-demo"
-    assert latest_run(tmp_path / "runs") == latest
+    assert latest_runs(tmp_path / "runs") == [latest]
     with pytest.raises(InputError) as caught:
         read_run(tmp_path / "runs")
     assert str(caught.value) == f"{tmp_path}/runs: is not a run folder; the latest in it is {latest}"
@@ -139,7 +139,7 @@ def test_a_folder_of_runs_names_the_latest_in_it(tmp_path: Path) -> None:
 def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "settings.toml").touch()
-    assert latest_run(tmp_path) is None
+    assert latest_runs(tmp_path) == []
     with pytest.raises(InputError, match="is not a run folder; give a run folder, such as runs/2026"):
         read_run(tmp_path)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -37,13 +38,13 @@ LAST = Turn("Die Lösung: $\\boxed{42}$\u2028", 9, 0.5, entropies=(0.123456, 0.0
 
 
 @pytest.fixture
-def folder(tmp_path: Path):
+def folder(tmp_path: Path) -> Iterator[RunFolder]:
     with RunFolder(tmp_path / "runs" / "first", {"seed": 3}) as folder:
         yield folder
 
 
 def lines(folder: RunFolder, name: str = "trajectories.jsonl") -> list[str]:
-    """What a reader sees while the run goes on."""
+    """What a reader sees while the run is under way."""
     text = (folder.path / name).read_text(encoding="utf-8")
     assert text == "" or text.endswith("\n")
     return text.split("\n")[:-1]
@@ -99,7 +100,7 @@ def test_polars_reads_the_trajectories(folder: RunFolder) -> None:
     assert frame["turns"].to_list()[1][1]["text"] == LAST.text
 
 
-def test_an_answer_row_tells_the_vote(folder: RunFolder) -> None:
+def test_an_answer_row_holds_the_vote(folder: RunFolder) -> None:
     folder.add(solution(rollouts(7, 42, 42, None)))
     (row,) = csv.DictReader(lines(folder, "answers.csv"))
     assert tuple(row) == ANSWER_FIELDS
@@ -112,7 +113,7 @@ def test_without_a_gold_answer_the_row_does_not_judge() -> None:
     assert (row["gold"], row["correct"]) == (None, None)
 
 
-def test_a_fallback_answer_shows_that_nobody_voted() -> None:
+def test_a_fallback_answer_shows_that_no_rollout_voted() -> None:
     row = answer_row(solution(rollouts(None, None)))
     assert (row["answer"], row["answered"], row["votes"]) == (0, 0, "")
 
@@ -144,15 +145,18 @@ def test_a_run_never_overwrites_another(folder: RunFolder) -> None:
     assert lines(folder, "log.txt") == ["first"]
 
 
-def test_a_runs_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
+def test_a_runs_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "runs").touch()
     with pytest.raises(InputError, match="cannot be written"):
         RunFolder(tmp_path / "runs" / "first", {})
 
 
 def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("time.strftime", lambda pattern: "20260101-000000")
-    names = []
+    def stopped_clock(pattern: str) -> str:
+        return "20260101-000000"
+
+    monkeypatch.setattr("time.strftime", stopped_clock)
+    names: list[str] = []
     for _ in range(3):
         path = new_run_path(tmp_path, "demo")
         path.mkdir()

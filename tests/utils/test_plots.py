@@ -14,7 +14,7 @@ from aimo_solver.utils.plots import check_plot_path, save_plot
 @pytest.mark.parametrize("name", ["a.svg", "a.png", "a.pdf"])
 def test_the_ending_chooses_the_format(tmp_path: Path, name: str) -> None:
     check_plot_path(tmp_path / name)
-    save_plot(Figure(), tmp_path / name)
+    save_plot(Figure(figsize=(1, 1), layout="constrained"), tmp_path / name)
     assert (tmp_path / name).stat().st_size > 0
 
 
@@ -27,4 +27,4 @@ def test_a_plot_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path
 
 def test_a_plot_that_could_not_be_written_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written"):
-        save_plot(Figure(), tmp_path / "none" / "a.svg")
+        save_plot(Figure(figsize=(1, 1), layout="constrained"), tmp_path / "none" / "a.svg")

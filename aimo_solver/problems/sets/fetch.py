@@ -87,7 +87,7 @@ def _downloaded_rows(manifest: Manifest) -> Iterator[Mapping[str, Any]]:
         raise InputError(f"{manifest.name}: its manifest names no source; give a local copy with --from")
     # They take half a second to import, and only this needs them.
     import polars as pl
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import snapshot_download  # pyright: ignore[reportUnknownVariableType]  # of its tqdm
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     where = f"{hub.dataset} at {hub.revision}"

@@ -110,7 +110,7 @@ def gold_integer(answer: object) -> int | None:
 
 def _math_verify_agrees(text: str, value: int) -> bool:
     try:
-        import math_verify
+        import math_verify  # pyright: ignore[reportMissingTypeStubs]  # there are none
     except ImportError:  # Votes never need it, so a machine that only replays may lack it.
         return True
     # Its timeouts are off, because they use signals, which only main threads receive; golds are short.

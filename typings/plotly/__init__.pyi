@@ -1,0 +1,1 @@
+"""The parts of plotly that reports use; the library has no types."""
