@@ -39,7 +39,7 @@ LATENCY_DRIFT, MEMORY_DRIFT = 2.0, 1.3
 """Limits on the ratio of the last tenth to the second. Machines are noisy; a leak exceeds these over a soak."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SoakReading:
     """The state after a tenth of the cells."""
 
@@ -49,7 +49,7 @@ class SoakReading:
     descendant_bytes: int
 
 
-async def soak(cells: int, sessions: int, seed: int, console: Console) -> list[SoakReading]:
+async def soak(cells: int, *, sessions: int, seed: int, console: Console) -> list[SoakReading]:
     """Runs the soak and returns a reading per tenth."""
     sandbox = ProcessSandbox()
     opened = [await sandbox.open_session() for _ in range(sessions)]
@@ -63,10 +63,10 @@ async def soak(cells: int, sessions: int, seed: int, console: Console) -> list[S
         )
         readings.append(
             SoakReading(
-                statistics.median(latencies),
-                len(os.listdir("/proc/self/fd")),
-                memory_of({os.getpid()}),
-                memory_of(below_this_process()),
+                latency_seconds=statistics.median(latencies),
+                descriptors=len(os.listdir("/proc/self/fd")),
+                host_bytes=memory_of({os.getpid()}),
+                descendant_bytes=memory_of(below_this_process()),
             )
         )
         console.print(f"{len(readings) * 10} %  {readings[-1]}", soft_wrap=True)
@@ -95,7 +95,7 @@ def main(
     Example: python -m bench soak --cells 2000 --sessions 8
     """
     console = Console()
-    readings = asyncio.run(soak(cells, sessions, seed, console))
+    readings = asyncio.run(soak(cells, sessions=sessions, seed=seed, console=console))
     early, late = readings[1], readings[-1]
     checks = {
         "latency": late.latency_seconds <= LATENCY_DRIFT * early.latency_seconds,

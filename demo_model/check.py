@@ -20,7 +20,7 @@ MAX_NEW_TOKENS = 160
 MAX_TURNS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
     """How many fresh problems a checkpoint answered, and how many of those correctly."""
 
@@ -48,7 +48,7 @@ def check(folder: Path, seed: int) -> CheckResult:
             problems += 1
             answered += answer is not None
             right += answer == family.brute_force(params)
-    return CheckResult(folder.name, problems, right, answered)
+    return CheckResult(checkpoint=folder.name, problems=problems, right=right, answered=answered)
 
 
 def _complete(problem: str, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> str:

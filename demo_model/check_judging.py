@@ -25,7 +25,7 @@ JUDGINGS = 60
 MAX_NEW_TOKENS = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JudgingCheck:
     """How many fresh judgings a checkpoint got right."""
 
@@ -56,7 +56,7 @@ def check_judging(folder: Path, judgings: int = JUDGINGS) -> JudgingCheck:
         reply = _reply(trace.problem, tokenizer, model)
         right += find_judgment(reply, MAX_ATTEMPTS) == find_judgment(wanted.text, MAX_ATTEMPTS)
         by_chance += 1 / attempts
-    return JudgingCheck(folder.name, judgings, right, by_chance)
+    return JudgingCheck(checkpoint=folder.name, judgings=judgings, right=right, by_chance=by_chance)
 
 
 def _reply(prompt: str, tokenizer: PreTrainedTokenizerFast, model: PreTrainedModel) -> str:

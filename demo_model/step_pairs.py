@@ -47,7 +47,7 @@ class StepComparison:
         ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """Several comparisons as int64 tensors."""
 
@@ -116,7 +116,7 @@ def _join(found: Sequence[StepComparison], max_pairs: int, padding_id: int, rng:
         better += [row[child] for child, _ in drawn]
         worse += [row[child] for _, child in drawn]
     token_ids, last = pad(texts, padding_id)
-    return Batch(token_ids, last, torch.tensor(better), torch.tensor(worse))
+    return Batch(token_ids=token_ids, last=last, better=torch.tensor(better), worse=torch.tensor(worse))
 
 
 def pad(texts: Sequence[Sequence[int]], padding_id: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -30,7 +30,7 @@ SAVE_EVERY_STEPS = 25
 LOG_EVERY_STEPS = 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
     """A stretch of training: its traces, its length and its learning rates."""
 
@@ -54,8 +54,8 @@ class Phase:
         return self.peak * min(1.0, (step + 1) / self.warmup_steps, (self.steps - step) / cooldown_steps)
 
 
-COT = Phase("cot", code=False, traces=20_000, steps=1_500)
-TIR = Phase("tir", code=True, traces=60_000, steps=6_000)
+COT = Phase(name="cot", code=False, traces=20_000, steps=1_500)
+TIR = Phase(name="tir", code=True, traces=60_000, steps=6_000)
 
 
 class Trainer:

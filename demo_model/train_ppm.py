@@ -35,7 +35,7 @@ TRY_EVERY_UPDATES = 50
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPlan:
     """How long, on how much and how fast a preference model learns."""
 
@@ -55,7 +55,7 @@ class TrainingPlan:
 PLAN = TrainingPlan()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """How well a model tells better steps from worse ones."""
 
@@ -124,7 +124,7 @@ def try_out(model: LlamaForSequenceClassification, found: Sequence[StepCompariso
         right += sum(values[better] > values[worse] for better, worse in comparison.pairs)
         mean_value += sum(comparison.values) / len(comparison.values) / len(found)
         chosen_value += comparison.values[values.index(max(values))] / len(found)
-    return Trial(len(found), pairs, right, mean_value, chosen_value)
+    return Trial(nodes=len(found), pairs=pairs, right_pairs=right, mean_value=mean_value, chosen_value=chosen_value)
 
 
 def save_ppm(model: LlamaForSequenceClassification, start: Path, folder: Path) -> None:

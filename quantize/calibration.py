@@ -36,7 +36,9 @@ class CalibrationRow:
     """The text that the rollout was made to begin with."""
 
 
-def choose_rows(runs: Sequence[LoggedRun], count: int, seed: int, judged: Collection[str] = ()) -> list[CalibrationRow]:
+def choose_rows(
+    runs: Sequence[LoggedRun], count: int, *, seed: int, judged: Collection[str] = ()
+) -> list[CalibrationRow]:
     """Chooses at most `count` rollouts. Raises InputError when there are too few.
 
     `judged`: statements of the problems that will be used to judge the checkpoint.

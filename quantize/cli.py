@@ -145,10 +145,10 @@ def run_scheme(
     writer = choose_writer(chosen, backend, find_cards())
     require_groups_fit(checkpoint, chosen, gptq)
     calibration = Calibration(
-        _calibration_rows(calibrate_on or (), judged_by or (), rows, seed) if chosen.calibrated else [],
-        find_dialect(dialect or load_preset(preset_for(model)).dialect),
-        HfTokenizer(model),
-        seed,
+        rows=_calibration_rows(calibrate_on or (), judged_by or (), rows, seed) if chosen.calibrated else [],
+        dialect=find_dialect(dialect or load_preset(preset_for(model)).dialect),
+        tokenizer=HfTokenizer(model),
+        seed=seed,
     )
     python = writer_python(writer, lambda line: typer.echo(line, err=True), torch_index)
     with Console(stderr=True).status(f"{chosen.name} by {writer.name}, {len(calibration.rows)} rollouts"):
@@ -165,7 +165,7 @@ def _calibration_rows(
 ) -> list[CalibrationRow]:
     runs = [read_run(path) for path in run_folders]
     judged = [problem.text for name in judging_sets for problem in find_problem_set(name).problems]
-    return choose_rows(runs, count, seed, judged)
+    return choose_rows(runs, count, seed=seed, judged=judged)
 
 
 def _require_card(scheme: Scheme, card: str) -> None:
@@ -251,7 +251,7 @@ def measure_checkpoints(
     ]
     variants = [Variant(one.model.resolve().name, one) for one in options]
     variants += [_speculating(variants[0], text) for text in speculative or ()]
-    rows = asyncio.run(measure(variants, find_problems(sets), out, console, runs=runs, at_once=at_once))
+    rows = asyncio.run(measure(variants, find_problems(sets), out=out, console=console, runs=runs, at_once=at_once))
     write_text(out / "measured.json", _as_json(rows) + "\n")
     write_text(out / "measured.md", measured_markdown(rows))
     if plot is not None:

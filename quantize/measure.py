@@ -86,9 +86,9 @@ class ReferenceText:
 async def measure(
     variants: Sequence[Variant],
     problem_set: ProblemSet,
+    *,
     out: Path,
     console: Console,
-    *,
     runs: int = 5,
     at_once: int = 1,
 ) -> list[VariantFigures]:
@@ -105,7 +105,13 @@ async def measure(
     base: _Measured | None = None
     for variant in variants:
         console.rule(variant.label)
-        measurement = _Measurement(problem_set, runs, at_once, console, None if base is None else base.texts)
+        measurement = _Measurement(
+            problem_set=problem_set,
+            runs=runs,
+            at_once=at_once,
+            console=console,
+            texts=None if base is None else base.texts,
+        )
         try:
             measured = await measurement.measure(variant, out / variant.label)
         except EngineLoadError as error:
@@ -127,7 +133,7 @@ class _Measured:
     texts: list[ReferenceText]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Measurement:
     """What is done with every variant. `texts`: the base's; None for the base itself."""
 

@@ -57,7 +57,7 @@ def require_groups_fit(checkpoint: Checkpoint, scheme: Scheme, gptq: Gptq) -> No
             )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
     """The rollouts a scheme is calibrated on, and how they become token ids."""
 

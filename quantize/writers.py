@@ -25,7 +25,7 @@ from aimo_solver.errors import InputError
 _HERE: Final = Path(__file__).parent
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
     """A library that quantises, and the script that drives it."""
 
@@ -39,16 +39,21 @@ class Writer:
 
 
 LLM_COMPRESSOR: Final = Writer(
-    "llm-compressor", _HERE / "workers" / "compress_worker.py", _HERE / "requirements" / "llm-compressor.txt"
+    name="llm-compressor",
+    script=_HERE / "workers" / "compress_worker.py",
+    requirements=_HERE / "requirements" / "llm-compressor.txt",
 )
 GPTQMODEL: Final = Writer(
-    "gptqmodel",
-    _HERE / "workers" / "gptqmodel_worker.py",
-    _HERE / "requirements" / "gptqmodel.txt",
+    name="gptqmodel",
+    script=_HERE / "workers" / "gptqmodel_worker.py",
+    requirements=_HERE / "requirements" / "gptqmodel.txt",
     builds_from=("torch==2.13.0", "numpy", "setuptools", "wheel", "packaging", "ninja"),
 )
 AUTO_GPTQ: Final = Writer(
-    "auto-gptq", _HERE / "workers" / "auto_gptq_worker.py", _HERE / "requirements" / "auto-gptq.txt", needs_cuda=True
+    name="auto-gptq",
+    script=_HERE / "workers" / "auto_gptq_worker.py",
+    requirements=_HERE / "requirements" / "auto-gptq.txt",
+    needs_cuda=True,
 )
 WRITERS: Final = {writer.name: writer for writer in (LLM_COMPRESSOR, GPTQMODEL, AUTO_GPTQ)}
 

@@ -49,14 +49,14 @@ def test_only_right_rollouts_that_ended_by_themselves_calibrate() -> None:
     run = run_of(*["a"] * 20)
     flushed = trajectory(42, 9, stop_reason=StopReason.FLUSHED, problem_id="p0")
     first = replace(run.solutions[0], trajectories=(*run.solutions[0].trajectories, flushed))
-    rows = choose_rows([replace(run, solutions=(first, *run.solutions[1:]))], 100, 0)
+    rows = choose_rows([replace(run, solutions=(first, *run.solutions[1:]))], 100, seed=0)
     assert len(rows) == 40 and {row.trajectory.answer for row in rows} == {42}
     assert all(row.trajectory.stop_reason is StopReason.ANSWERED for row in rows)
 
 
 def test_judging_problems_never_calibrate_whatever_their_white_space() -> None:
     run = run_of(*["a"] * 20)
-    rows = choose_rows([run], 100, 0, judged=["problem 3 ?", "PROBLEM 4 ?\n"])
+    rows = choose_rows([run], 100, seed=0, judged=["problem 3 ?", "PROBLEM 4 ?\n"])
     assert {"p3", "p4"}.isdisjoint({row.problem.id for row in rows}) and len(rows) == 36
 
 
@@ -65,13 +65,13 @@ def test_problems_that_every_rollout_solves_come_last() -> None:
     hard = replace(
         hard, solutions=tuple(replace(s, problem=replace(s.problem, id=f"h{n}")) for n, s in enumerate(hard.solutions))
     )
-    rows = choose_rows([easy, hard], 20, 0)
+    rows = choose_rows([easy, hard], 20, seed=0)
     assert {row.problem.id[0] for row in rows} == {"h"}
-    assert len(choose_rows([easy, hard], 40, 0)) == 40
+    assert len(choose_rows([easy, hard], 40, seed=0)) == 40
 
 
 def test_a_rare_family_is_drawn_as_often_as_a_common_one() -> None:
-    rows = choose_rows([run_of(*["common"] * 60, *["rare"] * 20)], 40, 0)
+    rows = choose_rows([run_of(*["common"] * 60, *["rare"] * 20)], 40, seed=0)
     rare = sum(row.problem.family == "rare" for row in rows)
     assert 12 <= rare <= 28
 
@@ -80,15 +80,15 @@ def test_a_rare_family_is_drawn_as_often_as_a_common_one() -> None:
 @given(st.integers(1, 60), st.integers(0, 5))
 def test_rows_are_chosen_by_seed_and_without_repeats(count: int, seed: int) -> None:
     runs = [run_of(*"abcab" * 4)]
-    rows = choose_rows(runs, count, seed)
-    assert rows == choose_rows(runs, count, seed)
+    rows = choose_rows(runs, count, seed=seed)
+    assert rows == choose_rows(runs, count, seed=seed)
     keys = [(row.problem.id, row.trajectory.rollout) for row in rows]
     assert len(set(keys)) == len(keys) == min(count, 40)
 
 
 def test_too_few_rows_are_refused() -> None:
     with pytest.raises(InputError, match=rf"at least {MIN_ROWS} right rollouts .*, got 0; replay a larger set"):
-        choose_rows([], 100, 0)
+        choose_rows([], 100, seed=0)
 
 
 def test_a_row_is_the_whole_rollout_with_its_outputs() -> None:
@@ -125,8 +125,8 @@ def make(place: Path, rows: list[CalibrationRow], scheme: str = "w4a16") -> None
     model = place / "model"
     if not model.exists():
         write_checkpoint(model, 1)
-    writer = Writer("stub", place / "worker.py", place / "requirements.txt")
-    calibration = Calibration(rows, NUMINA, TOKENIZER)
+    writer = Writer(name="stub", script=place / "worker.py", requirements=place / "requirements.txt")
+    calibration = Calibration(rows=rows, dialect=NUMINA, tokenizer=TOKENIZER)
     quantise(
         read_checkpoint(model),
         find_scheme(scheme),
