@@ -33,6 +33,7 @@ from aimo_solver.kaggle.inputs import INPUTS_VARIABLE
 from aimo_solver.kaggle.stubs.inference_server import SOCKET_VARIABLE
 from aimo_solver.kaggle.wheels import LOCK
 from aimo_solver.problems.problem_set import ProblemSet
+from aimo_solver.runs.reader import ANSWERS_FILE, read_answers
 from aimo_solver.utils.files import read_text
 from aimo_solver.utils.log import Log
 
@@ -251,7 +252,7 @@ def _check_submission(plan: RehearsalPlan, working: Path) -> dict[str, int]:
         pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, schema_overrides={"id": pl.String})
     )
     answers: dict[str, int] = dict(frame.select("id", "answer").rows())
-    solved = sum(len(file.read_text(encoding="utf-8").splitlines()) - 1 for file in working.glob("runs/*/answers.csv"))
+    solved = sum(1 for file in working.glob(f"runs/*/{ANSWERS_FILE}") for _ in read_answers(file.parent))
     if (working / "runs").is_dir() and solved < len(plan.problems.problems):
         raise InputError(
             f"{working}/runs: the solver answered only {solved} of {len(answers)} problems; its log.txt says why"

@@ -15,19 +15,15 @@ from typing import Final
 
 from latex2mathml.converter import convert
 
-_MAX_FORMULAS: Final = 400
-"""Formulas drawn per text: a rollout of 100,000 tokens would take seconds."""
-_PARTS: Final = re.compile(
-    r"""
-    (?P<figure>\[asy\].*?\[/asy\])
-    | (?P<fence>```.*?(?:```|\Z))
-    | (?:\$\$(?P<dollars>.{1,4000}?)\$\$ | \\\[(?P<brackets>.{1,4000}?)\\\])(?:\n(?!\s*\n))?
-    | (?P<lines>\\begin\{(?P<name>align\*?|gather\*?|equation\*?)\}.{1,4000}?\\end\{(?P=name)\})
-    | (?<!\\)\$(?P<inline>(?:(?!\n\s*\n).){1,1000}?)(?<!\\)\$(?!\d) | \\\((?P<round>.{1,1000}?)\\\)
-    | \\\$
-    """,
-    re.S | re.X,
+_MAX_PARTS: Final = 400
+"""Formulas, figures and code blocks per text: to draw all those of 100,000 tokens would take seconds."""
+_MAX_FORMULA_CHARS: Final = 4000
+_OPENING: Final = re.compile(
+    r"\\\$|```|\[asy\]|\$\$?|\\\[|\\\(|\\begin\{(?P<name>align\*?|gather\*?|equation\*?)\}",
 )
+_CLOSINGS: Final = {"```": "```", "[asy]": "[/asy]", "$$": "$$", "\\[": "\\]", "\\(": "\\)"}
+# Without a blank line, and not `$5 and $7`.
+_INLINE: Final = re.compile(r"(?:(?!\n\s*\n).){1,500}?(?<!\\)\$(?!\d)", re.S)
 _TOKEN: Final = re.compile(
     r"""
     <\|(?:start|channel|constrain)\|>[^<\n]{0,80}(?=<\|)  # harmony's headers, with the words that belong to them
@@ -58,26 +54,64 @@ def rollout_html(text: str) -> str:
 
 def _html(text: str, plain: Callable[[str], str]) -> str:
     pieces: list[str] = []
-    end = 0
-    for count, match in enumerate(_PARTS.finditer(text)):
-        if count >= _MAX_FORMULAS:
+    end = parts = 0
+    closings = _Closings(text)
+    for match in _OPENING.finditer(text):
+        if match.start() < end:
+            continue
+        if parts == _MAX_PARTS:
             break
-        pieces += (plain(text[end : match.start()]), _part(match))
-        end = match.end()
+        opening, start = match[0], match.end()
+        stop = closings.after(opening, match["name"], start)
+        if stop is None:
+            continue
+        pieces += (plain(text[end : match.start()]), _part(opening, text[match.start() : stop]))
+        parts += 1
+        end = stop
+        if opening in ("$$", r"\[") and text[end : end + 1] == "\n" and text[end + 1 : end + 2] != "\n":
+            end += 1  # A formula of its own line brings its own line end.
     pieces.append(plain(text[end:]))
     return "".join(pieces)
 
 
-def _part(match: re.Match[str]) -> str:
-    if match[0] == r"\$":
+class _Closings:
+    """Where parts of a text end. Linear in the text, however many parts are opened and never closed."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._next: dict[str, int] = {}
+
+    def after(self, opening: str, name: str | None, start: int) -> int | None:
+        """Returns the end of the part whose content begins at `start`; None where it is not closed."""
+        if opening == r"\$":
+            return start
+        if opening == "$":
+            match = _INLINE.match(self._text, start)
+            return None if match is None else match.end()
+        closing = _CLOSINGS[opening] if name is None else rf"\end{{{name}}}"
+        at = self._next.get(closing, start)
+        if at < start or closing not in self._next:
+            at = self._text.find(closing, start)
+            self._next[closing] = at = len(self._text) if at < 0 else at
+        if at == len(self._text):
+            return at if opening == "```" else None  # A code block may be cut off.
+        if at == start or (at - start > _MAX_FORMULA_CHARS and opening not in ("```", "[asy]")):
+            return None
+        return at + len(closing)
+
+
+def _part(opening: str, part: str) -> str:
+    if opening == r"\$":
         return "$"
-    if figure := match["figure"]:
-        return f"<details><summary>figure (Asymptote)</summary><pre>{html.escape(figure)}</pre></details>"
-    if fence := match["fence"]:
-        return html.escape(fence)
-    if inline := match["inline"] or match["round"]:
-        return _math(inline, "inline")
-    return _math(match["dollars"] or match["brackets"] or match["lines"], "block")
+    if opening == "```":
+        return html.escape(part)
+    if opening == "[asy]":
+        return f"<details><summary>figure (Asymptote)</summary><pre>{html.escape(part)}</pre></details>"
+    if opening in ("$", "$$"):
+        return _math(part[len(opening) : -len(opening)], "inline" if opening == "$" else "block")
+    if opening in (r"\[", r"\("):
+        return _math(part[2:-2], "block" if opening == r"\[" else "inline")
+    return _math(part, "block")
 
 
 @lru_cache(maxsize=50_000)

@@ -22,7 +22,7 @@ from tests.helpers.examples import solution, trajectory
 
 
 def answered(tokens: int, *answers: int | None) -> list[Solution]:
-    """A problem an answer, each by a rollout of so many tokens."""
+    """Returns one solved problem per answer, each by one rollout of that many tokens."""
     return [
         solution([trajectory(answer, tokens=tokens)], problem_id=f"p{place}") for place, answer in enumerate(answers)
     ]

@@ -57,3 +57,15 @@ def test_what_is_no_formula_is_shown_as_it_was_written(text: str) -> None:
 def test_no_markup_comes_through_a_formula(hidden: str) -> None:
     for text in (f"${hidden}$", rf"$\text{{{hidden}}}$", rf"\[\mbox{{{hidden}}}\]"):
         assert "<script" not in statement_html(text).lower() and "<img" not in statement_html(text).lower()
+
+
+@pytest.mark.parametrize("opening", [r"\[", r"\(", "$$", "[asy]", r"\begin{align}", "<|start|>"])
+def test_a_megabyte_of_what_is_never_closed_ends(opening: str) -> None:
+    text = opening * (1_000_000 // len(opening))
+    assert len(rollout_html(text)) >= len(text)
+
+
+def test_displayed_and_inline_formulas_are_drawn_as_such() -> None:
+    text = "Costs \\$5.\n\\[x\\]\nThen \\begin{align*}y&=1\\end{align*} and $z$."
+    drawn = rollout_html(text)
+    assert drawn.count('display="block"') == 2 and drawn.count('display="inline"') == 1 and "Costs $5." in drawn
