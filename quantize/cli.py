@@ -29,6 +29,7 @@ from aimo_solver.cli.options import (
     DialectName,
     HardwareName,
     PresetName,
+    Problems,
     Runs,
     Seed,
     StudyFolder,
@@ -204,6 +205,7 @@ def measure_checkpoints(
         list[str] | None,
         typer.Option("--set", metavar="NAME", help="A set by name or file; repeatable.", show_default="the demo set"),
     ] = None,
+    problems: Problems = None,
     runs: Runs = 5,
     at_once: AtOnce = 1,
     rollouts: Annotated[
@@ -251,7 +253,9 @@ def measure_checkpoints(
     ]
     variants = [Variant(one.model.resolve().name, one) for one in options]
     variants += [_speculating(variants[0], text) for text in speculative or ()]
-    rows = asyncio.run(measure(variants, find_problems(sets), out=out, console=console, runs=runs, at_once=at_once))
+    rows = asyncio.run(
+        measure(variants, find_problems(sets, problems), out=out, console=console, runs=runs, at_once=at_once)
+    )
     write_text(out / "measured.json", _as_json(rows) + "\n")
     write_text(out / "measured.md", measured_markdown(rows))
     if plot is not None:
