@@ -59,7 +59,7 @@ def test_budgets_must_have_the_same_problems() -> None:
         measure_scaling([(Budget(10), [solution([trajectory(42)], gold=None)])])
 
 
-def test_methods_are_held_against_the_first_at_the_same_limit() -> None:
+def test_methods_are_compared_with_the_first_at_the_same_limit() -> None:
     rows = method_rows(
         {
             ("a", 200): answered(90, 42, 42),
