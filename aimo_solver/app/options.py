@@ -18,8 +18,8 @@ from aimo_solver.dialects import find_dialect
 from aimo_solver.engine.checkpoint import check_checkpoint, check_one_label, check_same_vocabulary
 from aimo_solver.engine.hardware import AUTO, check_hardware
 from aimo_solver.errors import InputError
-from aimo_solver.policies import make_policy
 from aimo_solver.policies.adjusted import AdjustedPolicy
+from aimo_solver.policies.factory import make_policy
 from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.policy import Policy
 from aimo_solver.problems.problem import ANY_INTEGER, AnswerRule

@@ -22,9 +22,9 @@ import numpy as np
 from aimo_solver.config.names import PolicyName, find_name
 from aimo_solver.config.settings import PolicySettings
 from aimo_solver.errors import InputError
-from aimo_solver.policies import make_policy, names_workload
 from aimo_solver.policies.adaptive import AdaptivePolicy
 from aimo_solver.policies.adjusted import AdjustedPolicy
+from aimo_solver.policies.factory import make_policy, names_workload
 from aimo_solver.policies.policy import Policy, ScalablePolicy
 from aimo_solver.policies.speed_table import SpeedTable, Workload
 from aimo_solver.policies.stop_table import StopTable

@@ -25,8 +25,8 @@ from aimo_solver.config.settings import (
 from aimo_solver.config.shipped import HARDWARE, PRESETS
 from aimo_solver.dialects import find_dialect
 from aimo_solver.errors import InputError
-from aimo_solver.policies import make_policy
 from aimo_solver.policies.adaptive import AdaptivePolicy
+from aimo_solver.policies.factory import make_policy
 from aimo_solver.runs.writer import without_none
 
 

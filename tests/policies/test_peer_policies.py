@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from aimo_solver.config.names import PolicyName, StoppingRuleName
 from aimo_solver.config.policy_settings import FixedSettings
 from aimo_solver.errors import InputError
-from aimo_solver.policies import make_policy
 from aimo_solver.policies.adaptive import AdaptivePolicy
 from aimo_solver.policies.adjusted import AdjustedPolicy
 from aimo_solver.policies.aimo3_public import Aimo3PublicPolicy
+from aimo_solver.policies.factory import make_policy
 from aimo_solver.policies.fixed import FixedPolicy
 from aimo_solver.policies.imagination import ImaginationPolicy
 from aimo_solver.policies.ledger import Ledger, Spend

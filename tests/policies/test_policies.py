@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from aimo_solver.config.policy_settings import NemoSkillsSettings
 from aimo_solver.errors import InputError
-from aimo_solver.policies import make_policy
 from aimo_solver.policies.adjusted import AdjustedPolicy
+from aimo_solver.policies.factory import make_policy
 from aimo_solver.policies.ledger import Ledger, Spend
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.policies.policy import Action, Decision, Policy, Progress

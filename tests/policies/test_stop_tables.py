@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimo_solver.errors import InputError
-from aimo_solver.policies import make_policy
 from aimo_solver.policies.adaptive import AdaptivePolicy
+from aimo_solver.policies.factory import make_policy
 from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.policy import Action, Progress
 from aimo_solver.policies.speed_table import SpeedTable, Workload

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aimo_solver.policies import make_policy
+from aimo_solver.policies.factory import make_policy
 from aimo_solver.policies.speed_table import Workload
 from aimo_solver.simulation.bounds import hindsight_bound, informed_bound, majority_bound
 from aimo_solver.simulation.pool import Pool

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aimo_solver.config.names import PolicyName
 from aimo_solver.config.policy_settings import FixedSettings
-from aimo_solver.policies import make_policy
+from aimo_solver.policies.factory import make_policy
 from aimo_solver.policies.fixed import FixedPolicy
 from aimo_solver.policies.policy import Policy
 from aimo_solver.policies.speed_table import SpeedTable, Workload
