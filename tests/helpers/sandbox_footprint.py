@@ -6,7 +6,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,22 @@ def clean_sandbox(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Pr
     yield sandbox
     asyncio.run(sandbox.close())
     assert footprint() == before
+
+
+def abandoned_shared_memory() -> set[str]:
+    """Returns the names of shared memory that no living process has mapped or open, such as killed ones leave."""
+    names = set(os.listdir("/dev/shm"))
+    for process in Path("/proc").glob("[0-9]*"):
+        if not names:
+            break
+        used = ""
+        with suppress(OSError):  # It has ended, or belongs to another user.
+            used = (process / "maps").read_text()
+            for descriptor in (process / "fd").iterdir():
+                with suppress(FileNotFoundError):  # It has been closed.
+                    used += f"{os.readlink(descriptor)}\n"
+        names = {name for name in names if f"/dev/shm/{name}\n" not in used}
+    return names
 
 
 def footprint() -> tuple[int, list[str], list[int]]:

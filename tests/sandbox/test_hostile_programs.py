@@ -9,7 +9,6 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,6 +16,7 @@ from aimo_solver.sandbox.base import ExecutionResult, ExecutionStatus
 from aimo_solver.sandbox.inside.layers import ON, probe
 from aimo_solver.sandbox.process_sandbox import ProcessSandbox
 from tests.helpers.hostile_programs import ATTACKS, PROGRAMS, TIME
+from tests.helpers.sandbox_footprint import abandoned_shared_memory, footprint
 
 LOCKED = all(probe(tempfile.gettempdir())[name] == ON for name in ("landlock", "seccomp"))
 MIN_PROGRAMS = 70
@@ -29,19 +29,13 @@ rows: list[str] = []
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[ProcessSandbox]:
-    before = footprint()
+    before, shared_before = footprint(), abandoned_shared_memory()
     sandbox = ProcessSandbox(memory_bytes=512 * 2**20, preload=())
     yield sandbox
     asyncio.run(sandbox.close())
     assert footprint() == before
+    assert abandoned_shared_memory() <= shared_before
     print("\n" + "\n".join(rows))
-
-
-def footprint() -> tuple[int, list[str], list[str], list[str]]:
-    """Returns descriptors (their number), scratch folders, children and shared memory."""
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    scratch = [name for name in os.listdir(tempfile.gettempdir()) if name.startswith("aimo-sandbox-")]
-    return len(os.listdir("/proc/self/fd")), sorted(scratch), children, sorted(os.listdir("/dev/shm"))
 
 
 @pytest.fixture(autouse=True, scope="module")
