@@ -59,7 +59,7 @@ def _html(text: str, plain: Callable[[str], str]) -> str:
     for match in _OPENING.finditer(text):
         if match.start() < end:
             continue
-        if parts == _MAX_PARTS:
+        if parts >= _MAX_PARTS:
             break
         opening, start = match[0], match.end()
         stop = closings.after(opening, match["name"], start)
