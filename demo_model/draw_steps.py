@@ -56,7 +56,9 @@ def _problem(index: int, seed: int) -> Problem:
     while (family.name, str(params)) in held_out():
         params = family.draw(rng)
     text = draw_statement(family, params, rng)
-    return Problem(f"{index:05d}_{family.name}", text, family.brute_force(params), family.topic, family.level)
+    return Problem(
+        f"{index:05d}_{family.name}", text, family.brute_force(params), source=family.topic, level=family.level
+    )
 
 
 def nodes_of_run(run: LoggedRun) -> Iterator[StepNode]:

@@ -24,16 +24,8 @@ from packaging.requirements import Requirement
 from aimo_solver.app.runtime import sandbox_layers
 from aimo_solver.config.settings import Hardware
 from aimo_solver.engine.checkpoint import check_checkpoint
-from aimo_solver.engine.hardware import (
-    AUTO,
-    KAGGLE_CARDS,
-    Card,
-    choose_hardware,
-    faults,
-    find_cards,
-    find_hardware,
-    read_number_format,
-)
+from aimo_solver.engine.hardware import AUTO, KAGGLE_CARDS, Card, choose_hardware, faults, find_cards, find_hardware
+from aimo_solver.engine.number_format import read_number_format
 from aimo_solver.errors import AimoError
 from aimo_solver.kaggle.inputs import find_checkpoint, find_competition, find_wheel_folders
 

@@ -20,7 +20,7 @@ from aimo_solver.reports.inspect_export import export_inspect
 from aimo_solver.reports.revote import Revote
 from aimo_solver.reports.revote import revote as revote_solutions
 from aimo_solver.reports.tables import revote_table
-from aimo_solver.runs.reader import LoggedRun, latest_run, read_run
+from aimo_solver.runs.reader import LoggedRun, latest_runs, read_run
 from aimo_solver.utils.text import plural
 from aimo_solver.voting import VOTE_RULES, find_vote_rule
 
@@ -47,7 +47,7 @@ def report(
     except ModuleNotFoundError as error:
         raise InputError(f"{error.name} is not installed; pip install 'aimo-solver[report]'") from None
     logged: list[LoggedRun] = []
-    wanted = runs or [_latest()]
+    wanted = runs or _latest(1)
     for path in wanted:
         try:
             logged.append(read_run(path))
@@ -66,15 +66,22 @@ def report(
 
 
 def compare(
-    first: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    second: Annotated[Path, typer.Argument(metavar="RUN", help="Another run folder, over the same problems.")],
+    first: Annotated[
+        Path | None, typer.Argument(metavar="FIRST", help="A run folder.", show_default="the latest but one in runs/")
+    ] = None,
+    second: Annotated[
+        Path | None,
+        typer.Argument(metavar="SECOND", help="Another, over the same problems.", show_default="the latest in runs/"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Says whether the second run is really better than the first, pair by pair (problem and run).
 
     Example: aimo compare runs/20260101-120000-demo runs/20260102-120000-demo
     """
-    one, other = read_run(first), read_run(second)
+    if first is not None and second is None:
+        raise InputError("compare must have two run folders, or none for the latest two, got one")
+    one, other = map(read_run, (first, second) if first and second else _latest(2))
     found = compare_solutions(one.solutions, other.solutions)
     differences = differing_settings(one.settings, other.settings)
     if as_json:
@@ -106,7 +113,7 @@ def revote(
     Example: aimo revote runs/20260101-120000-demo --vote entropy --vote code
     """
     rules = [find_vote_rule(name) for name in votes or VOTE_RULES]
-    run = read_run(run_folder or _latest())
+    run = read_run(run_folder or _latest(1)[0])
     solutions = run.solutions
     if not solutions:
         raise InputError(f"{run.path}: has no answers yet, so there is nothing to vote on")
@@ -136,10 +143,11 @@ def export(
     typer.echo(f"{output}: {plural(count, 'rollout')}; inspect view --log-dir {output.parent}")
 
 
-def _latest() -> Path:
-    found = latest_run(RUNS_FOLDER)
-    if found is None:
-        raise InputError(f"{RUNS_FOLDER}: holds no run yet; name a run folder")
+def _latest(count: int) -> list[Path]:
+    """Returns the latest runs, the oldest first. Raises InputError where there are fewer."""
+    found = latest_runs(RUNS_FOLDER, count)
+    if len(found) < count:
+        raise InputError(f"{RUNS_FOLDER}: holds {plural(len(found), 'run')}; name the run folders")
     return found
 
 

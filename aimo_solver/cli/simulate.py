@@ -39,7 +39,7 @@ from aimo_solver.utils.paths import DEMO_MODEL
 from aimo_solver.utils.plots import check_plot_path
 
 STREAMS: Final = [1, 2, 4, 8, 16]
-PROFILE_PROBLEM: Final = "How many integers from $1$ to $90$ are relatively prime to $12$?"
+PROFILE_PROBLEM: Final = "Find the sum of all primes less than $110$ that leave remainder $3$ when divided by $8$."
 ROLLOUTS_IN_TIME: Final = (3, 6, 12)
 """Default budgets: the mean time in which this many rollouts side by side finish, for each problem."""
 

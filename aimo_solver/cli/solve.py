@@ -63,7 +63,7 @@ def solve(
 ) -> None:
     """Solves one problem and shows its rollouts as they happen.
 
-    Example: aimo solve "How many integers from 1 to 90 are relatively prime to 12?" --rollouts 4
+    Example: aimo solve 'Find the sum of all primes less than $110$ that leave remainder $3$ when divided by $8$.'
     """
     if not problem.strip() or not _is_text(problem):
         raise InputError(f"problem must be a statement in UTF-8, got {problem!r}")

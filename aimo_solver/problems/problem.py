@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Final
 
 from aimo_solver.errors import InputError
@@ -19,6 +19,7 @@ class Problem:
     """The statement, in LaTeX."""
     gold: int | None = None
     """The right answer, where it is known; the solver never reads it."""
+    _: KW_ONLY
     source: str | None = None
     level: int | None = None
     set: str | None = None
@@ -47,6 +48,7 @@ class AnswerRule:
     """
 
     name: str
+    _: KW_ONLY
     minimum: int | None = None
     maximum: int | None = None
     modulus: int | None = None

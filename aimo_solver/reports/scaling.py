@@ -37,7 +37,7 @@ class Budget:
     """How often an end of thinking is taken back."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetRow:
     """The figures of one budget."""
 
@@ -49,7 +49,7 @@ class BudgetRow:
     control: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scaling:
     """The figures of a sweep over budgets."""
 
@@ -76,7 +76,12 @@ def measure_scaling(runs: Sequence[tuple[Budget, Sequence[Solution]]]) -> Scalin
     drawn = accuracy[:, picks].mean(axis=2), tokens[:, picks].mean(axis=2)
     means, spent = accuracy.mean(axis=1), tokens.mean(axis=1)
     rows = tuple(
-        BudgetRow(budget, estimate(float(means[n]), drawn[0][n]), float(spent[n]), _control(budget, solutions))
+        BudgetRow(
+            budget=budget,
+            accuracy=estimate(float(means[n]), drawn[0][n]),
+            thinking_tokens=float(spent[n]),
+            control=_control(budget, solutions),
+        )
         for n, (budget, solutions) in enumerate(runs)
     )
     slopes = _slope(*drawn)

@@ -184,7 +184,7 @@ def test_what_a_token_takes_in_the_cache(config: Mapping[str, object], bytes_per
 def test_settings_for_kaggles_card_are_checked_on_a_laptop(tmp_path: Path) -> None:
     model = checkpoint(tmp_path / "model", QWEN_14B, 30 * 10**9)
     found = findings(model, hardware="h100")
-    assert found["hardware"][0].state is Severity.OK
+    assert found["hardware"][0].severity is Severity.OK
     assert "checked as if on 1 x NVIDIA H100" in found["cards"][0].text
     assert [one.severity for one in findings(model, hardware="t4x2")["memory"]] == [Severity.FAULT]
 

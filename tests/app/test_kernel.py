@@ -71,7 +71,7 @@ BAD_INPUT = {
     "unknown dialect": (["set.jsonl", "--preset", "dialect.toml"], "preset dialect.toml: dialect must be one of"),
     "unknown tie-break": (["set.jsonl", "--preset", "tie.toml"], "tie_break must be one of first_rollout, "),
     "unknown hardware": (["set.jsonl", "--hardware", "tpu"], "hardware must be one of cpu, cuda"),
-    "unknown edition": (["set.jsonl", "--edition", "imo"], "contest must be one of any-integer, aimo1"),
+    "unknown contest": (["set.jsonl", "--contest", "imo"], "contest must be one of any-integer, aimo1"),
     "missing model folder": (["set.jsonl", "--model", "none"], "there is no folder none"),
     "folder that is no model": (["set.jsonl", "--model", "."], "has no config.json"),
     "no time at all": (["set.jsonl", "--limit-seconds", "0"], "total_seconds must be positive and finite, got 0.0"),

@@ -53,7 +53,7 @@ def test_the_kernel_and_a_replay_name_the_same_settings_for_a_checkpoint(tmp_pat
 
 def test_one_line_names_what_a_run_is_made_of() -> None:
     line = options(overrides=Overrides(rollouts=5, max_tokens=1000)).description
-    assert line.endswith(": preset demo, dialect numina, policy adaptive, 5 rollouts of at most 1,000 tokens")
+    assert line.endswith(": preset demo, dialect numina, policy nemoskills, 5 rollouts of at most 1,000 tokens")
 
 
 def test_overrides_change_what_they_name_and_nothing_else() -> None:

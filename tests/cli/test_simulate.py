@@ -56,11 +56,11 @@ def test_a_policy_with_settings_of_ones_own_is_called_as_its_file(pool: str, tmp
     assert {one["policy"] for one in json.loads(out)["policies"]} == {"fixed", "three"}
 
 
-def test_settings_a_policy_refuses_are_told_with_the_files_name(pool: str, tmp_path: Path) -> None:
+def test_settings_a_policy_refuses_are_reported_with_the_files_name(pool: str, tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('[policy]\nname = "fixed"\n[policy.settings]\nstop = "hope"\n')
     code, _, err = run("simulate", "--pool", pool, "--policy", str(tmp_path / "mine.toml"))
     assert code == 1
-    assert err.startswith("error: policy mine: stop must be empty or one of")
+    assert err.startswith(f"error: {tmp_path / 'mine.toml'}: policy.settings.stop must be one of cannot-be-caught")
 
 
 def test_a_plot_shows_each_policy(pool: str, tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_plot_shows_each_policy(pool: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--policy", "fixed", "--policy", "fixed"], "must have names of their own, got 'fixed' twice"),
+        (["--policy", "fixed", "--policy", "fixed"], "must have different names, got 'fixed' twice"),
         (["--plot", "solved.gif"], "plot must end in .svg, .png, .pdf, got 'solved.gif'"),
         (["--plot", "nowhere/solved.svg"], "its folder does not exist"),
         (["--budget-seconds", "0"], "budget-seconds must be positive and at most 500,000, got 0.0"),

@@ -6,9 +6,9 @@ from aimo_solver.policies.speed_table import SpeedTable
 from aimo_solver.simulation.pool import Pool, PoolProblem, Sample
 from aimo_solver.simulation.simulated_contest import DrawnProblem
 
-EVEN = SpeedTable("even", (1,), (1.0,), ("a unit",))
+EVEN = SpeedTable("even", streams=(1,), tokens_per_second=(1.0,), sources=("a unit",))
 """One token per second for each stream."""
-SHARED = SpeedTable("shared", (1, 2), (1.0, 0.5), ("a unit", "half of it"))
+SHARED = SpeedTable("shared", streams=(1, 2), tokens_per_second=(1.0, 0.5), sources=("a unit", "half of it"))
 """One token per second in all, however many streams."""
 
 

@@ -42,7 +42,7 @@ def test_json_lines_are_read_in_order(tmp_path: Path) -> None:
     text = f'{GOOD}\n{{"id": "b", "problem": "2 + 2?", "source": "school", "level": 1}}\n'
     assert load(tmp_path, text).problems == (
         Problem("a", "1 + 1?", 2),
-        Problem("b", "2 + 2?", None, "school", 1),
+        Problem("b", "2 + 2?", None, source="school", level=1),
     )
 
 

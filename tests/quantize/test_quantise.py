@@ -39,7 +39,7 @@ def run_of(*families: str, answers: tuple[int | None, ...] = (42, 42, 7)) -> Log
     for number, family in enumerate(families):
         id = f"p{number}"
         tries = [trajectory(a, n, tokens=10 * (n + 1), problem_id=id) for n, a in enumerate(answers)]
-        problem = Problem(id, f"Problem  {number} ?", 42, f"book ({family})")
+        problem = Problem(id, f"Problem  {number} ?", 42, source=f"book ({family})")
         solutions.append(replace(solution(tries, problem_id=id), problem=problem))
     problems = tuple(solved.problem for solved in solutions)
     return LoggedRun(path=Path("run"), settings={}, problems=problems, trajectories=(), solutions=tuple(solutions))

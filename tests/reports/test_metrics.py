@@ -71,7 +71,7 @@ def test_runs_are_counted_when_whole() -> None:
 
 
 def of(family: str, level: int, id: str) -> Solution:
-    problem = Problem(id, "?", 42, f"MATH test, a/{id}.json ({family})", level, "math")
+    problem = Problem(id, "?", 42, source=f"MATH test, a/{id}.json ({family})", level=level, set="math")
     return replace(solution(rollouts(42), problem_id=id), problem=problem)
 
 

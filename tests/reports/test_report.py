@@ -29,10 +29,17 @@ ATTACK = "</script><script>window.attacked=1</script><img src=x onerror='window.
 MAX_BYTES = 30e6
 PROBLEMS = {
     "p<1>": Problem(
-        "p<1>", rf"Find $\frac{{1}}{{2}}+x^2$. {ATTACK} $\text{{{ATTACK}}}$", 42, ATTACK, 4, f"set {ATTACK}"
+        "p<1>",
+        rf"Find $\frac{{1}}{{2}}+x^2$. {ATTACK} $\text{{{ATTACK}}}$",
+        42,
+        source=ATTACK,
+        level=4,
+        set=f"set {ATTACK}",
     ),
-    "p2": Problem("p2", "What is $6 \\times 7$?", 42, "MATH test, algebra/2.json (Algebra)", 5, "math"),
-    "p3": Problem("p3", "No rollout answers this.", 42, "AIME I 2022, Problem 3", None, "aime"),
+    "p2": Problem(
+        "p2", "What is $6 \\times 7$?", 42, source="MATH test, algebra/2.json (Algebra)", level=5, set="math"
+    ),
+    "p3": Problem("p3", "No rollout answers this.", 42, source="AIME I 2022, Problem 3", level=None, set="aime"),
 }
 
 

@@ -69,7 +69,7 @@ def test_the_fields_of_a_summary(tmp_path: Path) -> None:
 
 def test_the_fields_of_a_problem() -> None:
     (row,) = re.findall(r"^\| `problems.jsonl` \| .*: `([\w, ]+)` \|$", DOCUMENT, re.M)
-    assert row.split(", ") == list(problem_row(Problem("a", "?", 1, "source", 1, "set")))
+    assert row.split(", ") == list(problem_row(Problem("a", "?", 1, source="source", level=1, set="set")))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from aimo_solver.runs.writer import RunFolder, trajectory_row
 from aimo_solver.sandbox.base import ExecutionStatus
 from tests.helpers.examples import rollouts, solution, trajectory
 
-PROBLEM = Problem("p1", "What is 6 times 7?", 42, "a source", 3, "a set")
+PROBLEM = Problem("p1", "What is 6 times 7?", 42, source="a source", level=3, set="a set")
 CALL = Turn(
     "```python\nprint(42)\n```\n", 12, 1.5, code="print(42)", output="42\n", status=ExecutionStatus.OK, code_seconds=0.5
 )

@@ -10,7 +10,7 @@ from aimo_solver.problems.sets.manifest import Manifest, canonical_hash
 from aimo_solver.utils.text import plural
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The result of a check."""
 
@@ -33,7 +33,7 @@ def check_set(manifest: Manifest, problems: Sequence[Problem]) -> Verdict:
         text = f"{plural(count, 'problem')}, hash {sha256}; unverified: {manifest.unverified}"
     else:
         text = f"{plural(count, 'problem')}; ids and answers agree with the manifest"
-    return Verdict(manifest.name, count, sha256, fault is None, text)
+    return Verdict(name=manifest.name, count=count, sha256=sha256, same=fault is None, text=text)
 
 
 def _fault(manifest: Manifest, problems: Sequence[Problem], count: int, sha256: str) -> str | None:

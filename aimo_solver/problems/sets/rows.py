@@ -62,7 +62,7 @@ def _aops(name: str, hub: Hub, number: int, row: Mapping[str, Any]) -> Iterator[
     else:
         id, source = f"amc12_{page['year']}_{exam[-1]}", f"AMC {exam} {page['year']}"
     id, source = f"{id}_{page['number']}", f"{source}, Problem {page['number']}"
-    yield Problem(id, row["problem"].strip(), _whole(row["answer"]), source)
+    yield Problem(id, row["problem"].strip(), _whole(row["answer"]), source=source)
 
 
 def _math(name: str, hub: Hub, number: int, row: Mapping[str, Any]) -> Iterator[Problem]:
@@ -78,7 +78,9 @@ def _math(name: str, hub: Hub, number: int, row: Mapping[str, Any]) -> Iterator[
         return
     subject = file["subject"].replace("_", " ").title().replace(" And ", " & ")
     source = f"MATH test, {file['subject']}/{file['number']}.json ({subject})"
-    yield Problem(f"math_test_{file['subject']}_{file['number']}", row["problem"].strip(), gold, source, level)
+    yield Problem(
+        f"math_test_{file['subject']}_{file['number']}", row["problem"].strip(), gold, source=source, level=level
+    )
 
 
 def _plain(name: str, hub: Hub, number: int, row: Mapping[str, Any]) -> Iterator[Problem]:
@@ -87,7 +89,7 @@ def _plain(name: str, hub: Hub, number: int, row: Mapping[str, Any]) -> Iterator
     if gold is None:
         return
     id = f"{name}_{number}" if hub.id is None else f"{name}_{row[hub.id]}"
-    yield Problem(id, str(text).strip(), gold, name)
+    yield Problem(id, str(text).strip(), gold, source=name)
 
 
 def _whole(answer: object) -> int:

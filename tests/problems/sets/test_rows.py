@@ -19,8 +19,8 @@ def test_contests_are_named_by_their_wiki_page() -> None:
         {"problem": "b", "answer": -4.0, "url": f"{WIKI}2023_AMC_12B_Problems/Problem_25"},
     ]
     assert to_problems(manifest(hub=Hub("x", layout=Layout.AOPS)), rows) == [
-        Problem("aime_2022_I_1", "a", 116, "AIME I 2022, Problem 1"),
-        Problem("amc12_2023_B_25", "b", -4, "AMC 12B 2023, Problem 25"),
+        Problem("aime_2022_I_1", "a", 116, source="AIME I 2022, Problem 1"),
+        Problem("amc12_2023_B_25", "b", -4, source="AMC 12B 2023, Problem 25"),
     ]
 
 
