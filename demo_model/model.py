@@ -106,7 +106,7 @@ def _hidden(body: LlamaModel, token_ids: Tensor) -> Tensor:
 
 
 def _normed(hidden: Tensor, norm: torch.nn.Module) -> Tensor:
-    return F.rms_norm(hidden, hidden.shape[-1:], norm.weight, norm.variance_epsilon)  # type: ignore[arg-type]
+    return F.rms_norm(hidden, hidden.shape[-1:], norm.weight, norm.variance_epsilon)  # pyright: ignore[reportArgumentType]  # a Parameter is a Tensor
 
 
 def _heads(projected: Tensor, heads: int) -> Tensor:

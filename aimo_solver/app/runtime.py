@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -129,7 +129,7 @@ async def open_runtime(
     make_engine: MakeEngine = VllmEngine,
     make_scorer: MakeScorer = VllmScorer,
     make_sandbox: MakeSandbox = ProcessSandbox,
-) -> AsyncIterator[Runtime]:
+) -> AsyncGenerator[Runtime]:
     """Loads the engine before `ends_at` (loop time), and ends it again.
 
     `measured`: the engine is able to report its weights. `needs_scorer`: without its scorer a search would
@@ -254,7 +254,7 @@ async def _log_layers(sandbox: Sandbox, log: Log) -> None:
 
 
 @asynccontextmanager
-async def open_sandbox() -> AsyncIterator[Sandbox]:
+async def open_sandbox() -> AsyncGenerator[Sandbox]:
     """Opens the sandbox that runs use, alone."""
     sandbox = ProcessSandbox()
     try:

@@ -7,7 +7,7 @@ included; the engine's processes end with the last problem. The answers are in t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,7 +98,7 @@ def serve_contest(
     path = new_run_path(runs_folder, attached.contest.name)
 
     @asynccontextmanager
-    async def open_answerer() -> AsyncIterator[Answerer]:
+    async def open_answerer() -> AsyncGenerator[Answerer]:
         with RunFolder(path, {"contest": attached.contest.name} | options_to_toml(options)) as run:
 
             def note(line: str) -> None:

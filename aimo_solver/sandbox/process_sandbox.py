@@ -127,7 +127,7 @@ class ProcessSession:
         `timeout_seconds` limits the run; waiting for a slot and starting up are counted separately,
         as the result's `queue_seconds`.
         """
-        if not isinstance(code, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(code, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped callers
             raise ValueError(f"code must be str, got {code!r}")
         _require_positive("timeout_seconds", timeout_seconds)
         if len(code) > MAX_CODE_CHARS:
@@ -226,7 +226,7 @@ class ProcessSession:
 
 def _require_at_least(name: str, value: int, minimum: int) -> None:
     # A float from a settings file would fail only in the child, in setrlimit.
-    if not isinstance(value, int) or value < minimum:  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(value, int) or value < minimum:  # pyright: ignore[reportUnnecessaryIsInstance]  # as above
         raise ValueError(f"{name} must be an int of at least {minimum}, got {value!r}")
 
 

@@ -7,7 +7,7 @@ moment moved follows the new one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 MIN_LOOK_SECONDS = 0.05
@@ -39,7 +39,7 @@ class Deadline:
         return deadline
 
     @asynccontextmanager
-    async def limit(self, before_seconds: float = 0.0) -> AsyncIterator[None]:
+    async def limit(self, before_seconds: float = 0.0) -> AsyncGenerator[None]:
         """Raises TimeoutError in its block `before_seconds` before the deadline."""
         loop = asyncio.get_running_loop()
 

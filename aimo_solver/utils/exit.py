@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
@@ -31,7 +31,7 @@ def debugging() -> bool:
 
 
 @contextmanager
-def one_sentence_errors(*, debug: bool | None = None) -> Iterator[None]:
+def one_sentence_errors(*, debug: bool | None = None) -> Generator[None]:
     """Runs a command and turns what ends it into one sentence and an exit code.
 
     `debug` shows tracebacks; None asks AIMO_DEBUG. SIGTERM ends a command as Ctrl-C does: killed outright, it

@@ -20,11 +20,15 @@ def scripted_runtime(
     script: ReplyFunction = always_42, *, sandbox: InProcessSandbox | None = None, **engine: Any
 ) -> OpenRuntime:
     """Returns `open_runtime` on a scripted engine. The real sandbox's threads would not suit a virtual clock."""
+
+    def make_sandbox(memory_bytes: int) -> InProcessSandbox:
+        return sandbox or InProcessSandbox()
+
     return partial(
         open_runtime,
         load_pause_seconds=0.0,
         make_engine=lambda settings: ScriptedEngine(script, **engine),
-        make_sandbox=lambda memory_bytes: sandbox or InProcessSandbox(),
+        make_sandbox=make_sandbox,
     )
 
 

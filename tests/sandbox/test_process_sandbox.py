@@ -222,4 +222,4 @@ def test_a_python_that_does_not_start_is_a_failure_of_the_sandbox(
 )
 def test_settings_are_checked(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"{name} must be .*, got {value}"):
-        ProcessSandbox(**{name: value})  # pyright: ignore[reportArgumentType]
+        ProcessSandbox(**{name: value})  # pyright: ignore[reportArgumentType]  # wrong on purpose

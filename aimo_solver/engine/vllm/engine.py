@@ -144,7 +144,7 @@ class VllmEngine:
                 async for output in outputs:
                     finished = output.finished
                     # vLLM returns flat log-probabilities, which read() does not know, only if configured to.
-                    yield reader.read(output.outputs[0])  # pyright: ignore[reportArgumentType]
+                    yield reader.read(output.outputs[0])  # pyright: ignore[reportArgumentType]  # vLLM's union
         except EngineError:  # The engine is dead, or has ended the request itself.
             finished = True
             raise
