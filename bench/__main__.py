@@ -1,14 +1,16 @@
-"""`python -m bench`: runs every benchmark but the soak, or one by name."""
+"""`python -m bench`: runs every benchmark but the soak and the GPU's, or one by name."""
 
 from __future__ import annotations
 
 import typer
 
 from bench import engine_rate, gateway_rate, sandbox_rate, sandbox_soak, simulation_rate
+from bench.gpu import bench as gpu_bench
 
 app = typer.Typer(help="Benchmarks.", add_completion=False, pretty_exceptions_enable=False)
 app.command("engine")(engine_rate.main)
 app.command("gateway")(gateway_rate.main)
+app.command("gpu")(gpu_bench.main)
 app.command("sandbox")(sandbox_rate.main)
 app.command("simulation")(simulation_rate.main)
 app.command("soak")(sandbox_soak.main)
