@@ -47,6 +47,12 @@ def test_every_shipped_row_names_its_source(name: str) -> None:
     assert all(load_speed_table(name).sources)
 
 
+@pytest.mark.parametrize("name", sorted(path.stem for path in SPEED_TABLES.glob("h200-*.toml")))
+def test_measured_rows_name_card_engine_version_and_weights(name: str) -> None:
+    for source in load_speed_table(name).sources:
+        assert all(words in source for words in ("NVIDIA H200", "vLLM 0.24.0", "dummy weights"))
+
+
 def test_bad_tables_are_refused_in_a_sentence(tmp_path: Path) -> None:
     for text, sentence in (
         ("", "must be equally long"),
@@ -57,5 +63,7 @@ def test_bad_tables_are_refused_in_a_sentence(tmp_path: Path) -> None:
         (tmp_path / "mine.toml").write_text(text)
         with pytest.raises(InputError, match=sentence):
             load_speed_table(str(tmp_path / "mine.toml"))
-    with pytest.raises(InputError, match="speed table must be one of demo, h100, l4x4, t4x2"):
+    with pytest.raises(
+        InputError, match="speed table must be one of demo, h100, h200-7b-bf16, h200-7b-fp8, l4x4, t4x2"
+    ):
         load_speed_table("a100")
