@@ -57,7 +57,7 @@ PLAN = TrainingPlan()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """How well a model tells better steps from worse ones."""
+    """How well a model separates better steps from worse ones."""
 
     nodes: int
     pairs: int

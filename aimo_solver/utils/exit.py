@@ -47,7 +47,7 @@ def one_sentence_errors(*, debug: bool | None = None) -> Generator[None]:
         sys.stderr.write("interrupted; what was finished is in the run folder\n")
         raise SystemExit(INTERRUPTED) from None
     except OSError as error:
-        if error.errno == errno.EPIPE:  # The reader of stdout has left; there is nothing to say, and nobody to hear it.
+        if error.errno == errno.EPIPE:  # The reader of stdout has left, so nothing more can be said.
             raise
         _end(_sentence(error), debug)
     except Exception as error:

@@ -24,30 +24,30 @@ def aimo(*arguments: str) -> tuple[int, str, str]:
     ids=" ".join,
 )
 def test_help_shows_an_example(command: list[str]) -> None:
-    code, told, _ = aimo(*command, "--help")
+    code, printed, _ = aimo(*command, "--help")
     assert code == 0
-    assert "Example: aimo " + command[0] in told
+    assert "Example: aimo " + command[0] in printed
 
 
 def test_the_doctor_tells_a_line_a_check(tmp_path: Path) -> None:
-    code, told, _ = aimo("doctor", "--inputs", str(tmp_path), "--json")
+    code, printed, _ = aimo("doctor", "--inputs", str(tmp_path), "--json")
     assert code == 0
-    assert {finding["name"] for finding in json.loads(told)} >= {"python", "engine", "checkpoint", "memory", "sandbox"}
+    assert {finding["name"] for finding in json.loads(printed)} >= {"python", "engine", "checkpoint", "memory", "sandbox"}
 
 
 def test_the_doctor_fails_where_the_engine_will_not_start(tmp_path: Path) -> None:
-    code, told, _ = aimo("doctor", "--model", str(tmp_path / "none"))
+    code, printed, _ = aimo("doctor", "--model", str(tmp_path / "none"))
     assert code == 1
-    assert "there is no folder" in told
+    assert "there is no folder" in printed
 
 
 def test_a_dry_run_sends_nothing(tmp_path: Path) -> None:
     (tmp_path / "kernel-metadata.json").write_text(json.dumps(GOOD_METADATA))
     (tmp_path / "kernel.py").touch()
-    code, told, _ = aimo("push", str(tmp_path), "--dry-run")
+    code, printed, _ = aimo("push", str(tmp_path), "--dry-run")
     assert code == 0
-    assert "me/my-solver" in told
-    assert told.endswith("nothing was sent\n")
+    assert "me/my-solver" in printed
+    assert printed.endswith("nothing was sent\n")
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,8 @@ def test_bad_input_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, _, told = aimo(*arguments)
+    code, _, error = aimo(*arguments)
     assert code == 1
-    assert told.startswith("error: ")
-    assert sentence in told
-    assert told.count("\n") == 1
+    assert error.startswith("error: ")
+    assert sentence in printed
+    assert error.count("\n") == 1

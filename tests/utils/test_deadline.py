@@ -1,4 +1,4 @@
-"""Deadline: a moment that moves while nobody can work."""
+"""Deadline: a moment that moves while no work can be done."""
 
 from __future__ import annotations
 
