@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, cast
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
@@ -219,6 +219,41 @@ class Hardware:
     load_seconds: Positive = 900.0
     speculative: dict[str, int | float | bool | str] | None = None
     """vLLM's speculative_config: {"method": "ngram", "num_speculative_tokens": 4}, for example; None means none."""
+    engine: dict[str, Any] | None = None
+    """More of vLLM's own engine arguments, such as {"moe_backend": "marlin"}."""
+    environment: dict[str, str] | None = None
+    """Environment variables of the engine's processes."""
+    ladder: tuple[dict[str, Any], ...] | None = None
+    """The next settings to try when these do not start or fail the canary: the keys that each step has otherwise."""
+
+    def __post_init__(self) -> None:
+        for number, step in enumerate(self.ladder or (), start=1):
+            if "ladder" in step:
+                raise InputError(f"ladder step {number} must have no ladder of its own")
+            checked(Hardware, step, f"ladder step {number}")
+
+    @property
+    def steps(self) -> tuple[Hardware, ...]:
+        """The ladder's settings, in the order in which they are tried; a step changes these settings, not the last."""
+        found: list[Hardware] = []
+        for step in self.ladder or ():
+            read = checked(Hardware, step, "ladder")
+            found.append(replace(self, ladder=None, **{key: getattr(read, key) for key in step}))
+        return tuple(found)
+
+    @property
+    def plain(self) -> Hardware:
+        """These settings without what vLLM most often stumbles over: no graphs, no speculation, nothing of its own."""
+        kept = {name: value for name, value in (self.engine or {}).items() if name == "quantization"}
+        return replace(
+            self,
+            kv_cache_dtype="auto",
+            enforce_eager=True,
+            speculative=None,
+            engine=kept or None,
+            environment=None,
+            ladder=None,
+        )
 
 
 T = TypeVar("T")
@@ -226,15 +261,16 @@ T = TypeVar("T")
 
 def load_preset(name_or_file: str) -> Preset:
     """Reads a shipped preset by name, or one from a TOML file. Raises InputError."""
-    return _load(Preset, find_shipped(name_or_file, PRESETS, noun="preset"))
+    return load_settings(Preset, find_shipped(name_or_file, PRESETS, noun="preset"))
 
 
 def load_hardware(name_or_file: str) -> Hardware:
     """Reads shipped hardware settings by name, or some from a TOML file. Raises InputError."""
-    return _load(Hardware, find_shipped(name_or_file, HARDWARE, noun="hardware"))
+    return load_settings(Hardware, find_shipped(name_or_file, HARDWARE, noun="hardware"))
 
 
-def _load(kind: type[T], path: Path) -> T:
+def load_settings(kind: type[T], path: Path) -> T:
+    """Reads settings of this kind from a TOML file. Raises InputError."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -16,6 +16,7 @@ from typing import Final
 
 from aimo_solver.config.settings import Hardware, load_hardware
 from aimo_solver.engine.number_format import NumberFormat, read_number_format
+from aimo_solver.engine.vllm.arguments import argument_faults
 from aimo_solver.errors import InputError
 
 AUTO: Final = "auto"
@@ -108,11 +109,16 @@ def find_hardware(name_or_file: str, cards: Sequence[Card]) -> Hardware:
 
 
 def check_hardware(name_or_file: str, checkpoint: Path) -> Hardware:
-    """Returns the settings if this checkpoint can run with them here. Raises InputError with all that prevents it."""
+    """Returns the settings if this checkpoint can run with them here. Raises InputError with all that prevents it.
+
+    The ladder's steps are checked for the names and types of vLLM's arguments only.
+    """
     hardware = None if name_or_file == AUTO else load_hardware(name_or_file)
     cards = () if hardware is not None and hardware.cpu_kvcache_gib else find_cards()
     hardware = hardware or find_hardware(AUTO, cards)
     found = faults(cards, hardware, read_number_format(checkpoint))
+    for settings in (hardware, *hardware.steps):
+        found += argument_faults(settings.engine or {})
     if found:
         raise InputError("; and ".join(found))
     return hardware

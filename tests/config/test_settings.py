@@ -182,3 +182,62 @@ def test_a_bad_key_is_named_with_its_value(tmp_path: Path, text: str, key: str) 
 @pytest.mark.parametrize("text", ["temperature 0.7", "a = 1\na = 2", b"\xff\xfe"])
 def test_what_is_not_toml_is_refused(tmp_path: Path, text: str | bytes) -> None:
     assert refusal(tmp_path, text).startswith("not a TOML file: ")
+
+
+MINE = """
+kv_cache_dtype = "fp8"
+enforce_eager = false
+speculative = { method = "ngram", num_speculative_tokens = 4 }
+[engine]
+moe_backend = "marlin"
+quantization = "gptq"
+[environment]
+VLLM_USE_FLASHINFER_SAMPLER = "1"
+[[ladder]]
+kv_cache_dtype = "auto"
+[[ladder]]
+max_num_seqs = 8
+speculative = {}
+engine = {}
+"""
+
+
+def test_a_ladder_step_changes_the_settings_that_it_names_and_no_others(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(MINE)
+    hardware = load_hardware(str(tmp_path / "mine.toml"))
+    base = replace(hardware, ladder=None)
+    assert hardware.steps == (
+        replace(base, kv_cache_dtype="auto"),
+        replace(base, max_num_seqs=8, speculative={}, engine={}),
+    )
+    assert hardware.environment == {"VLLM_USE_FLASHINFER_SAMPLER": "1"}
+
+
+def test_plain_settings_keep_what_a_checkpoint_needs_to_be_read(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(MINE)
+    plain = load_hardware(str(tmp_path / "mine.toml")).plain
+    assert (plain.kv_cache_dtype, plain.enforce_eager, plain.speculative) == ("auto", True, None)
+    assert (plain.engine, plain.environment, plain.ladder) == ({"quantization": "gptq"}, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[[ladder]]\nkv_cache = 1\n", "ladder step 1: kv_cache: unknown key, got 1"),
+        ("[[ladder]]\n[[ladder]]\nmax_num_seqs = 0\n", "ladder step 2: max_num_seqs must be greater than 0, got 0"),
+        ("[[ladder]]\n[[ladder.ladder]]\n", "ladder step 1 must have no ladder of its own"),
+        ("[environment]\nA = 1\n", "environment.A must be a valid string, got 1"),
+    ],
+)
+def test_a_bad_ladder_or_environment_is_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(InputError) as caught:
+        load_hardware(str(tmp_path / "mine.toml"))
+    assert str(caught.value) == f"{tmp_path / 'mine.toml'}: {sentence}"
+
+
+def test_hardware_with_a_ladder_survives_a_run_folder(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(MINE)
+    hardware = load_hardware(str(tmp_path / "mine.toml"))
+    written = tomllib.loads(tomli_w.dumps(without_none(asdict(hardware))))
+    assert checked(Hardware, written, "settings.toml") == hardware

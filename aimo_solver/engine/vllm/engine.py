@@ -41,6 +41,7 @@ class VllmEngine:
             worker_extension_cls=_WEIGHT_REPORTER if settings.reports_weights else "",
             # Drafts are counted in the statistics only.
             disable_log_stats=settings.speculative is None,
+            **settings.engine_arguments,
         )
 
     @property

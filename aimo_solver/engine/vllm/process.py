@@ -15,6 +15,7 @@ its start with `if __name__ == "__main__":`. Known to run on vLLM 0.32.
 from __future__ import annotations
 
 import asyncio
+import copy
 import itertools
 import os
 import tempfile
@@ -38,7 +39,7 @@ _END_SECONDS = 30.0
 _POLL_SECONDS = 0.2
 # vLLM reads its settings from the environment, so only one may start at a time.
 _environment_lock = threading.Lock()
-_QUIET = {
+_DEFAULTS = {
     "VLLM_LOGGING_LEVEL": "WARNING",
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
@@ -46,6 +47,9 @@ _QUIET = {
     "TORCH_LOGS": "-all",
     "HF_HUB_OFFLINE": "1",
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
+    # vLLM 0.24 and later would compile FlashInfer's sampler with nvcc at the first load, and not use it: a seeded
+    # request is sampled natively.
+    "VLLM_USE_FLASHINFER_SAMPLER": "0",
     # load_seconds and SupervisedEngine decide what takes too long, not vLLM's own limits.
     "VLLM_ENGINE_READY_TIMEOUT_S": "86400",
     "VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS": "86400",
@@ -56,7 +60,7 @@ class VllmProcess:
     """One AsyncLLM, its tokenizer and its processes. Its coroutines all belong to one event loop."""
 
     def __init__(self, settings: ModelSettings, **arguments: Any) -> None:
-        """`arguments` are passed to vLLM's AsyncEngineArgs unchanged, besides those that every model takes."""
+        """`arguments` are passed to vLLM's AsyncEngineArgs as they are, in place of those that every model takes."""
         self._settings, self._arguments = settings, arguments
         self._processes = EngineProcesses()
         self._request_numbers = itertools.count()
@@ -190,7 +194,13 @@ class VllmProcess:
             "disable_log_stats": True,
             "enable_log_requests": False,
         }
-        return AsyncLLM.from_engine_args(AsyncEngineArgs(**(arguments | self._arguments)))
+        # Copied, as vLLM 0.24 writes into the tables that it is given, and a restart needs them as they were.
+        arguments |= copy.deepcopy(self._arguments)
+        if settings.max_model_len is not None and not os.environ.get("VLLM_ALLOW_LONG_MAX_MODEL_LEN"):
+            # vLLM refuses a context that is longer than the checkpoint's own.
+            own = AsyncEngineArgs(**copy.deepcopy(arguments | {"max_model_len": None})).create_model_config()
+            arguments["max_model_len"] = min(settings.max_model_len, own.max_model_len)
+        return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
 
     @contextmanager
     def _environment(self, scratch: Path, log_file: Path) -> Generator[None]:
@@ -204,12 +214,13 @@ class VllmProcess:
             # vLLM still compiles some functions, such as the one for log-probabilities: in the middle of a
             # run, for minutes on a slow machine, and only if there is a C++ compiler.
             temporary["TORCHDYNAMO_DISABLE"] = "1"
+        temporary |= self._settings.environment
         if "VLLM_LOGGING_CONFIG_PATH" not in os.environ:
             config_file = scratch / "logging.json"
             config_file.write_text(logging_config(log_file))
             temporary["VLLM_LOGGING_CONFIG_PATH"] = str(config_file)
         with _environment_lock:
-            for name, value in _QUIET.items():
+            for name, value in _DEFAULTS.items():
                 os.environ.setdefault(name, value)
             before = {name: os.environ.get(name) for name in temporary}
             os.environ.update(temporary)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ class ModelSettings:
     """Which cores a CPU build uses, such as "0-3"; None means vLLM's choice, which is the same for every model."""
     load_seconds: float = 1200.0
     """Limit for loading; a load that takes longer has failed."""
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Environment variables of its processes, in place of those that are set by default."""
     log_file: Path | None = None
     """Where vLLM's log goes; None means that it is deleted once the model has loaded."""
 
@@ -53,6 +56,8 @@ class VllmSettings(ModelSettings):
     """For requests without a seed."""
     speculative: dict[str, Any] | None = None
     """vLLM's speculative_config, such as {"method": "ngram", "num_speculative_tokens": 4}."""
+    engine_arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """More of vLLM's own arguments, in place of those that are set by default."""
     reports_weights: bool = False
     """Whether `VllmEngine.weight_bytes` will be called; the workers then load WeightReporter."""
 
