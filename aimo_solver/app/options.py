@@ -25,6 +25,7 @@ from aimo_solver.policies.policy import Policy
 from aimo_solver.problems.problem import ANY_INTEGER, AnswerRule
 from aimo_solver.runs.replay import RunLimits
 from aimo_solver.utils.paths import DEMO_MODEL, DEMO_PPM, shown_path
+from aimo_solver.utils.text import plural
 from aimo_solver.voting import VOTE_RULES
 
 DEFAULT_LIMIT_SECONDS: Final = 5 * 3600.0
@@ -87,10 +88,10 @@ class RunOptions:
         preset = self.preset
         fresh = Ledger(0.0, self.limits.total_seconds, reserve_seconds=self.limits.reserve_seconds)
         rollouts = preset.policy.rollouts or make_run_policy(preset.policy).grant(fresh, 0.0).rollouts
-        kind = "trees" if preset.search is not None else "rollouts"
+        kind = "tree" if preset.search is not None else "rollout"
         return (
             f"{shown_path(self.model)}: preset {self.preset_name or '?'}, dialect {preset.dialect}, "
-            f"policy {preset.policy.name}, {rollouts} {kind} of at most {preset.rollout.max_tokens:,} tokens"
+            f"policy {preset.policy.name}, {plural(rollouts, kind)} of at most {preset.rollout.max_tokens:,} tokens"
         )
 
 

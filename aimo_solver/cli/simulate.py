@@ -37,6 +37,7 @@ from aimo_solver.utils.files import write_text
 from aimo_solver.utils.log import console_log
 from aimo_solver.utils.paths import DEMO_MODEL
 from aimo_solver.utils.plots import check_plot_path
+from aimo_solver.utils.text import plural
 
 STREAMS: Final = [1, 2, 4, 8, 16]
 PROFILE_PROBLEM: Final = "Find the sum of all primes less than $110$ that leave remainder $3$ when divided by $8$."
@@ -92,7 +93,7 @@ def simulate(
         check_plot_path(plot)
     speeds, rule = load_speed_table(speed_table), answer_rule(contest)
     for streams, speed, source in zip(speeds.streams, speeds.tokens_per_second, speeds.sources, strict=True):
-        console.print(f"{speeds.name}: {streams} streams, {speed:g} tokens/s each ({source})", style="dim")
+        console.print(f"{speeds.name}: {plural(streams, 'stream')}, {speed:g} tokens/s each ({source})", style="dim")
     own = {Path(name).stem: load_preset(name).policy for name in policies if name.endswith(".toml")}
     names = tuple(map(_policy_name, policies)) or tuple(PolicyName)
     plans = [
@@ -113,7 +114,7 @@ def simulate(
     figures = [one for plan in plans for one in _play(plan, console)]
     if plot is not None:
         plot_study(figures, problems, plot)
-        console.print(f"{plot}: {len(figures)} figures drawn")
+        console.print(f"{plot}: {plural(len(figures), 'figure')} drawn")
     if as_json:
         typer.echo(json.dumps({"policies": [one.to_json() for one in figures]}, indent=2))
 
@@ -149,7 +150,8 @@ def _play(plan: StudyPlan, console: Console) -> list[PolicyFigures]:
 def _table(plan: StudyPlan, figures: Sequence[PolicyFigures]) -> Table:
     """One budget. Narrow enough for 80 columns."""
     first = figures[0]
-    title = f"{plan.pool.name}: {plan.contests} contests of {plan.problems} problems in {first.budget_seconds:,.0f} s"
+    contests, problems = plural(plan.contests, "contest"), plural(plan.problems, "problem")
+    title = f"{plan.pool.name}: {contests} of {problems} in {first.budget_seconds:,.0f} s"
     table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
     for name in ("policy", "solved", "worst 5%", "seconds", "unasked", "of bound", f"to {plan.policies[0]}"):
         table.add_column(name, justify="left" if name == "policy" else "right", no_wrap=True)
@@ -187,13 +189,15 @@ def pool(
         raise InputError("the runs hold no finished rollout of a problem whose gold answer is known")
     lines = [json.dumps(pool_row(one.id, one.gold, one.samples)) for one in samples]
     write_text(out, "\n".join(lines) + "\n")
-    typer.echo(f"{out}: {len(samples)} problems, {sum(len(one.samples) for one in samples)} samples")
+    typer.echo(
+        f"{out}: {plural(len(samples), 'problem')}, {plural(sum(len(one.samples) for one in samples), 'sample')}"
+    )
     if cut := count_cut(runs):
-        typer.echo(f"{cut} rollouts were cut short and left out; log runs with --no-early-stop for whole samples")
+        typer.echo(f"{plural(cut, 'rollout')} cut short and left out; log runs with --no-early-stop for whole samples")
     if speeds is not None:
         table = estimate_run_speeds(read_streams(runs), speeds.stem)
         write_text(speeds, speed_table_toml(table))
-        typer.echo(f"{speeds}: {len(table.streams)} rows, code and prompts included")
+        typer.echo(f"{speeds}: {plural(len(table.streams), 'row')}, code and prompts included")
 
 
 def learn_table(
@@ -209,7 +213,7 @@ def learn_table(
     table = learn_stop_table(load_pool(pool_file, answer_rule(contest)), load_speed_table(speed_table))
     write_stop_table(table, out)
     states = sum(len(rows) for rows in table.stop_up_to.values())
-    typer.echo(f"{out}: {len(table.widths)} prices of time, {states} states")
+    typer.echo(f"{out}: {len(table.widths)} prices of time, {plural(states, 'state')}")
 
 
 def profile_engine(
@@ -231,7 +235,7 @@ def profile_engine(
     options = choose_options(model, preset=preset, hardware=hardware)
     table = asyncio.run(_profile(options, sorted(set(streams)), seconds, out.stem, console))
     write_text(out, f"# {model} with hardware {hardware}. Tokens/s of one stream.\n" + speed_table_toml(table))
-    console.print(f"{out}: {len(table.streams)} rows")
+    console.print(f"{out}: {plural(len(table.streams), 'row')}")
 
 
 async def _profile(

@@ -151,7 +151,7 @@ def test_a_killed_runs_last_line_may_be_cut(tmp_path: Path) -> None:
         folder.add(solution([trajectory(42), trajectory(42, 1)]))
     log = tmp_path / "run" / "trajectories.jsonl"
     log.write_text(log.read_text()[:-20])
-    assert "1 problems, 1 samples" in run("pool", str(tmp_path / "run"), "--out", str(tmp_path / "mine.jsonl"))[1]
+    assert "1 problem, 1 sample" in run("pool", str(tmp_path / "run"), "--out", str(tmp_path / "mine.jsonl"))[1]
 
 
 def test_a_pool_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:

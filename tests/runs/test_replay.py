@@ -27,6 +27,7 @@ from aimo_solver.runs.writer import RunFolder
 from aimo_solver.simulation.virtual_clock import run_virtual
 from aimo_solver.solver.solution import Solution
 from tests.helpers.fakes import InProcessSandbox
+from tests.helpers.runtimes import whole_checkpoint
 
 PROBLEMS = join_sets([ProblemSet("three", tuple(Problem(name, f"Problem {name}?", 2) for name in "abc"))])
 ROLLOUTS = 3
@@ -44,11 +45,7 @@ def by_seed(text: str, sampling: Sampling) -> Reply:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    checkpoint = tmp_path / "model"
-    checkpoint.mkdir()
-    (checkpoint / "config.json").write_text("{}")
-    (checkpoint / "tokenizer.json").write_text("{}")
-    (checkpoint / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
+    whole_checkpoint(tmp_path / "model")
     return tmp_path
 
 
