@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from aimo_solver.errors import InputError
-from aimo_solver.problems.problem import AIMO3, ANY_INTEGER, Problem
+from aimo_solver.problems.problem import ANY_INTEGER, Problem
 from aimo_solver.problems.problem_set import ProblemSet, load_problem_set
+from tests.helpers.contests import AIMO3
 
 GOOD = '{"id": "a", "problem": "1 + 1?", "answer": 2}'
 LATEX = 'Let $\\alpha \\le "π"$,\nand $x_{1} \\ne \\text{Gauß}$.'

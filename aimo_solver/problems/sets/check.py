@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aimo_solver.problems.problem import ANSWER_RULES, Problem
+from aimo_solver.problems.problem import Problem, answer_rule
 from aimo_solver.problems.sets.manifest import Manifest, canonical_hash
 from aimo_solver.utils.text import plural
 
@@ -44,7 +44,7 @@ def _fault(manifest: Manifest, problems: Sequence[Problem], count: int, sha256: 
         return f"has {plural(count, 'problem')}, the manifest says {manifest.count}; take the rows that its rule names"
     if manifest.sha256 is not None and sha256 != manifest.sha256:
         return f"some id or answer differs from the manifest (hash {sha256}); compare it with the corrections"
-    rule = ANSWER_RULES[manifest.answer_rule]
+    rule = answer_rule(manifest.answer_rule)
     outside = [problem.id for problem in problems if problem.gold is not None and rule.apply(problem.gold) is None]
     if outside:
         return f"{plural(len(outside), 'answer')} outside the rule {rule.name}, the first is that of {outside[0]!r}"

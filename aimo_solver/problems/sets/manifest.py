@@ -38,7 +38,7 @@ class Layout(StrEnum):
     """A column for the statement and one for the answer; rows without an integer answer are left out."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hub:
     """A data set on the Hugging Face hub."""
 
@@ -59,7 +59,7 @@ class Hub:
     """Whether files and columns have been inspected; otherwise they are as the publisher's page describes them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
     """A fault of the source that is corrected in the set."""
 
@@ -85,7 +85,7 @@ class Fault:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """One validation set."""
 

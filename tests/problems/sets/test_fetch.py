@@ -106,7 +106,7 @@ def test_a_set_is_fetched_through_the_hubs_client(hub: dict[str, bytes], name: s
     hub[name] = parquet(rows) if name.endswith("parquet") else "".join(f"{json.dumps(r)}\n" for r in rows).encode()
     hub["README.md"] = b"# A card"
     glob = "**/*.parquet" if name.endswith("parquet") else "test.jsonl"
-    verdict = fetch_set(manifest(name="aime_2025", count=2, hub=Hub("team/set", files=glob)))
+    verdict = fetch_set(manifest(name="aime_2025", count=2, hub=Hub(dataset="team/set", files=glob)))
     assert verdict.same
     assert [(p.id, p.gold) for p in find_problem_set("aime_2025").problems] == [("aime_2025_1", 2), ("aime_2025_2", -7)]
 
@@ -114,12 +114,12 @@ def test_a_set_is_fetched_through_the_hubs_client(hub: dict[str, bytes], name: s
 def test_a_hub_without_the_files_is_refused(hub: dict[str, bytes]) -> None:
     hub["README.md"] = b"# A card"
     with pytest.raises(InputError, match=r"team/set at main has no file like \*\*/\*\.parquet; has it changed\?"):
-        fetch_set(manifest(hub=Hub("team/set")))
+        fetch_set(manifest(hub=Hub(dataset="team/set")))
 
 
 def test_a_set_that_the_hub_does_not_have_is_refused(hub: dict[str, bytes]) -> None:
     with pytest.raises(InputError, match=r"no-team/no-set at main cannot be downloaded \(.*\); try again"):
-        fetch_set(manifest(hub=Hub("no-team/no-set")))
+        fetch_set(manifest(hub=Hub(dataset="no-team/no-set")))
 
 
 def test_without_a_network_the_others_are_still_tried(monkeypatch: pytest.MonkeyPatch) -> None:

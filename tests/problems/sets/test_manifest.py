@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aimo_solver.problems.problem import ANSWER_RULES, Problem
+from aimo_solver.problems.problem import Problem, answer_rule
 from aimo_solver.problems.sets.check import check_set
 from aimo_solver.problems.sets.manifest import MANIFESTS, canonical_hash, manifests
 from tests.helpers.validation_sets import manifest, problems
@@ -17,7 +17,7 @@ def test_every_manifest_is_complete() -> None:
     assert NUMINA.items() <= {name: m.count for name, m in known.items()}.items()
     for name, one in known.items():
         assert (one.sha256 is None) == (one.unverified is not None), name
-        assert one.answer_rule in ANSWER_RULES and one.licence and one.redistribution, name
+        assert answer_rule(one.answer_rule) and one.licence and one.redistribution, name
 
 
 def test_no_statement_is_in_the_project() -> None:

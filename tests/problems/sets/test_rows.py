@@ -18,7 +18,7 @@ def test_contests_are_named_by_their_wiki_page() -> None:
         {"problem": " a ", "answer": "116", "url": f"{WIKI}2022_AIME_I_Problems/Problem_1"},
         {"problem": "b", "answer": -4.0, "url": f"{WIKI}2023_AMC_12B_Problems/Problem_25"},
     ]
-    assert to_problems(manifest(hub=Hub("x", layout=Layout.AOPS)), rows) == [
+    assert to_problems(manifest(hub=Hub(dataset="x", layout=Layout.AOPS)), rows) == [
         Problem("aime_2022_I_1", "a", 116, source="AIME I 2022, Problem 1"),
         Problem("amc12_2023_B_25", "b", -4, source="AMC 12B 2023, Problem 25"),
     ]
@@ -41,7 +41,7 @@ def test_math_takes_the_last_box_that_int_reads() -> None:
         row(5, r"\boxed{7}", 5, "train"),
         row(6, "no box"),
     ]
-    found = to_problems(manifest(hub=Hub("x", layout=Layout.MATH, level=5)), rows)
+    found = to_problems(manifest(hub=Hub(dataset="x", layout=Layout.MATH, level=5)), rows)
     assert [(p.id, p.gold) for p in found] == [
         ("math_test_counting_and_probability_1", -4),
         ("math_test_counting_and_probability_3", 7),
@@ -55,13 +55,13 @@ def test_plain_rows_without_an_integer_are_left_out() -> None:
         {"n": 2, "q": "b", "a": r"\sqrt{2}"},
         {"n": 3, "q": "c", "a": r"\frac{84}{2}"},
     ]
-    hub = Hub("x", id="n", problem="q", answer="a")
+    hub = Hub(dataset="x", id="n", problem="q", answer="a")
     assert [(p.id, p.gold) for p in to_problems(manifest(hub=hub), rows)] == [("small_1", 42), ("small_3", 42)]
 
 
 def test_a_source_that_has_changed_is_refused_by_row() -> None:
     with pytest.raises(InputError, match=r"small, row 2 of the source: KeyError\('answer'\); has it changed?"):
-        to_problems(manifest(hub=Hub("x")), [{"problem": "a", "answer": "1"}, {"problem": "a"}])
+        to_problems(manifest(hub=Hub(dataset="x")), [{"problem": "a", "answer": "1"}, {"problem": "a"}])
 
 
 @pytest.mark.parametrize(
@@ -75,10 +75,10 @@ def test_golds_that_are_not_canonical_are_checked_against_math_verify(text: str,
 def test_corrections_made_twice_change_nothing_more() -> None:
     rows = [Problem("a", "more than 1 of them", 5), Problem("b", "?", 6)]
     wanted = (
-        Correction("a", "wrong key", answer=125),
-        Correction("b", "no such words", replace="more than 1", by="more than two"),
+        Correction(id="a", ground="wrong key", answer=125),
+        Correction(id="b", ground="no such words", replace="more than 1", by="more than two"),
     )
     once = correct(rows, wanted)
     assert [p.gold for p in once] == [125, 6] and correct(once, wanted) == once
-    words = correct(rows, (Correction("a", "a slip", replace="more than 1", by="more than two"),))
+    words = correct(rows, (Correction(id="a", ground="a slip", replace="more than 1", by="more than two"),))
     assert words[0].text == "more than two of them"
