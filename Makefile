@@ -60,10 +60,9 @@ LOCK = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --only-b
 LOCKS = requirements/cpu.txt requirements/cuda12.txt requirements/cuda13.txt
 lock: $(VENV)/.created  ## resolve requirements/*.in into the *.txt beside them, with versions and hashes
 	$(PIP) install -qq $$(grep -o '^uv==[^ ]*' requirements/dev.txt)
-	$(LOCK) --python-version 3.11 --excludes requirements/cpu.without.txt requirements/cpu.in -o requirements/cpu.txt
-	for lock in cuda12 cuda13; do \
-	    $(LOCK) --python-version 3.12 --excludes requirements/cuda.without.txt requirements/$$lock.in \
-	        -o requirements/$$lock.txt || exit 1; done
+	for name in cpu cuda12 cuda13; do \
+	    $(LOCK) --python-version $$([ $$name = cpu ] && echo 3.11 || echo 3.12) requirements/$$name.in \
+	        --excludes requirements/$$name.without.txt -o requirements/$$name.txt || exit 1; done
 	sed -i "s/ ; python_full_version < '3.14' and implementation_name .*'linux' / /" $(LOCKS)
 	grep -c == $(LOCKS)
 

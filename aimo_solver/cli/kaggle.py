@@ -27,7 +27,8 @@ from aimo_solver.kaggle.push import describe_kernel, fetch, follow, submit
 from aimo_solver.kaggle.push import push as push_kernel
 from aimo_solver.kaggle.rehearsal import RehearsalPlan
 from aimo_solver.kaggle.rehearsal import rehearse as rehearse_kernel
-from aimo_solver.kaggle.wheels import WheelTarget
+from aimo_solver.kaggle.requirements_file import LOCKED_ENVIRONMENTS, choose_lock, locked_requirements
+from aimo_solver.kaggle.wheel_target import WheelTarget
 from aimo_solver.problems.problem_set import load_problem_set
 from aimo_solver.utils.files import make_folder
 from aimo_solver.utils.log import console_log
@@ -68,6 +69,14 @@ def doctor(
 def wheels(
     out: Annotated[Path, typer.Argument(metavar="DIR", help="The dataset's folder; wheels in it are kept.")],
     id: Annotated[str, typer.Option(metavar="USER/SLUG", help="The dataset's name on Kaggle.")],
+    lock: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"A locked environment to download: {', '.join(LOCKED_ENVIRONMENTS)}."),
+    ] = None,
+    driver: Annotated[
+        str | None,
+        typer.Option(metavar="VERSION", help="Choose the lock for this NVIDIA driver, such as 580 (nvidia-smi)."),
+    ] = None,
     requirements: Annotated[
         list[Path],
         typer.Option("--requirements", metavar="FILE", help="Requirements to download wheels for; repeatable."),
@@ -83,16 +92,20 @@ def wheels(
 ) -> None:
     """Makes a dataset of wheels: ours and all that kernel.py needs on a machine without internet.
 
-    Example: aimo package wheels build/wheels --id me/aimo-wheels --requirements requirements.txt
+    Example: aimo package wheels build/wheels --id me/aimo-wheels --driver 580
     """
     project = PROJECT if (PROJECT / "pyproject.toml").is_file() else None
     if project is None and not any(out.glob("aimo_solver-*.whl")):
         raise InputError(f"{out}: put this project's own wheel there, as there is no checkout to build it from")
+    if lock is not None and driver is not None:
+        raise InputError(f"lock must not be given with --driver, which chooses it, got {lock!r}")
+    chosen = choose_lock(driver) if driver is not None else lock
+    locked = [] if chosen is None else [locked_requirements(chosen)]
     target = WheelTarget(python, glibc)
-    lock = package_wheels(
+    written = package_wheels(
         out,
         dataset_id=id,
-        requirements=[*requirements, *single],
+        requirements=[*locked, *requirements, *single],
         target=target,
         project=project,
         with_dependencies=dependencies,
@@ -100,7 +113,7 @@ def wheels(
     )
     files = list(out.glob("*.whl"))
     size = sum(path.stat().st_size for path in files) / 2**20
-    typer.echo(f"{out}: {len(files)} wheels for Python {python}, {size:,.0f} MiB, locked in {lock.name}")
+    typer.echo(f"{out}: {len(files)} wheels for Python {python}, {size:,.0f} MiB, locked in {written.name}")
     typer.echo(f"upload it with: kaggle datasets create -p {out}")
 
 

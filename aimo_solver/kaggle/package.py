@@ -21,7 +21,10 @@ from typing import Final
 
 from aimo_solver.errors import InputError
 from aimo_solver.kaggle.kernel_metadata import MAX_SOURCE_BYTES
-from aimo_solver.kaggle.wheels import WheelTarget, download_wheels, parse_requirements, wheel_faults, write_lock
+from aimo_solver.kaggle.requirements_file import parse_requirements
+from aimo_solver.kaggle.shared_files import leave_out_replaced
+from aimo_solver.kaggle.wheel_target import WheelTarget
+from aimo_solver.kaggle.wheels import download_wheels, wheel_faults, write_lock
 from aimo_solver.utils.files import make_folder, read_text, write_text
 
 DATASET_FILE: Final = "dataset-metadata.json"
@@ -53,6 +56,7 @@ def package_wheels(
         _build_project_wheel(project, out)
     if requirements:
         download_wheels(requirements, target, out, with_dependencies=with_dependencies, quiet=quiet)
+    leave_out_replaced(out)
     faults = wheel_faults(out, target, requirements, with_dependencies=bool(requirements) and with_dependencies)
     if not any(out.glob("*.whl")):
         faults.append("holds no wheels; name a requirements file")

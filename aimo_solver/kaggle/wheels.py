@@ -1,74 +1,39 @@
 """Wheels for a machine without internet: downloaded by pip for that machine, checked, and locked.
 
-Guarantees: a wheel that the target cannot use, and a requirement that no wheel meets (including the
-wheels' own requirements, evaluated with the target's environment markers), are named before anything
-is uploaded; the lock lists every wheel with its hash, so what is installed there is what was checked
-here. pip resolves, but evaluates markers for the Python it runs in: what it leaves out for the
-target's Python is downloaded in further rounds.
+Guarantees: a wheel that the target cannot use, a requirement that no wheel meets (including the
+wheels' own requirements, evaluated with the target's environment markers), and two wheels that own
+the same file are named before anything is uploaded; the lock lists every wheel with its hash, so what
+is installed there is what was checked here. A locked environment (`requirements/`) is downloaded as it
+stands. Of anything else pip resolves the needs, but evaluates markers for the Python it runs in: what
+it leaves out for the target's Python is downloaded in further rounds.
 """
 
 from __future__ import annotations
 
 import email
 import hashlib
-import re
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.tags import Tag, compatible_tags, cpython_tags
+from packaging.requirements import Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from aimo_solver.errors import InputError
-from aimo_solver.utils.files import read_text, write_text
+from aimo_solver.kaggle.requirements_file import is_locked, lock_for_target, parse_requirements
+from aimo_solver.kaggle.shared_files import shared_files
+from aimo_solver.kaggle.wheel_target import WheelTarget
+from aimo_solver.utils.files import write_text
 
 LOCK: Final = "aimo-wheels.lock"
 """File in a folder of wheels. `kernel.py` installs from every attached folder that has one."""
 MAX_ROUNDS: Final = 5
 """Further downloads of what the target's Python needs; each may bring new requirements."""
-_OLDEST_GLIBC: Final = 5
-_LEGACY: Final = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
-
-
-@dataclass(frozen=True, slots=True)
-class WheelTarget:
-    """The machine that the wheels are for: Linux x86-64, CPython."""
-
-    python: str = "3.12"
-    glibc: int = 35
-    """Minor version: 35 means glibc 2.35, as in Kaggle's image."""
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"3\.\d+", self.python):
-            raise InputError(f"python must be a version such as 3.12, got {self.python!r}")
-        if self.glibc < _OLDEST_GLIBC:
-            raise InputError(f"glibc must be at least {_OLDEST_GLIBC} (glibc 2.{_OLDEST_GLIBC}), got {self.glibc!r}")
-
-    @property
-    def platforms(self) -> list[str]:
-        """Platform tags, newest first."""
-        names: list[str] = []
-        for minor in range(self.glibc, _OLDEST_GLIBC - 1, -1):
-            names.append(f"manylinux_2_{minor}_x86_64")
-            if minor in _LEGACY:
-                names.append(f"{_LEGACY[minor]}_x86_64")
-        return [*names, "linux_x86_64"]
-
-    @property
-    def tags(self) -> set[Tag]:
-        """The wheel tags that it can install."""
-        major, minor = (int(part) for part in self.python.split("."))
-        interpreter = f"cp{major}{minor}"
-        return {
-            *cpython_tags((major, minor), platforms=self.platforms),
-            *compatible_tags((major, minor), interpreter, self.platforms),
-        }
 
 
 def download_wheels(
@@ -81,10 +46,19 @@ def download_wheels(
 ) -> None:
     """Downloads wheels with pip. Requirements are files, or single requirements as text.
 
-    Raises InputError with pip's error lines.
+    A locked file is downloaded as it stands, as everything that its wheels need is in it. Raises InputError with pip's
+    error lines.
     """
-    _download(requirements, target, folder, with_dependencies=with_dependencies, quiet=quiet)
-    for _ in range(MAX_ROUNDS if with_dependencies else 0):
+    files = [one for one in requirements if isinstance(one, Path) and is_locked(one)]
+    for path in files:
+        with tempfile.TemporaryDirectory(prefix="aimo-lock-") as temporary:
+            lock = Path(temporary, path.name)
+            write_text(lock, lock_for_target(path, target))
+            _download([lock], target, folder, with_dependencies=False, quiet=quiet)
+    others = [one for one in requirements if one not in files]
+    if others:
+        _download(others, target, folder, with_dependencies=with_dependencies, quiet=quiet)
+    for _ in range(MAX_ROUNDS if with_dependencies and others else 0):
         missing = sorted({str(requirement) for _, requirement in unmet_requirements(folder, target)})
         if not missing:
             return
@@ -119,7 +93,7 @@ def unmet_requirements(folder: Path, target: WheelTarget) -> list[tuple[str, Req
             metadata = email.message_from_bytes(archive.read(name))
         for line in metadata.get_all("Requires-Dist", []):
             requirement = Requirement(line)
-            if _applies(requirement, target) and not _is_met(requirement, versions):
+            if target.needs(requirement) and not _is_met(requirement, versions):
                 requirement.marker = None
                 unmet.append((path.name, requirement))
     return unmet
@@ -145,6 +119,10 @@ def wheel_faults(
         for name, several in versions.items()
         if len(several) > 1
     ]
+    found += [
+        f"{one} and {other} both own {files[0]} ({len(files)} such files, which differ); leave out one of the two"
+        for (one, other), files in shared_files(folder).items()
+    ]
     unmet = [(source, one) for source, one in parse_requirements(requirements, target) if not _is_met(one, versions)]
     unmet += unmet_requirements(folder, target) if with_dependencies else []
     return found + [f"no wheel meets {requirement}, which {source} requires" for source, requirement in unmet]
@@ -162,61 +140,6 @@ def _versions(folder: Path) -> dict[str, set[str]]:
 def _is_met(requirement: Requirement, versions: Mapping[str, Set[str]]) -> bool:
     available = versions.get(canonicalize_name(requirement.name), ())
     return any(requirement.specifier.contains(version, prereleases=True) for version in available)
-
-
-def _applies(requirement: Requirement, target: WheelTarget) -> bool:
-    """Whether the target needs it, without extras."""
-    if requirement.marker is None:
-        return True
-    environment = {
-        "python_version": target.python,
-        "python_full_version": f"{target.python}.0",
-        "sys_platform": "linux",
-        "platform_system": "Linux",
-        "platform_machine": "x86_64",
-        "os_name": "posix",
-        "implementation_name": "cpython",
-        "platform_python_implementation": "CPython",
-        "extra": "",
-    }
-    return requirement.marker.evaluate(environment)
-
-
-def parse_requirements(requirements: Sequence[Path | str], target: WheelTarget) -> list[tuple[str, Requirement]]:
-    """Reads requirements, each with its source: a file's name, or `--with`. Raises InputError."""
-    found: list[tuple[str, Requirement]] = []
-    for one in requirements:
-        if isinstance(one, Path):
-            found += [(one.name, requirement) for requirement in read_requirements(one, target)]
-            continue
-        try:
-            found.append(("--with", Requirement(one)))
-        except InvalidRequirement as error:
-            raise InputError(
-                f"--with must be a requirement such as torch==2.13.0, got {one!r} ({_first_line(error)})"
-            ) from error
-    return found
-
-
-def read_requirements(path: Path, target: WheelTarget) -> list[Requirement]:
-    """Reads the requirements in a file that apply to the target. Raises InputError."""
-    found: list[Requirement] = []
-    for number, line in enumerate(read_text(path, "a requirements file").splitlines(), 1):
-        text = line.partition(" #")[0].strip()
-        if not text or text.startswith(("#", "-")):
-            continue
-        try:
-            requirement = Requirement(text)
-        except InvalidRequirement as error:
-            raise InputError(f"{path}:{number}: {_first_line(error)}") from error
-        if _applies(requirement, target):
-            found.append(requirement)
-    return found
-
-
-def _first_line(error: InvalidRequirement) -> str:
-    """The message without the lines that point to the position."""
-    return str(error).splitlines()[0]
 
 
 def write_lock(folder: Path) -> Path:

@@ -13,7 +13,7 @@ import pytest
 from aimo_solver.errors import InputError
 from aimo_solver.kaggle.kernel_metadata import MAX_SOURCE_BYTES
 from aimo_solver.kaggle.package import package_single_file, package_wheels
-from aimo_solver.kaggle.wheels import WheelTarget
+from aimo_solver.kaggle.wheel_target import WheelTarget
 from quantize.writers import WRITERS
 from tests.helpers.wheel import make_wheel
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from aimo_solver.errors import InputError
-from aimo_solver.kaggle.wheels import LOCK, WheelTarget, download_wheels, read_requirements, wheel_faults, write_lock
+from aimo_solver.kaggle.requirements_file import read_requirements
+from aimo_solver.kaggle.wheel_target import WheelTarget
+from aimo_solver.kaggle.wheels import LOCK, download_wheels, wheel_faults, write_lock
 from tests.helpers.wheel import make_wheel
 
 KAGGLE = WheelTarget("3.12")
