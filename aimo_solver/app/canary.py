@@ -12,21 +12,27 @@ import asyncio
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import groupby
 from typing import Final
 
+from aimo_solver.config.settings import Hardware, Preset
+from aimo_solver.dialects import find_dialect
+from aimo_solver.dialects.prompt import encode_prompt
 from aimo_solver.engine.base import Completion, Engine, FinishReason, Sampling
 from aimo_solver.errors import EngineError
+from aimo_solver.utils.log import Log
 
 QUESTION: Final = "Find the sum of all primes less than $110$ that leave remainder $3$ when divided by $8$."
 STREAMS: Final = 4
 """Answers at once, each with its own seed: a batch, as in a run; one odd answer is not a broken engine."""
 MAX_TOKENS: Final = 128
 LIMIT_SECONDS: Final = 90.0
+STALL_SHARE: Final = 0.75
+"""Of a machine's stall_seconds, for the limit."""
 MIN_TOKENS_PER_SECOND: Final = 8.0
 """Of all streams together, after the first token. At this rate four rollouts of 4,000 tokens take half an hour."""
 MIN_TOKENS_FOR_RATE: Final = 32
@@ -129,6 +135,33 @@ class _Answer:
         self.token_ids += piece.token_ids[:-1] if ended_itself else piece.token_ids  # Without the end-of-turn token.
         self.logprobs += [token.logprob for token in piece.logprobs or ()]
         self.text += piece.text
+
+
+AskEngine = Callable[..., Awaitable[Verdict]]
+"""`ask_canary`, or another function with its parameters."""
+
+
+def asking(preset: Preset, ask: AskEngine, log: Log) -> Callable[[Engine, Hardware], Awaitable[Verdict]]:
+    """Returns a function that asks an engine as the preset's rollouts do, and logs the verdict."""
+    rollout = preset.rollout
+    sampling = Sampling(
+        max_tokens=rollout.max_tokens,
+        temperature=rollout.temperature,
+        top_p=rollout.top_p,
+        top_k=rollout.top_k,
+        min_p=rollout.min_p,
+    )
+
+    async def ask_and_log(engine: Engine, hardware: Hardware) -> Verdict:
+        dialect = find_dialect(preset.dialect)
+        prompt = encode_prompt(dialect, QUESTION, engine.tokenizer, prefill=rollout.prefill)
+        # Ends before the supervisor takes a wedged engine for a dead one and restarts it.
+        limit_seconds = min(LIMIT_SECONDS, STALL_SHARE * hardware.stall_seconds)
+        verdict = await ask(engine, prompt, sampling, limit_seconds=limit_seconds)
+        log(verdict.description if verdict.passed else f"warning: {verdict.description}")
+        return verdict
+
+    return ask_and_log
 
 
 async def ask_canary(

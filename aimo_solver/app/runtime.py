@@ -7,22 +7,24 @@ closed leaves no process behind, also when it is closed while it loads.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from aimo_solver.app.canary import AskEngine, ask_canary, asking
+from aimo_solver.app.engine_settings import engine_settings, scorer_settings
+from aimo_solver.app.ladder import Ladder, Patience, rungs_of
 from aimo_solver.app.options import RunOptions, make_run_policy, require_one_engine, scorer_path
-from aimo_solver.config.settings import Preset
+from aimo_solver.config.settings import Hardware, Preset
 from aimo_solver.dialects import find_dialect
 from aimo_solver.engine.base import ManagedEngine, ManagedScorer, MeasurableEngine, Scorer, Tokenizer
 from aimo_solver.engine.supervised import SupervisedEngine
 from aimo_solver.engine.vllm.engine import VllmEngine
 from aimo_solver.engine.vllm.scorer import VllmScorer
 from aimo_solver.engine.vllm.settings import ScorerSettings, VllmSettings
-from aimo_solver.errors import EngineError, EngineLoadError, InputError, SandboxError
+from aimo_solver.errors import EngineError, InputError, SandboxError
 from aimo_solver.rollouts.base import RolloutSource
 from aimo_solver.rollouts.engine_rollouts import EngineRollouts
 from aimo_solver.rollouts.parts import RolloutParts
@@ -40,6 +42,8 @@ from aimo_solver.voting.genselect import GenerativeSelector
 TRIAL_PROBLEM: Final = "1 + 1?"
 LOAD_PAUSE_SECONDS: Final = 5.0
 """Before another attempt to load: a dead driver or process may need it to release the memory."""
+LADDER_SHARE: Final = 0.2
+"""Of the time, in which other settings may be tried."""
 
 MakeEngine = Callable[[VllmSettings], ManagedEngine]
 MakeScorer = Callable[[ScorerSettings], ManagedScorer]
@@ -56,7 +60,7 @@ class Runtime:
     sandbox: Sandbox
     log: Log
     load_seconds: float
-    """Includes the sandbox's first fork."""
+    """Includes the sandbox's first fork, but not the canary."""
     scorer: Scorer | None = None
     """Scores a search's steps."""
 
@@ -124,104 +128,74 @@ async def open_runtime(
     engine_log: Path | None = None,
     load_attempts: int = 1,
     load_pause_seconds: float = LOAD_PAUSE_SECONDS,
+    climbs: bool = False,
     measured: bool = False,
     needs_scorer: bool = True,
+    canary: AskEngine | None = ask_canary,
     make_engine: MakeEngine = VllmEngine,
     make_scorer: MakeScorer = VllmScorer,
     make_sandbox: MakeSandbox = ProcessSandbox,
 ) -> AsyncGenerator[Runtime]:
     """Loads the engine before `ends_at` (loop time), and ends it again.
 
+    `climbs`: settings that do not start or fail the canary are replaced by the next of the hardware's ladder; otherwise
+    a start that fails is an error, and a canary that fails is a warning: who measures an engine measures this one.
     `measured`: the engine is able to report its weights. `needs_scorer`: without its scorer a search would
     be another method; a contest would rather run that one than none.
     """
-    settings = _engine_settings(options, measured=measured, log_file=engine_log)
-    scorer_settings = _scorer_settings(options, log_file=engine_log)
-    if scorer_settings is not None:
-        share = settings.gpu_memory_utilization - scorer_settings.gpu_memory_utilization
-        settings = replace(settings, gpu_memory_utilization=share)
-    engine = SupervisedEngine(lambda: make_engine(settings), stall_seconds=options.hardware.stall_seconds, log=log)
-    scorer = None if scorer_settings is None else make_scorer(scorer_settings)
+    loop = asyncio.get_running_loop()
+    started_at = loop.time()
+    settings_of_scorer = scorer_settings(options, log_file=engine_log)
+    share = 0.0 if settings_of_scorer is None else settings_of_scorer.gpu_memory_utilization
+
+    def make_supervised(hardware: Hardware) -> SupervisedEngine:
+        settings = engine_settings(options.model, hardware, measured=measured, log_file=engine_log)
+        settings = replace(settings, gpu_memory_utilization=settings.gpu_memory_utilization - share)
+        return SupervisedEngine(lambda: make_engine(settings), stall_seconds=hardware.stall_seconds, log=log)
+
+    if measured and options.hardware.speculative:
+        canary = None  # The drafts of its answers would count as the runs'.
+    ladder = Ladder(
+        rungs_of(options.hardware)[: None if climbs else 1],
+        make_supervised,
+        ask=None if canary is None else asking(options.preset, canary, log),
+        patience=Patience(
+            attempts=load_attempts,
+            pause_seconds=load_pause_seconds,
+            give_up_at=started_at + LADDER_SHARE * (ends_at - started_at),
+        ),
+        log=log,
+    )
+    scorer = None if settings_of_scorer is None else make_scorer(settings_of_scorer)
     sandbox = make_sandbox(memory_bytes=options.preset.sandbox_memory_bytes)
     log(options.description)
-    started_at = asyncio.get_running_loop().time()
     async with AsyncExitStack() as stack:  # Each is ended, in the opposite order, whatever ending another raises.
-        stack.push_async_callback(engine.stop)
+        stack.push_async_callback(ladder.stop)
         if scorer is not None:
             stack.push_async_callback(scorer.stop)
         stack.push_async_callback(sandbox.close)
         try:
             async with asyncio.timeout_at(ends_at):
                 await _log_layers(sandbox, log)  # Before the engine takes the machine.
-                await _load(engine, load_attempts, load_pause_seconds, log)
+                engine, hardware = await ladder.climb()
                 if scorer is not None and not await _load_scorer(scorer, log, needed=needs_scorer):
                     scorer = None
         except TimeoutError:
             raise InputError(
                 f"the limit of {options.limits.total_seconds:g} s was over before the model had loaded; raise it"
             ) from None
-        load_seconds = asyncio.get_running_loop().time() - started_at
+        load_seconds = loop.time() - started_at - ladder.canary_seconds
         log(f"engine loaded in {load_seconds:.1f} s")
+        _log_context(engine.context_tokens, hardware, log)
         _require_fits(options.preset, engine.tokenizer)
         yield Runtime(
-            options=options, engine=engine, sandbox=sandbox, log=log, load_seconds=load_seconds, scorer=scorer
+            options=replace(options, hardware=hardware),
+            engine=engine,
+            sandbox=sandbox,
+            log=log,
+            load_seconds=load_seconds,
+            scorer=scorer,
         )
-
-
-def _engine_settings(options: RunOptions, *, measured: bool, log_file: Path | None) -> VllmSettings:
-    hardware = options.hardware
-    return VllmSettings(
-        model=options.model,
-        dtype=hardware.dtype,
-        tensor_parallel_size=hardware.tensor_parallel,
-        max_model_len=hardware.max_model_len,
-        max_num_seqs=hardware.max_num_seqs,
-        gpu_memory_utilization=hardware.gpu_memory_utilization,
-        kv_cache_dtype=hardware.kv_cache_dtype,
-        stream_interval=hardware.stream_interval,
-        enforce_eager=hardware.enforce_eager,
-        cpu_kvcache_gib=hardware.cpu_kvcache_gib,
-        load_seconds=hardware.load_seconds,
-        speculative=hardware.speculative,
-        reports_weights=measured,
-        log_file=log_file,
-    )
-
-
-def _scorer_settings(options: RunOptions, *, log_file: Path | None) -> ScorerSettings | None:
-    """Returns the settings of the search's scorer, where the preset names one."""
-    path, search = scorer_path(options.preset), options.preset.search
-    if path is None or search is None:
-        return None
-    hardware = options.hardware
-    on_cpu = hardware.cpu_kvcache_gib is not None
-    return ScorerSettings(
-        model=path,
-        dtype=hardware.dtype,
-        tensor_parallel_size=hardware.tensor_parallel,
-        max_model_len=hardware.max_model_len,
-        max_num_seqs=hardware.max_num_seqs,
-        gpu_memory_utilization=search.scorer_memory_share,
-        enforce_eager=hardware.enforce_eager,
-        cpu_kvcache_gib=hardware.cpu_kvcache_gib,
-        # vLLM would put both models on the same core.
-        cpu_cores=str(max(os.sched_getaffinity(0))) if on_cpu else None,
-        load_seconds=hardware.load_seconds,
-        log_file=log_file,
-    )
-
-
-async def _load(engine: SupervisedEngine, attempts: int, pause_seconds: float, log: Log) -> None:
-    for attempt in range(1, attempts + 1):
-        try:
-            await engine.start()
-        except EngineLoadError as error:
-            if attempt == attempts:
-                raise
-            log(f"loading failed ({error}); attempt {attempt} of {attempts}")
-            await asyncio.sleep(pause_seconds)
-        else:
-            return
 
 
 async def _load_scorer(scorer: ManagedScorer, log: Log, *, needed: bool) -> bool:
@@ -241,6 +215,12 @@ def _require_fits(preset: Preset, tokenizer: Tokenizer) -> None:
     find_dialect(preset.dialect).encode_prompt(TRIAL_PROBLEM, tokenizer)
     if preset.genselect is not None:
         tokenizer.encode_chat([{"role": "user", "content": TRIAL_PROBLEM}])
+
+
+def _log_context(context_tokens: int, hardware: Hardware, log: Log) -> None:
+    wanted = hardware.max_model_len
+    if wanted is not None and context_tokens < wanted:
+        log(f"max_model_len {wanted:,} is more than the checkpoint has: its context is {context_tokens:,} tokens")
 
 
 async def _log_layers(sandbox: Sandbox, log: Log) -> None:

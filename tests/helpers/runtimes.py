@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from aimo_solver.app.canary import AskEngine
 from aimo_solver.app.runtime import OpenRuntime, open_runtime
 from aimo_solver.engine.base import Sampling
 from aimo_solver.engine.scripted import Reply, ReplyFunction, ScriptedEngine
@@ -17,9 +18,16 @@ def always_42(text: str, sampling: Sampling) -> Reply:
 
 
 def scripted_runtime(
-    script: ReplyFunction = always_42, *, sandbox: InProcessSandbox | None = None, **engine: Any
+    script: ReplyFunction = always_42,
+    *,
+    sandbox: InProcessSandbox | None = None,
+    canary: AskEngine | None = None,
+    **engine: Any,
 ) -> OpenRuntime:
-    """Returns `open_runtime` on a scripted engine. The real sandbox's threads would not suit a virtual clock."""
+    """Returns `open_runtime` on a scripted engine, by default without a canary, which scripts have no answer to.
+
+    The real sandbox's threads would not suit a virtual clock.
+    """
 
     def make_sandbox(memory_bytes: int) -> InProcessSandbox:
         return sandbox or InProcessSandbox()
@@ -27,6 +35,7 @@ def scripted_runtime(
     return partial(
         open_runtime,
         load_pause_seconds=0.0,
+        canary=canary,
         make_engine=lambda settings: ScriptedEngine(script, **engine),
         make_sandbox=make_sandbox,
     )

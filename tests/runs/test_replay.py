@@ -62,6 +62,7 @@ def opened(script: ReplyFunction = by_seed, start_seconds: float = 0.0) -> OpenR
     """Runtimes with a scripted engine and no processes."""
     return partial(
         open_runtime,
+        canary=None,
         make_engine=lambda settings: ScriptedEngine(script, start_seconds=start_seconds),
         make_sandbox=_sandbox,
     )
