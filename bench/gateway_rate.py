@@ -27,7 +27,7 @@ from aimo_solver.kaggle.gateways.predict import make_predict
 from aimo_solver.kaggle.gateways.predictor import Predictor
 from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
-from aimo_solver.problems.problem import AIMO3
+from aimo_solver.problems.problem import answer_rule
 from aimo_solver.rollouts.engine_rollouts import EngineRollouts
 from aimo_solver.rollouts.parts import RolloutParts
 from aimo_solver.runs.writer import RunFolder
@@ -35,6 +35,7 @@ from aimo_solver.sandbox.process_sandbox import ProcessSandbox
 from aimo_solver.solver.solver import Solver
 
 PROBLEMS = 200
+RULE = answer_rule("aimo3")
 TARGET_MILLISECONDS = 20.0
 
 
@@ -59,11 +60,17 @@ def _measure(problems: int, place: Path) -> list[float]:
         sandbox = ProcessSandbox(preload=())
         rollouts = EngineRollouts(
             RolloutParts(
-                engine=engine, sandbox=sandbox, dialect=NuminaDialect(), settings=RolloutSettings(), rule=AIMO3
+                engine=engine,
+                sandbox=sandbox,
+                dialect=NuminaDialect(),
+                settings=RolloutSettings(),
+                rule=RULE,
             )
         )
         solver = Solver(
-            rollouts=rollouts, policy=NemoSkillsPolicy(NemoSkillsSettings(agree=0, finished_share=1.0)), rule=AIMO3
+            rollouts=rollouts,
+            policy=NemoSkillsPolicy(NemoSkillsSettings(agree=0, finished_share=1.0)),
+            rule=RULE,
         )
         with RunFolder(place, {}) as folder:
             yield SolverAnswerer(
@@ -74,7 +81,7 @@ def _measure(problems: int, place: Path) -> list[float]:
             )
         await sandbox.close()
 
-    predictor = Predictor(open_answerer, rule=AIMO3, ends_at=time.monotonic() + 3600.0, log=lambda _: None)
+    predictor = Predictor(open_answerer, rule=RULE, ends_at=time.monotonic() + 3600.0, log=lambda _: None)
     predictor.start()
     predict, seconds = make_predict(predictor.answer), list[float]()
     for number in range(problems + 1):

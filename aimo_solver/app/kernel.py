@@ -49,7 +49,7 @@ def main(started_at: float, arguments: Sequence[str] | None = None) -> None:
         ] = None,
         hardware: Annotated[str, typer.Option(help="Hardware settings, by name or file; auto: by the cards.")] = AUTO,
         contest: Annotated[
-            str, typer.Option(help="Whose answers a file's problems take: aimo1, aimo2, aimo3 or any-integer.")
+            str, typer.Option(help="Whose answers a file's problems take: a contest by name or file, or any-integer.")
         ] = "aimo3",
         limit_seconds: Annotated[
             float, typer.Option(help="Limit on a file's whole run, loading included. A contest has its own.")
@@ -72,7 +72,7 @@ def main(started_at: float, arguments: Sequence[str] | None = None) -> None:
             elapsed = f"[{time.monotonic() - started_at:7.1f} s]"
             console.print(f"{elapsed} {line}", soft_wrap=True, markup=False, highlight=False)
 
-        attached = None if problems is not None else find_attached_contest(inputs)
+        attached = None if problems is not None else find_attached_contest(inputs, contest)
         checkpoint = model or find_checkpoint(inputs) or DEMO_MODEL
         if attached is not None:
             log(attached.description)

@@ -7,6 +7,7 @@ included; the engine's processes end with the last problem. The answers are in t
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -14,14 +15,15 @@ from pathlib import Path
 
 from aimo_solver.app.options import RunOptions, options_to_toml
 from aimo_solver.app.runtime import OpenRuntime, open_runtime
+from aimo_solver.config.contest import Contest, contests_with
 from aimo_solver.errors import InputError
-from aimo_solver.kaggle.contests import Contest
-from aimo_solver.kaggle.gateways import aimo1, inference_server
+from aimo_solver.kaggle.gateways import inference_server, iterator
 from aimo_solver.kaggle.gateways.answerer import Answerer, SolverAnswerer
 from aimo_solver.kaggle.gateways.predict import make_predict
 from aimo_solver.kaggle.gateways.predictor import Predictor
 from aimo_solver.kaggle.inputs import find_competition, find_test_file
 from aimo_solver.policies.ledger import Ledger
+from aimo_solver.problems.problem import rule_of
 from aimo_solver.problems.problem_set import load_problem_set
 from aimo_solver.runs.replay import RunLimits
 from aimo_solver.runs.summary import summarise
@@ -64,12 +66,16 @@ class AttachedContest:
     def limits(self) -> RunLimits:
         """The session's time limits."""
         total_seconds = self.contest.limit_seconds if self.scored else CHECK_SECONDS
-        return RunLimits(total_seconds, RESERVE_SECONDS, self.contest.call_seconds - CALL_RESERVE_SECONDS)
+        call_seconds = math.inf if self.contest.call_seconds is None else self.contest.call_seconds
+        return RunLimits(total_seconds, RESERVE_SECONDS, call_seconds - CALL_RESERVE_SECONDS)
 
 
-def find_attached_contest(inputs: Path) -> AttachedContest | None:
-    """Returns the contest that is attached to this session, if any. Raises InputError for two."""
-    found = find_competition(inputs)
+def find_attached_contest(inputs: Path, contest: str = "") -> AttachedContest | None:
+    """Returns the contest that is attached to this session, if any. Raises InputError for two.
+
+    `contest`: a name, or the TOML file of one that is not shipped.
+    """
+    found = find_competition(inputs, contests_with(contest))
     if found is None:
         return None
     contest, folder = found
@@ -90,7 +96,7 @@ def serve_contest(
     Raises InputError in a run that is not scored when a problem was not answered by the solver itself.
     """
     limits = attached.limits
-    rule = attached.contest.rule.with_fallback(options.rule.fallback)
+    rule = rule_of(attached.contest).with_fallback(options.rule.fallback)
     options = replace(options, rule=rule, limits=limits)
     ledger = Ledger(
         started_at, limits.total_seconds, reserve_seconds=limits.reserve_seconds, problems_left=attached.problems
@@ -136,7 +142,7 @@ def serve_contest(
 
 def _serve(attached: AttachedContest, predictor: Predictor) -> None:
     if attached.contest.server is None:
-        aimo1.serve(attached.folder, predictor.answer)
+        iterator.serve(attached.contest, competition=attached.folder, answer=predictor.answer)
     else:
         inference_server.serve(
             attached.contest,

@@ -15,10 +15,10 @@ from rich.table import Table
 
 from aimo_solver.app.doctor import DoctorTarget, Severity, diagnose
 from aimo_solver.cli.options import AsJson, HardwareName, Model, PresetName
+from aimo_solver.config.contest import find_contest
 from aimo_solver.engine.checkpoint import check_checkpoint
 from aimo_solver.engine.hardware import AUTO
 from aimo_solver.errors import InputError
-from aimo_solver.kaggle.contests import find_contest
 from aimo_solver.kaggle.inputs import INPUT_ROOT, INPUTS_VARIABLE
 from aimo_solver.kaggle.kernel_metadata import read_kernel_metadata
 from aimo_solver.kaggle.model_page import ModelPage, package_model
@@ -160,7 +160,7 @@ def single_file(
 
 def rehearse(
     contest: Annotated[
-        str, typer.Option(metavar="NAME", help="The contest to rehearse: aimo1, aimo2 or aimo3.")
+        str, typer.Option(metavar="NAME", help="The contest to rehearse, by name or TOML file.")
     ] = "aimo3",
     problems: Annotated[
         Path,

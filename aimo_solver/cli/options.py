@@ -82,7 +82,7 @@ ContestName = Annotated[
     typer.Option(
         "--contest",
         metavar="NAME",
-        help="Whose answers count: aimo1, aimo2, aimo3 or any-integer.",
+        help="Whose answers count: a contest by name or TOML file, or any-integer.",
         rich_help_panel=METHOD,
     ),
 ]

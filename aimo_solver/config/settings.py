@@ -302,6 +302,8 @@ def _sentence(error: ErrorDetails) -> str:
         case "enum":
             names = context["expected"].replace("'", "").replace(" or ", ", ")
             return f"{key} must be one of {names}, got {value!r}"
+        case "missing":
+            return f"{key} must be given, as it has no default"
         case "dataclass_type":
             return f"{key} must be a table, got {value!r}"
         case _:

@@ -10,6 +10,7 @@ from aimo_solver.errors import InputError
 _HERE: Final = Path(__file__).parent
 PRESETS: Final = _HERE / "presets"
 HARDWARE: Final = _HERE / "hardware"
+CONTESTS: Final = _HERE / "contests"
 SPEED_TABLES: Final = _HERE / "speed_tables"
 STOP_TABLES: Final = _HERE / "stop_tables"
 

@@ -8,12 +8,12 @@ changed in the middle of a contest, so nothing here may depend on one of them.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from aimo_solver.config.contest import Contest, shipped_contests
 from aimo_solver.errors import InputError
-from aimo_solver.kaggle.contests import CONTESTS, Contest
 
 INPUT_ROOT: Final = Path("/kaggle/input")
 INPUTS_VARIABLE: Final = "AIMO_INPUTS"
@@ -24,10 +24,13 @@ _TEST_FILES: Final = ("test.csv", "reference.csv")
 _WEIGHTS: Final = (".safetensors", ".bin", ".gguf")
 
 
-def find_competition(root: Path = INPUT_ROOT) -> tuple[Contest, Path] | None:
-    """Returns the attached contest and its folder, or None. Raises InputError if there are two."""
+def find_competition(root: Path = INPUT_ROOT, contests: Sequence[Contest] | None = None) -> tuple[Contest, Path] | None:
+    """Returns the attached contest and its folder, or None. Raises InputError if there are two.
+
+    `contests`: those to look for; None means the shipped ones.
+    """
     found: list[tuple[Contest, Path]] = []
-    for contest in CONTESTS:
+    for contest in shipped_contests() if contests is None else contests:
         layouts = (root / "competitions" / contest.slug, root / contest.slug)
         found += [(contest, folder) for folder in layouts if folder.is_dir()][:1]  # Both hold the same files.
     if len(found) > 1:

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from aimo_solver.config.contest import shipped_contests
 from aimo_solver.errors import InputError
-from aimo_solver.kaggle.contests import CONTESTS
 from aimo_solver.kaggle.kernel_metadata import KernelMetadata, read_kernel_metadata
 from aimo_solver.utils.files import make_folder
 from aimo_solver.utils.log import Log
@@ -125,7 +125,7 @@ def follow(
 
 def submit(pushed: KernelVersion, *, competition: str, message: str, kaggle: KaggleCommand = run_kaggle) -> None:
     """Submits a finished version to a competition."""
-    names = [contest.submission for contest in CONTESTS if contest.slug == competition]
+    names = [contest.submission for contest in shipped_contests() if contest.slug == competition]
     arguments = ["competitions", "submit", competition, "-k", pushed.id, "-v", str(pushed.version)]
     printed = kaggle([*arguments, "-f", names[0] if names else "submission.parquet", "-m", message])
     if "success" not in printed.lower():  # A refusal exits with 0, too.

@@ -18,20 +18,21 @@ import threading
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
+from aimo_solver.config.contest import Contest, shipped_contests
 from aimo_solver.errors import InputError
 from aimo_solver.kaggle import stubs
-from aimo_solver.kaggle.contests import Contest
 from aimo_solver.kaggle.gateways.inference_server import RERUN_VARIABLE
 from aimo_solver.kaggle.gateways.local_gateway import ask_server
 from aimo_solver.kaggle.inputs import INPUTS_VARIABLE
-from aimo_solver.kaggle.stubs.inference_server import SOCKET_VARIABLE
+from aimo_solver.kaggle.stubs.inference_server import ADDRESS_VARIABLE, stub_server, write_contest
 from aimo_solver.kaggle.wheels import LOCK
+from aimo_solver.problems.problem import rule_of
 from aimo_solver.problems.problem_set import ProblemSet
 from aimo_solver.runs.reader import ANSWERS_FILE, read_answers
 from aimo_solver.utils.files import read_text
@@ -103,6 +104,7 @@ class RehearsalResult:
 def rehearse(plan: RehearsalPlan, root: Path, log: Log) -> RehearsalResult:
     """Runs the plan in `root`, an empty folder. Raises InputError for whatever would have cost the submission."""
     root, result = root.resolve(), RehearsalResult()
+    plan = _with_contest_named(plan, root)
     with result.step("lay out inputs"):
         working = _lay_out(plan, root)
     with result.step("make the environment"):
@@ -124,6 +126,8 @@ def _lay_out(plan: RehearsalPlan, root: Path) -> Path:
     if root.exists() and any(root.iterdir()):
         raise InputError(f"{root}: must be empty, as a Kaggle session's folder is; name another")
     _lay_out_competition(plan, root / "input/competitions" / plan.contest.slug)
+    if plan.contest not in shipped_contests():
+        write_contest(plan.contest, _contest_file(plan, root))
     _link(plan.model, root / "input/models/rehearsal/model/transformers/default/1")
     if plan.wheels is not None:
         _link(plan.wheels, root / "input/datasets/rehearsal/aimo-wheels")
@@ -135,16 +139,25 @@ def _lay_out(plan: RehearsalPlan, root: Path) -> Path:
     return working
 
 
+def _with_contest_named(plan: RehearsalPlan, root: Path) -> RehearsalPlan:
+    """Returns the plan whose kernel is given the file of a contest that is not shipped."""
+    if plan.contest in shipped_contests():
+        return plan
+    return replace(plan, arguments=(*plan.arguments, "--contest", str(_contest_file(plan, root))))
+
+
+def _contest_file(plan: RehearsalPlan, root: Path) -> Path:
+    return root / f"input/datasets/rehearsal/contest/{plan.contest.name}.toml"
+
+
 def _lay_out_competition(plan: RehearsalPlan, folder: Path) -> None:
     folder.mkdir(parents=True)
     with (folder / "test.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("id", "problem"), *((one.id, one.text) for one in plan.problems.problems)])
-    if plan.contest.server is None:
-        _copy(STUBS / "iterator.py", folder / "aimo/__init__.py")
-    else:
-        package, module = plan.contest.server[0].split(".")
-        _copy(STUBS / "__init__.py", folder / package / "__init__.py")
-        _copy(STUBS / "inference_server.py", folder / package / f"{module}.py")
+    if plan.contest.iterator is not None:
+        _copy(STUBS / "iterator.py", folder / plan.contest.iterator.module / "__init__.py")
+    if plan.contest.server is not None:
+        stub_server(plan.contest, plan.contest.server, folder)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -197,7 +210,7 @@ def _run(plan: RehearsalPlan, command: list[str], *, root: Path, log: Log) -> No
     faults: list[str] = []
     gateway = None
     if plan.scored and plan.contest.server is not None:
-        gateway = threading.Thread(target=_run_gateway, args=(plan, socket, working, faults), daemon=True)
+        gateway = threading.Thread(target=_run_gateway, args=(plan, process, socket, working, faults), daemon=True)
         gateway.start()
     try:
         assert process.stdout is not None
@@ -228,23 +241,32 @@ def _end(process: subprocess.Popen[str]) -> None:
             process.wait(seconds)
 
 
-def _run_gateway(plan: RehearsalPlan, socket: Path, working: Path, faults: list[str]) -> None:
+def _run_gateway(
+    plan: RehearsalPlan, process: subprocess.Popen[str], socket: Path, working: Path, faults: list[str]
+) -> None:
     """Asks every problem and writes the submission, as Kaggle's gateway does. A fault is appended to `faults`."""
     try:
-        ask_server(socket, plan.problems, rule=plan.contest.rule, submission=working / "submission.parquet")
-    except (InputError, OSError, EOFError) as error:
+        ask_server(
+            f"unix:{socket}",
+            plan.problems,
+            rule=rule_of(plan.contest),
+            submission=working / plan.contest.submission,
+            call_seconds=plan.contest.call_seconds,
+            is_alive=lambda: process.poll() is None,
+        )
+    except (InputError, OSError) as error:
         faults.append(str(error) or type(error).__name__)
 
 
 def _environment(plan: RehearsalPlan, root: Path, socket: Path) -> Mapping[str, str]:
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    own = {INPUTS_VARIABLE: str(root / "input"), SOCKET_VARIABLE: str(socket), "PYTHONUNBUFFERED": "1"}
+    own = {INPUTS_VARIABLE: str(root / "input"), ADDRESS_VARIABLE: f"unix:{socket}", "PYTHONUNBUFFERED": "1"}
     return inherited | own | ({RERUN_VARIABLE: "1"} if plan.scored else {})
 
 
 def _check_submission(plan: RehearsalPlan, working: Path) -> dict[str, int]:
     """Returns the submitted answers by problem."""
-    names = ("submission.parquet", "submission.csv")
+    names = (plan.contest.submission, "submission.parquet", "submission.csv")
     path = next((working / name for name in names if (working / name).is_file()), None)
     if path is None:
         raise InputError(f"{working}: kernel.py left no submission")
@@ -258,7 +280,7 @@ def _check_submission(plan: RehearsalPlan, working: Path) -> dict[str, int]:
             f"{working}/runs: the solver answered only {solved} of {len(answers)} problems; its log.txt says why"
         )
     missing = [problem.id for problem in plan.problems.problems if problem.id not in answers]
-    outside = [id for id, answer in answers.items() if plan.contest.rule.apply(answer) != answer]
+    outside = [id for id, answer in answers.items() if rule_of(plan.contest).apply(answer) != answer]
     if missing or outside or len(answers) != len(frame):
         raise InputError(
             f"{path}: lacks {missing[:3]}, or has answers that {plan.contest.name} does not accept {outside[:3]}"

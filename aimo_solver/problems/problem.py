@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, asdict, dataclass, replace
 from typing import Final
 
+from aimo_solver.config.contest import Contest, find_contest, match_name
 from aimo_solver.errors import InputError
 
 
@@ -73,29 +73,18 @@ class AnswerRule:
 
 
 ANY_INTEGER: Final = AnswerRule("any-integer")
-AIMO1: Final = AnswerRule("aimo1", minimum=0, maximum=999, modulus=1000)
-AIMO2: Final = AnswerRule("aimo2", minimum=0, maximum=999, modulus=1000)
-AIMO3: Final = AnswerRule("aimo3", minimum=0, maximum=99_999)
-
-ANSWER_RULES: Final = {rule.name: rule for rule in (ANY_INTEGER, AIMO1, AIMO2, AIMO3)}
 
 
-def answer_rule(name: str) -> AnswerRule:
-    """The answer rule of a contest, or `any-integer`, in any spelling that `match_contest_name` understands.
+def answer_rule(name_or_file: str) -> AnswerRule:
+    """The answer rule of a contest, by its name in any usual spelling or by its TOML file, or `any-integer`.
 
     Raises InputError that lists the names.
     """
-    matched = match_contest_name(name, ANSWER_RULES)
-    if matched is None:
-        raise InputError(f"contest must be one of {', '.join(ANSWER_RULES)}, got {name!r}")
-    return ANSWER_RULES[matched]
+    if match_name(name_or_file, [ANY_INTEGER.name]):
+        return ANY_INTEGER
+    return rule_of(find_contest(name_or_file, others=(ANY_INTEGER.name,)))
 
 
-def match_contest_name(name: str, names: Iterable[str]) -> str | None:
-    """The one of `names` that `name` spells, or None: `3`, `AIMO3` and `aimo-3` all mean `aimo3`."""
-    return next((one for one in names if _spelling(one) == _spelling(name)), None)
-
-
-def _spelling(name: str) -> str:
-    letters = re.sub(r"[\s_-]", "", name).lower()
-    return f"aimo{letters}" if letters.isdecimal() else letters
+def rule_of(contest: Contest) -> AnswerRule:
+    """The answer rule of a contest."""
+    return AnswerRule(contest.name, **asdict(contest.answers))

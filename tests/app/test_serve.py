@@ -16,9 +16,9 @@ import pytest
 from aimo_solver.app.options import RunOptions, choose_options
 from aimo_solver.app.runtime import OpenRuntime
 from aimo_solver.app.serve import LOAD_ATTEMPTS, AttachedContest, serve_contest
+from aimo_solver.config.contest import Contest, find_contest
 from aimo_solver.engine.scripted import Reply
 from aimo_solver.errors import EngineLoadError, InputError
-from aimo_solver.kaggle.contests import Contest, find_contest
 from aimo_solver.problems.problem import answer_rule
 from aimo_solver.utils.log import Log
 from tests.helpers.runtimes import scripted_runtime, whole_checkpoint
@@ -98,10 +98,10 @@ def attach(folder: Path, contest: Contest) -> AttachedContest:
     with (folder / "test.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("id", "problem"), ("a", "1 + 1?"), ("b", 'A "quoted",\nbroken line'), ("c", "π?")])
     if contest.server is not None:
-        package, module = contest.server[0].split(".")
+        package, module = contest.server.module.split(".")
         (folder / package).mkdir()
         (folder / package / "__init__.py").touch()
-        (folder / package / f"{module}.py").write_text(SERVER.format(name=contest.server[1]))
+        (folder / package / f"{module}.py").write_text(SERVER.format(name=contest.server.class_name))
     else:
         (folder / "aimo").mkdir()
         (folder / "aimo" / "__init__.py").write_text(ITERATOR)

@@ -12,7 +12,6 @@ from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerFas
 from aimo_solver.dialects.dialect import shown_output
 from aimo_solver.dialects.numina import NUMINA
 from aimo_solver.errors import AimoError
-from aimo_solver.problems.problem import AIMO3
 from aimo_solver.sandbox.base import ExecutionResult, ExecutionStatus
 from demo_model import traces
 from demo_model.batches import batches, draw_traces, encode_trace
@@ -22,6 +21,7 @@ from demo_model.model import IGNORED, loss, new_model
 from demo_model.tokenizer import TURN_END, train_tokenizer
 from demo_model.traces import Segment, Trace, run_program
 from demo_model.train import save_checkpoint, train
+from tests.helpers.contests import AIMO3
 
 TRACE = Trace(
     "sum",

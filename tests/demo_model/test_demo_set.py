@@ -6,13 +6,14 @@ from random import Random
 
 import pytest
 
-from aimo_solver.problems.problem import AIMO3, Problem
+from aimo_solver.problems.problem import Problem
 from aimo_solver.problems.problem_set import load_problem_set
 from aimo_solver.utils.paths import DEMO_SET
 from demo_model import method_traces, traces
 from demo_model.demo_set import PROBLEMS, demo_rows, draws, held_out
 from demo_model.families import FAMILIES
 from demo_model.families.family import fill
+from tests.helpers.contests import AIMO3
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from aimo_solver.config.settings import load_preset
 from aimo_solver.dialects.numina import NUMINA
-from aimo_solver.problems.problem import AIMO3
 from demo_model import method_traces
 from demo_model.families import Family, Params
 from demo_model.method_traces import (
@@ -24,6 +23,7 @@ from demo_model.method_traces import (
     waiting_trace,
 )
 from demo_model.traces import Segment, Trace, draw_family
+from tests.helpers.contests import AIMO3
 
 SEEDS = st.integers(0, 10_000)
 

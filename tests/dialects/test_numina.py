@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimo_solver.dialects.numina import NUMINA
-from aimo_solver.problems.problem import AIMO3, ANY_INTEGER
+from aimo_solver.problems.problem import ANY_INTEGER
+from tests.helpers.contests import AIMO3
 from tests.helpers.fakes import PROBLEM, PROMPT, TOKENIZER, code
 
 programs = st.text("x=1()# \n\tπ'", max_size=40)

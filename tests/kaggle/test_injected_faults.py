@@ -30,13 +30,14 @@ from aimo_solver.kaggle.gateways.predict import make_predict
 from aimo_solver.kaggle.gateways.predictor import LATE_SECONDS, Predictor
 from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
-from aimo_solver.problems.problem import AIMO3, Problem
+from aimo_solver.problems.problem import Problem
 from aimo_solver.rollouts.engine_rollouts import EngineRollouts
 from aimo_solver.rollouts.parts import RolloutParts
 from aimo_solver.runs.writer import RunFolder
 from aimo_solver.solver.observer import Observer
 from aimo_solver.solver.solution import Solution
 from aimo_solver.solver.solver import GRACE_SECONDS, Solver
+from tests.helpers.contests import AIMO3
 from tests.helpers.fakes import TOKENIZER, InProcessSandbox, boxed, code
 
 GRANTED_SECONDS = 0.3

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from aimo_solver.config.contest import Contest, find_contest, shipped_contests
 from aimo_solver.errors import InputError
-from aimo_solver.kaggle.contests import CONTESTS, Contest, find_contest
 from aimo_solver.kaggle.inputs import find_checkpoint, find_competition, find_test_file, find_wheel_folders
 
 AIMO3_SLUG = find_contest("aimo3").slug
@@ -22,7 +22,7 @@ def checkpoint(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("layout", ["", "competitions"])
-@pytest.mark.parametrize("contest", CONTESTS, ids=lambda contest: contest.name)
+@pytest.mark.parametrize("contest", shipped_contests(), ids=lambda contest: contest.name)
 def test_the_competition_is_found_under_both_layouts(tmp_path: Path, layout: str, contest: Contest) -> None:
     folder = tmp_path / layout / contest.slug
     folder.mkdir(parents=True)
@@ -35,7 +35,7 @@ def test_without_a_competition_none_is_found(tmp_path: Path) -> None:
 
 
 def test_two_competitions_are_refused(tmp_path: Path) -> None:
-    for contest in CONTESTS[:2]:
+    for contest in shipped_contests()[:2]:
         (tmp_path / contest.slug).mkdir()
     with pytest.raises(InputError, match="two competitions are attached"):
         find_competition(tmp_path)

@@ -11,10 +11,12 @@ import pandas as pd  # pyright: ignore[reportMissingTypeStubs]  # It has none.
 import polars as pl
 import pytest
 
-from aimo_solver.kaggle.gateways.local_gateway import GatewayFault, LocalServer, ask_all, ask_server
+from aimo_solver.kaggle.gateways.local_gateway import GatewayFault, ask_all, ask_server
 from aimo_solver.kaggle.gateways.predict import make_predict
-from aimo_solver.problems.problem import AIMO2, AIMO3, Problem
+from aimo_solver.kaggle.gateways.relay import RelayServer
+from aimo_solver.problems.problem import Problem
 from aimo_solver.problems.problem_set import ProblemSet, load_problem_set
+from tests.helpers.contests import AIMO2, AIMO3
 
 PROBLEMS = ProblemSet("three", tuple(Problem(name, name * size) for size, name in enumerate("abc", start=1)))
 
@@ -77,9 +79,17 @@ def test_a_pandas_frame_is_accepted(tmp_path: Path) -> None:
 
 
 def test_a_server_in_another_thread_is_asked_over_a_socket(tmp_path: Path) -> None:
-    server = threading.Thread(target=lambda: LocalServer(make_predict(length), tmp_path / "socket").serve())
+    address = f"unix:{tmp_path}/socket"
+
+    def serve() -> None:
+        server = RelayServer(make_predict(length), address=address)
+        server.start()
+        server.wait()
+        server.stop()
+
+    server = threading.Thread(target=serve)
     server.start()
-    answers = ask_server(tmp_path / "socket", PROBLEMS, rule=AIMO3, submission=tmp_path / "submission.parquet")
+    answers = ask_server(address, PROBLEMS, rule=AIMO3, submission=tmp_path / "submission.parquet")
     server.join(10)
     assert answers == {"a": 1, "b": 2, "c": 3}
     assert not server.is_alive()

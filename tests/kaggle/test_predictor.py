@@ -12,7 +12,8 @@ import pytest
 
 from aimo_solver.kaggle.gateways import predictor as predictor_module
 from aimo_solver.kaggle.gateways.predictor import Predictor
-from aimo_solver.problems.problem import AIMO2, AIMO3, AnswerRule, Problem
+from aimo_solver.problems.problem import AnswerRule, Problem
+from tests.helpers.contests import AIMO2, AIMO3
 
 Answer = Callable[[Problem], Awaitable[int]]
 

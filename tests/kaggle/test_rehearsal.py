@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from aimo_solver.config.contest import Contest, find_contest, shipped_contests
 from aimo_solver.errors import InputError
-from aimo_solver.kaggle.contests import CONTESTS, Contest, find_contest
 from aimo_solver.kaggle.rehearsal import RehearsalPlan, rehearse
 from aimo_solver.problems.problem import Problem
 from aimo_solver.problems.problem_set import ProblemSet
+from tests.helpers.contests import write_contest
 
 PROBLEMS = ProblemSet(
     "three", (Problem("a", "1 + 1?"), Problem("b", 'A "quoted",\nbroken $\\pi$ line'), Problem("c", "π?"))
@@ -19,20 +20,22 @@ PROBLEMS = ProblemSet(
 KERNEL = """
 import os, sys
 from pathlib import Path
+from aimo_solver.config.contest import contests_with
 from aimo_solver.kaggle.inputs import find_checkpoint, find_competition, find_test_file
-from aimo_solver.kaggle.gateways import aimo1, inference_server
+from aimo_solver.kaggle.gateways import inference_server, iterator
 from aimo_solver.kaggle.gateways.predict import make_predict
 
 ARGUMENTS: list[str] = []
 inputs = Path(os.environ["AIMO_INPUTS"])
-contest, folder = find_competition(inputs)
+contest_file = ARGUMENTS[ARGUMENTS.index("--contest") + 1] if "--contest" in ARGUMENTS else ""
+contest, folder = find_competition(inputs, contests_with(contest_file))
 print("here", sorted(os.listdir(".")), find_checkpoint(inputs).name, ARGUMENTS)
 
 def answer(id, text):
     {answer}
 
 if contest.server is None:
-    aimo1.serve(folder, answer)
+    iterator.serve(contest, competition=folder, answer=answer)
 else:
     scored = inference_server.is_scoring_run()
     inference_server.serve(
@@ -70,13 +73,21 @@ def plan(
 
 
 @pytest.mark.parametrize("scored", [True, False], ids=["scored", "saved"])
-@pytest.mark.parametrize("contest", CONTESTS, ids=lambda contest: contest.name)
+@pytest.mark.parametrize("contest", shipped_contests(), ids=lambda contest: contest.name)
 def test_a_whole_session_of_every_contest(tmp_path: Path, contest: Contest, scored: bool) -> None:
     lines = list[str]()
     done = rehearse(plan(tmp_path, contest, scored=scored), tmp_path / "session", lines.append)
     assert done.answers == {problem.id: len(problem.text) for problem in PROBLEMS.problems}
     assert list(done.seconds) == ["lay out inputs", "make the environment", "run kernel.py", "check the submission"]
     assert "here ['kernel.py'] 1 ['--preset', 'mine']" in lines
+
+
+@pytest.mark.parametrize("scored", [True, False], ids=["scored", "saved"])
+def test_a_contest_that_is_not_shipped_is_rehearsed_from_its_file(tmp_path: Path, scored: bool) -> None:
+    contest = find_contest(str(write_contest(tmp_path)))
+    chosen = plan(tmp_path, contest, scored=scored, answer="return len(text) % 8")
+    done = rehearse(chosen, tmp_path / "session", lambda line: None)
+    assert done.answers == {problem.id: len(problem.text) % 8 for problem in PROBLEMS.problems}
 
 
 def test_no_network_reaches_the_kernel(tmp_path: Path) -> None:

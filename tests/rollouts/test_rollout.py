@@ -8,11 +8,11 @@ from aimo_solver.config.names import CodeMode
 from aimo_solver.engine.base import Sampling
 from aimo_solver.engine.scripted import Reply
 from aimo_solver.errors import SandboxError
-from aimo_solver.problems.problem import AIMO3
 from aimo_solver.rollouts.code_tool import NO_CODE
 from aimo_solver.rollouts.trajectory import StopReason
 from aimo_solver.sandbox.base import ExecutionStatus
 from aimo_solver.simulation.virtual_clock import run_virtual
+from tests.helpers.contests import AIMO3
 from tests.helpers.fakes import InProcessSandbox, InProcessSession, SolverHarness, boxed, code
 from tests.helpers.single_rollout import ONE_ROLLOUT, SETTINGS, run_one
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from aimo_solver.errors import InputError
-from aimo_solver.problems.problem import AIMO3, ANY_INTEGER, AnswerRule
+from aimo_solver.problems.problem import ANY_INTEGER, AnswerRule
 from aimo_solver.simulation.pool import Pool, Sample, load_pool
+from tests.helpers.contests import AIMO3
 
 
 def sample(answer: object = "42", **other: Any) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from aimo_solver.policies.adjusted import AdjustedPolicy
 from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
 from aimo_solver.policies.policy import Policy
-from aimo_solver.problems.problem import AIMO3
 from aimo_solver.rollouts.engine_rollouts import EngineRollouts
 from aimo_solver.rollouts.parts import RolloutParts
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory
@@ -24,6 +23,7 @@ from aimo_solver.solver.observer import Observer
 from aimo_solver.solver.solution import Solution
 from aimo_solver.solver.solver import GRACE_SECONDS, Solver
 from aimo_solver.voting import Vote
+from tests.helpers.contests import AIMO3
 from tests.helpers.fakes import PROBLEM, TOKENIZER, SolverHarness, boxed, code
 
 SETTINGS = RolloutSettings(max_tokens=400, flush_seconds=2.0)

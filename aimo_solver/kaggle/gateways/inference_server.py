@@ -13,11 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from aimo_solver.config.contest import Contest
 from aimo_solver.errors import InputError
-from aimo_solver.kaggle.contests import Contest
 
 RERUN_VARIABLE: Final = "KAGGLE_IS_COMPETITION_RERUN"
-PACKAGE: Final = "kaggle_evaluation"
 
 
 def is_scoring_run() -> bool:
@@ -44,12 +43,13 @@ def serve(
 def _server_class(contest: Contest, competition: Path) -> Callable[..., Any]:
     if contest.server is None:
         raise InputError(f"{contest.name} has no inference server; its problems come from an iterator")
-    module_name, class_name = contest.server
-    if not (competition / PACKAGE).is_dir():
-        raise InputError(f"{competition}: has no folder {PACKAGE}; attach the competition {contest.slug}")
+    module_name, class_name = contest.server.module, contest.server.class_name
+    package = module_name.partition(".")[0]
+    if not (competition / package).is_dir():
+        raise InputError(f"{competition}: has no folder {package}; attach the competition {contest.slug}")
     if str(competition) not in sys.path:
         sys.path.insert(0, str(competition))
     try:
         return getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError) as error:
-        raise InputError(f"{competition / PACKAGE}: cannot be used ({error}); it needs grpcio and protobuf") from error
+        raise InputError(f"{competition / package}: cannot be used ({error}); it needs grpcio and protobuf") from error

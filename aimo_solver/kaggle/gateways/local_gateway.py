@@ -3,30 +3,25 @@
 Polars Series of length 1, a new order in each run, one call at a time from a worker thread. Replies
 are checked at least as strictly as in any contest: the id that was asked, one row, an integer within
 the answer rule. A fault ends the run without a submission, as on Kaggle. `ask_all` calls `predict` in
-this process. In a scoring run the server and the gateway are separate processes: `LocalServer` and
-`ask_server`.
+this process. In a scoring run the server and the gateway are separate processes: `ask_server`, which
+speaks the contests' own protocol (relay.py).
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from random import Random
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import polars as pl
 
 from aimo_solver.errors import InputError
+from aimo_solver.kaggle.gateways.relay import RelayClient, RelayFault
 from aimo_solver.kaggle.submission import check_submission_path, write_submission
 from aimo_solver.problems.problem import AnswerRule
 from aimo_solver.problems.problem_set import ProblemSet
-
-CONNECT_SECONDS: Final = 15 * 60.0
-"""How long Kaggle's gateway waits for a server."""
-_RETRY_SECONDS: Final = 0.1
 
 Predict = Callable[..., Any]
 
@@ -48,6 +43,8 @@ def ask_all(
             columns = (pl.Series("id", [problem.id]), pl.Series("problem", [problem.text]))
             try:
                 reply = caller.submit(predict, *columns).result()
+            except RelayFault as error:
+                raise GatewayFault(f"{problem.id}: {error}") from error
             except Exception as error:
                 raise GatewayFault(f"{problem.id}: predict must not raise, got {error!r}") from error
             answers[problem.id] = checked_answer(problem.id, reply, rule)
@@ -73,43 +70,27 @@ def checked_answer(id: str, reply: object, rule: AnswerRule) -> int:
     return answer
 
 
-class LocalServer:
-    """Serves `predict` at a socket, to one gateway in another process."""
-
-    def __init__(self, predict: Predict, address: Path) -> None:
-        self._predict = predict
-        self._listener = Listener(str(address), family="AF_UNIX")
-
-    def serve(self) -> None:
-        """Answers until the gateway closes the connection."""
-        with self._listener, self._listener.accept() as gateway:
-            while True:
-                try:
-                    columns = gateway.recv()
-                except EOFError:
-                    return
-                gateway.send(self._predict(*columns))
-
-
 def ask_server(
-    address: Path, problems: ProblemSet, *, rule: AnswerRule, submission: Path, rng: Random | None = None
+    address: str,
+    problems: ProblemSet,
+    *,
+    rule: AnswerRule,
+    submission: Path,
+    call_seconds: float | None = None,
+    is_alive: Callable[[], bool] = lambda: True,
+    rng: Random | None = None,
 ) -> dict[str, int]:
-    """Asks a LocalServer in another process, as `ask_all` does. Raises GatewayFault if it does not come up in time."""
-    with _connect(address) as server:
+    """Asks a server in another process, as `ask_all` does. Raises GatewayFault if it does not come up in time.
 
-        def predict(*columns: pl.Series) -> object:
-            server.send(columns)
-            return server.recv()
+    `call_seconds`: the contest's limit for every call but the first; None means none. `is_alive`: whether the
+    server's process runs.
+    """
+    client = RelayClient([address], call_seconds=call_seconds, is_alive=is_alive)
 
+    def predict(*columns: pl.Series) -> object:
+        return client.call("predict", *columns)
+
+    try:
         return ask_all(predict, problems, rule=rule, submission=submission, rng=rng)
-
-
-def _connect(address: Path) -> Connection:
-    give_up_at = time.monotonic() + CONNECT_SECONDS
-    while True:
-        try:
-            return Client(str(address), family="AF_UNIX")
-        except (FileNotFoundError, ConnectionRefusedError):
-            if time.monotonic() > give_up_at:
-                raise GatewayFault(f"{address}: no server is up after {CONNECT_SECONDS:.0f} s") from None
-            time.sleep(_RETRY_SECONDS)
+    finally:
+        client.close()
