@@ -16,6 +16,7 @@ import tarfile
 import tempfile
 import threading
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +66,31 @@ def install_attached() -> None:
         print(f"installed after {time.monotonic() - STARTED_AT:.0f} s", flush=True)
 
 
+def unpack_wheel() -> None:
+    """Makes the package importable from its attached wheel, before that is installed."""
+    for wheel in attached(lambda name: name.startswith("aimo_solver-") and name.endswith(".whl"))[:1]:
+        place = tempfile.mkdtemp(prefix="aimo-wheel-")
+        atexit.register(shutil.rmtree, place, ignore_errors=True)
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(place)
+        sys.path.append(place)
+
+
+def serve_in_front() -> None:
+    """Has a contest's server up before the wheels are installed, and ends with it; returns where that cannot be."""
+    unpack_wheel()
+    try:
+        from aimo_solver.kaggle.gateways.front import serve_in_front
+        from aimo_solver.utils.exit import one_sentence_errors
+    except ImportError as error:
+        print(f"the server starts after the wheels are installed: {error}", flush=True)
+        return
+    with one_sentence_errors():
+        code = serve_in_front(ARGUMENTS or sys.argv[1:], INPUTS, install_attached, STARTED_AT)
+    if code is not None:
+        sys.exit(code)
+
+
 def read_ahead() -> None:
     """Reads attached weights once, so that they are in memory by the time the engine asks for them."""
     for path in attached(lambda name: name.endswith(".safetensors")):
@@ -76,6 +102,8 @@ def read_ahead() -> None:
 if __name__ == "__main__":
     threading.Thread(target=read_ahead, name="read-ahead", daemon=True).start()
     find_package()
+    if attached(LOCK.__eq__):
+        serve_in_front()
     install_attached()
     try:
         from aimo_solver.app.kernel import main
