@@ -18,7 +18,7 @@ RELEASE := 2.13.0
 
 MAKEFLAGS    += --silent
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast test-restarts check bench soak train lock clean
+.PHONY: help venv demo test test-fast test-restarts test-pages check bench soak train lock clean
 
 help:  ## this list
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -33,10 +33,13 @@ test: venv $(VENV)/.tools  ## all tests, the real engine's too
 	$(PY) -m pytest -q
 
 test-fast: venv $(VENV)/.tools  ## the tests that need no engine
-	$(PY) -m pytest -q -m "not engine and not restarts"
+	$(PY) -m pytest -q -m "not engine and not restarts and not pages"
 
 test-restarts: venv $(VENV)/.tools  ## the tests that start the real engine again and again
 	$(PY) -m pytest -q -m restarts
+
+test-pages: venv $(VENV)/.tools  ## the commands of README.md and docs/, as they stand (5 minutes)
+	$(PY) -m pytest -q -m pages
 
 check: venv $(VENV)/.tools  ## lint, format, types, levels
 	$(VENV)/bin/ruff check .

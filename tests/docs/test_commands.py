@@ -46,7 +46,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.mark.engine
+@pytest.mark.pages
 @pytest.mark.parametrize("page", [page for page in PAGES if run_as_they_stand(page)], ids=page_name)
 def test_the_commands_of_a_page_run_and_print_what_it_says(page: Path, checkout: Path, tmp_path: Path) -> None:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
