@@ -19,7 +19,9 @@ from aimo_solver.app.options import DEFAULT_LIMIT_SECONDS, RunOptions, choose_op
 from aimo_solver.app.run import run_set
 from aimo_solver.app.serve import find_attached_contest, serve_contest
 from aimo_solver.engine.hardware import AUTO
-from aimo_solver.kaggle.inputs import INPUT_ROOT, INPUTS_VARIABLE, find_checkpoint
+from aimo_solver.errors import InputError
+from aimo_solver.kaggle.gateways.inference_server import is_scoring_run
+from aimo_solver.kaggle.inputs import INPUT_ROOT, INPUTS_VARIABLE, find_checkpoint, require_inputs
 from aimo_solver.problems.problem import answer_rule
 from aimo_solver.problems.problem_set import load_problem_set
 from aimo_solver.reports.tables import run_table
@@ -72,8 +74,19 @@ def main(started_at: float, arguments: Sequence[str] | None = None) -> None:
             elapsed = f"[{time.monotonic() - started_at:7.1f} s]"
             console.print(f"{elapsed} {line}", soft_wrap=True, markup=False, highlight=False)
 
+        if problems is not None and is_scoring_run():
+            raise InputError(
+                f"{problems}: a scoring run answers the contest's problems; take the file out of ARGUMENTS"
+            )
         attached = None if problems is not None else find_attached_contest(inputs, contest)
-        checkpoint = model or find_checkpoint(inputs) or DEMO_MODEL
+        checkpoint = model or find_checkpoint(inputs)
+        require_inputs(
+            None if attached is None else (attached.contest, attached.folder),
+            checkpoint,
+            root=inputs,
+            scored=is_scoring_run(),
+        )
+        checkpoint = checkpoint or DEMO_MODEL
         if attached is not None:
             log(attached.description)
             for finding in diagnose(DoctorTarget(checkpoint, hardware, inputs)):

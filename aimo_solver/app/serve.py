@@ -11,6 +11,7 @@ import math
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from aimo_solver.app.options import RunOptions, options_to_toml
@@ -19,6 +20,7 @@ from aimo_solver.config.contest import Contest, contests_with
 from aimo_solver.errors import InputError
 from aimo_solver.kaggle.gateways import inference_server, iterator
 from aimo_solver.kaggle.gateways.answerer import Answerer, SolverAnswerer
+from aimo_solver.kaggle.gateways.front import answer_front, solver_side
 from aimo_solver.kaggle.gateways.predict import make_predict
 from aimo_solver.kaggle.gateways.predictor import Predictor
 from aimo_solver.kaggle.inputs import find_competition, find_test_file
@@ -33,8 +35,8 @@ from aimo_solver.utils.log import Log
 CHECK_SECONDS = 15 * 60.0
 """Limit of a version that is saved against the public placeholder problems, which need not take hours."""
 RESERVE_SECONDS = 60.0
-LOAD_ATTEMPTS = 3
-"""A contest has the time to try again."""
+LOAD_ATTEMPTS = 2
+"""Of each of the ladder's settings: a refusal can be temporary, but hardly twice."""
 CALL_RESERVE_SECONDS = 60.0
 """Kept between the solver's last moment and the gateway's, for a late answer and a slow data frame."""
 
@@ -78,8 +80,8 @@ def find_attached_contest(inputs: Path, contest: str = "") -> AttachedContest | 
     found = find_competition(inputs, contests_with(contest))
     if found is None:
         return None
-    contest, folder = found
-    return AttachedContest(contest, folder, find_test_file(folder), inference_server.is_scoring_run())
+    one, folder = found
+    return AttachedContest(one, folder, find_test_file(folder), inference_server.is_scoring_run())
 
 
 def serve_contest(
@@ -117,6 +119,7 @@ def serve_contest(
                 ledger.ends_at,
                 engine_log=path / "engine.log",
                 load_attempts=LOAD_ATTEMPTS,
+                climbs=True,
                 needs_scorer=False,
             )
             async with opening as runtime:
@@ -126,10 +129,11 @@ def serve_contest(
                 finally:
                     run.finish(summarise(answerer.solutions).to_json())
 
+    front = solver_side()
     predictor = Predictor(open_answerer, rule=options.rule, ends_at=ledger.ends_at, log=log)
     predictor.start()
     try:
-        _serve(attached, predictor)
+        _serve(attached, predictor, front)
     finally:
         predictor.close()
     if predictor.failed:
@@ -140,8 +144,10 @@ def serve_contest(
     return path
 
 
-def _serve(attached: AttachedContest, predictor: Predictor) -> None:
-    if attached.contest.server is None:
+def _serve(attached: AttachedContest, predictor: Predictor, front: Connection | None) -> None:
+    if front is not None:
+        answer_front(front, predictor.answer)
+    elif attached.contest.server is None:
         iterator.serve(attached.contest, competition=attached.folder, answer=predictor.answer)
     else:
         inference_server.serve(

@@ -58,6 +58,20 @@ def find_checkpoint(root: Path = INPUT_ROOT) -> Path | None:
     return found[0] if found else None
 
 
+def require_inputs(found: tuple[Contest, Path] | None, checkpoint: Path | None, *, root: Path, scored: bool) -> None:
+    """Raises InputError, with the cure, for a session that could only pretend to answer a contest."""
+    if scored and found is None:
+        raise InputError(
+            f"{root}: no contest that is known is attached, but this is a scoring run; correct competition_sources in "
+            "kernel-metadata.json, or name the contest's file with --contest"
+        )
+    if found is not None and checkpoint is None:
+        raise InputError(
+            f"{root}: no checkpoint is attached; correct model_sources in kernel-metadata.json "
+            "(owner/model/framework/variation/number), or name a folder with --model"
+        )
+
+
 def find_wheel_folders(root: Path = INPUT_ROOT) -> list[Path]:
     """Every folder that holds wheels, for `pip install --no-index --find-links`."""
     return sorted(folder for folder, names in _folders(root) if any(name.endswith(".whl") for name in names))

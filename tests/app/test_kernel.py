@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from aimo_solver.cli import main as cli
+from aimo_solver.kaggle.gateways.inference_server import RERUN_VARIABLE
 from tests.helpers.runtimes import whole_checkpoint
 
 KERNEL = Path(__file__).parents[2] / "kernel.py"
@@ -136,3 +137,38 @@ def test_help_shows_an_example(run: Callable[..., Ran], command: str) -> None:
     ran = run(command, "--help")
     assert ran.code == 0
     assert "Example: " in ran.stdout
+
+
+def attach_contest(place: Path) -> None:
+    folder = place / "input/competitions/ai-mathematical-olympiad-progress-prize-3"
+    folder.mkdir(parents=True)
+    (folder / "test.csv").write_text("id,problem\na,1 + 1?\n")
+
+
+@pytest.mark.parametrize(
+    ("scored", "contest", "arguments", "sentence"),
+    [
+        (True, False, (), "input: no contest that is known is attached, but this is a scoring run; correct"),
+        (True, True, (), "input: no checkpoint is attached; correct model_sources in kernel-metadata.json"),
+        (False, True, (), "input: no checkpoint is attached; correct model_sources in kernel-metadata.json"),
+        (True, True, ("set.jsonl",), "set.jsonl: a scoring run answers the contest's problems; take the file out"),
+        (True, False, ("--model", "model"), "input: no contest that is known is attached"),
+    ],
+    ids=["no contest", "no checkpoint", "no checkpoint in a saved version", "a file", "only a model"],
+)
+def test_a_session_that_could_only_pretend_ends_at_once(
+    place: Path,
+    run: Callable[..., Ran],
+    monkeypatch: pytest.MonkeyPatch,
+    scored: bool,
+    contest: bool,
+    arguments: tuple[str, ...],
+    sentence: str,
+) -> None:
+    (place / "input").mkdir()
+    if contest:
+        attach_contest(place)
+    monkeypatch.setenv(RERUN_VARIABLE, "1" if scored else "")
+    assert refusal(run("kernel", *arguments, "--inputs", "input")).startswith(sentence)
+    assert not (place / "submission.parquet").exists()
+    assert not (place / "runs").exists()

@@ -13,10 +13,12 @@ from typing import Any
 import polars as pl
 import pytest
 
+from aimo_solver.app.canary import QUESTION, STREAMS, ask_canary
 from aimo_solver.app.options import RunOptions, choose_options
 from aimo_solver.app.runtime import OpenRuntime
 from aimo_solver.app.serve import LOAD_ATTEMPTS, AttachedContest, serve_contest
 from aimo_solver.config.contest import Contest, find_contest
+from aimo_solver.engine.base import Sampling
 from aimo_solver.engine.scripted import Reply
 from aimo_solver.errors import EngineLoadError, InputError
 from aimo_solver.problems.problem import answer_rule
@@ -154,5 +156,33 @@ def test_a_test_file_with_answers_and_one_without_problems(tmp_path: Path, optio
 def test_a_competition_without_its_package_is_named(tmp_path: Path, options: RunOptions) -> None:
     (tmp_path / "empty").mkdir()
     attached = AttachedContest(find_contest("aimo3"), tmp_path / "empty", None, scored=False)
-    with pytest.raises(InputError, match="empty: has no folder kaggle_evaluation; attach the competition"):
+    with pytest.raises(InputError, match="empty: has no folder kaggle_evaluation, and no such package"):
         serve(attached, options, lambda line: None)
+
+
+def test_a_package_that_is_installed_serves_as_well_as_an_attached_one(
+    tmp_path: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attached = attach(tmp_path / "competition", find_contest("aimo3"))
+    (tmp_path / "site").mkdir()
+    (tmp_path / "competition/kaggle_evaluation").rename(tmp_path / "site/kaggle_evaluation")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    serve(attached, options, lambda line: None)
+    assert pl.read_parquet("submission.parquet").rows() == [("a", 42), ("b", 42), ("c", 42)]
+
+
+def test_a_contest_climbs_the_ladder_and_asks_the_canary_before_its_first_problem(
+    tmp_path: Path, options: RunOptions
+) -> None:
+    asked: list[str] = []
+
+    def script(text: str, sampling: Sampling) -> Reply:
+        asked.append(text)
+        return Reply("It is $\\boxed{42}$, as the sum of all the primes.", seconds_per_chunk=0.0)
+
+    open_runtime = scripted_runtime(script, canary=ask_canary)
+    attached, log = attach(tmp_path / "competition", find_contest("aimo3")), list[str]()
+    serve(attached, options, log.append, open_runtime)
+    assert all(QUESTION in text for text in asked[:STREAMS])
+    assert not any(QUESTION in text for text in asked[STREAMS:])
+    assert sum("canary passed" in line for line in log) == 1

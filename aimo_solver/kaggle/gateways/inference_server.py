@@ -31,13 +31,28 @@ def serve(
 
     Raises InputError if the competition's package is missing, or there is no test file to answer.
     """
-    server = _server_class(contest, competition)(predict)
-    if scored:
-        server.serve()
-    elif test_file is None:
+    prepare(contest, competition=competition, test_file=test_file, scored=scored)(predict)
+
+
+def prepare(
+    contest: Contest, *, competition: Path, test_file: Path | None, scored: bool
+) -> Callable[[Callable[..., Any]], None]:
+    """Loads the contest's server, and returns a function that answers everything with a `predict`, then returns.
+
+    Raises InputError as `serve` does.
+    """
+    server_class = _server_class(contest, competition)
+    if not scored and test_file is None:
         raise InputError(f"{competition}: has neither test.csv nor reference.csv; attach the competition's data")
-    else:
-        server.run_local_gateway((str(test_file),))
+
+    def serve_with(predict: Callable[..., Any]) -> None:
+        server = server_class(predict)
+        if scored:
+            server.serve()
+        else:
+            server.run_local_gateway((str(test_file),))
+
+    return serve_with
 
 
 def _server_class(contest: Contest, competition: Path) -> Callable[..., Any]:
@@ -45,11 +60,15 @@ def _server_class(contest: Contest, competition: Path) -> Callable[..., Any]:
         raise InputError(f"{contest.name} has no inference server; its problems come from an iterator")
     module_name, class_name = contest.server.module, contest.server.class_name
     package = module_name.partition(".")[0]
-    if not (competition / package).is_dir():
-        raise InputError(f"{competition}: has no folder {package}; attach the competition {contest.slug}")
-    if str(competition) not in sys.path:
-        sys.path.insert(0, str(competition))
+    if (competition / package).is_dir():
+        if str(competition) not in sys.path:
+            sys.path.insert(0, str(competition))
+    elif importlib.util.find_spec(package) is None:  # It may also be installed.
+        raise InputError(
+            f"{competition}: has no folder {package}, and no such package is installed; attach the competition "
+            f"{contest.slug}"
+        )
     try:
         return getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError) as error:
-        raise InputError(f"{competition / package}: cannot be used ({error}); it needs grpcio and protobuf") from error
+        raise InputError(f"{package}: cannot be used ({error}); it needs grpcio and protobuf") from error
