@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from aimo_solver.config.settings import Hardware, load_hardware
+from aimo_solver.engine.engine_arguments import argument_faults
 from aimo_solver.engine.number_format import NumberFormat, read_number_format
-from aimo_solver.engine.vllm.arguments import argument_faults
 from aimo_solver.errors import InputError
 
 AUTO: Final = "auto"

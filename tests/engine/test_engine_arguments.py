@@ -9,8 +9,8 @@ import pytest
 
 from aimo_solver.config.settings import load_hardware
 from aimo_solver.config.shipped import HARDWARE
+from aimo_solver.engine.engine_arguments import OWNED, argument_faults, known_arguments
 from aimo_solver.engine.hardware import check_hardware
-from aimo_solver.engine.vllm.arguments import OWNED, argument_faults, known_arguments
 from aimo_solver.errors import InputError
 from tests.helpers.runtimes import whole_checkpoint
 
