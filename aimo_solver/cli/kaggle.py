@@ -14,15 +14,17 @@ from rich.console import Console
 from rich.table import Table
 
 from aimo_solver.app.doctor import DoctorTarget, Severity, diagnose
+from aimo_solver.cli.kernel_folder import notebook, single_file
 from aimo_solver.cli.options import AsJson, HardwareName, Model, PresetName
 from aimo_solver.config.contest import find_contest
 from aimo_solver.engine.checkpoint import check_checkpoint
 from aimo_solver.engine.hardware import AUTO
 from aimo_solver.errors import InputError
+from aimo_solver.kaggle.credentials import check_credentials
 from aimo_solver.kaggle.inputs import INPUT_ROOT, INPUTS_VARIABLE
 from aimo_solver.kaggle.kernel_metadata import read_kernel_metadata
 from aimo_solver.kaggle.model_page import ModelPage, package_model
-from aimo_solver.kaggle.package import package_single_file, package_wheels
+from aimo_solver.kaggle.package import package_wheels
 from aimo_solver.kaggle.push import describe_kernel, fetch, follow, submit
 from aimo_solver.kaggle.push import push as push_kernel
 from aimo_solver.kaggle.rehearsal import RehearsalPlan
@@ -30,7 +32,6 @@ from aimo_solver.kaggle.rehearsal import rehearse as rehearse_kernel
 from aimo_solver.kaggle.requirements_file import LOCKED_ENVIRONMENTS, choose_lock, locked_requirements
 from aimo_solver.kaggle.wheel_target import WheelTarget
 from aimo_solver.problems.problem_set import load_problem_set
-from aimo_solver.utils.files import make_folder
 from aimo_solver.utils.log import console_log
 from aimo_solver.utils.paths import DEMO_MODEL, DEMO_SET, PROJECT
 
@@ -143,19 +144,8 @@ def model(
     )
 
 
-@package.command("single-file")
-def single_file(
-    out: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")] = Path("build/kernel.py"),
-    kernel: Annotated[
-        Path, typer.Option(metavar="FILE", help="The kernel to start from.", show_default="kernel.py")
-    ] = PROJECT / "kernel.py",
-) -> None:
-    """Writes kernel.py with the package inside, for people who attach no dataset for code.
-
-    Example: aimo package single-file build/kernel.py
-    """
-    make_folder(out.parent)
-    typer.echo(f"{out}: {package_single_file(kernel, out):,} bytes")
+package.command("single-file")(single_file)
+package.command("notebook")(notebook)
 
 
 def rehearse(
@@ -173,7 +163,7 @@ def rehearse(
         typer.Option(metavar="DIR", help="A folder made by `aimo package wheels`.", show_default="this environment"),
     ] = None,
     kernel: Annotated[
-        Path, typer.Option(metavar="FILE", help="The kernel to rehearse.", show_default="kernel.py")
+        Path, typer.Option(metavar="FILE", help="The script or notebook to rehearse.", show_default="kernel.py")
     ] = PROJECT / "kernel.py",
     saved: Annotated[bool, typer.Option("--saved", help="As a version is saved, not as it is scored.")] = False,
     limit_seconds: Annotated[float, typer.Option(metavar="S", help="The most that the kernel may take.")] = 3600.0,
@@ -182,7 +172,7 @@ def rehearse(
         typer.Option(metavar="DIR", help="An empty folder, kept afterwards.", show_default="a temporary folder"),
     ] = None,
 ) -> None:
-    """Does at home what Kaggle does: only kernel.py, attached inputs, no network, a gateway in another process.
+    """Does at home what Kaggle does: only the kernel's file, attached inputs, no network, a gateway in another process.
 
     Example: aimo rehearse --contest aimo3 --wheels build/wheels
     """
@@ -227,13 +217,14 @@ def push(
     ] = None,
     run_seconds: Annotated[int | None, typer.Option(min=1, metavar="S", help="Limit on the version's run.")] = None,
 ) -> None:
-    """Sends kernel.py to Kaggle with the real `kaggle` command, after checks that save hours.
+    """Sends a kernel to Kaggle with the real `kaggle` command, after checks that save hours.
 
     Example: aimo push --submit "adaptive, fp8" --fetch runs/kaggle
     """
     metadata = read_kernel_metadata(folder)
     for line in describe_kernel(metadata):
         typer.echo(line)
+    check_credentials()
     if dry_run:
         typer.echo("nothing was sent")
         return

@@ -1,8 +1,8 @@
 """kernel-metadata.json: what `kaggle kernels push` reads, checked before anything is sent.
 
 Checks the rules of the command itself (kaggle 2.2) and those whose violation shows only hours later:
-internet switched on, a malformed source, an unknown accelerator, code above the size limit. Reports
-every fault, not only the first.
+internet switched on, a placeholder or a source that is missing, an unknown accelerator, code that
+cannot run (code_file.py). Reports every fault, not only the first.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from aimo_solver.errors import InputError
+from aimo_solver.kaggle.code_file import code_faults
 
 FILE: Final = "kernel-metadata.json"
 MAX_SOURCE_BYTES: Final = 1_000_000
@@ -33,6 +34,13 @@ _BOOLEANS: Final = ("is_private", "enable_gpu", "enable_tpu", "enable_internet")
 _LANGUAGES: Final = ("python", "r", "rmarkdown")
 _TYPES: Final = ("script", "notebook")
 _PINNINGS: Final = ("original", "latest")
+_NEEDED: Final = {
+    "competition_sources": "the competition to submit to, such as ai-mathematical-olympiad-progress-prize-3",
+    "model_sources": "the checkpoint, as owner/model/framework/variation/version",
+    "dataset_sources": "the dataset of wheels that `aimo package wheels` makes, as user/slug",
+}
+_PLACEHOLDER: Final = re.compile(r"\byour-(name|model)\b|\bINSERT_[A-Z_]+_HERE\b", re.IGNORECASE)
+"""What the shipped file has for you to fill in, and what `kaggle kernels init` writes."""
 _SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]*", re.IGNORECASE)
 
 
@@ -56,6 +64,8 @@ class KernelMetadata:
 def read_kernel_metadata(folder: Path) -> KernelMetadata:
     """Reads the metadata in the folder to push. Raises InputError that names the file and all its faults."""
     path = folder / FILE
+    if path.is_symlink() and not path.exists():
+        raise InputError(f"{path}: is a broken link to {path.readlink()}; put the file there, or link to it again")
     try:
         values: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -81,10 +91,12 @@ def kernel_faults(values: Any, folder: Path) -> list[str]:
     return [
         *(f"{name} is not a field that kaggle reads; remove it" for name in fields if name not in _KNOWN),
         *_name_faults(fields),
-        *_code_faults(fields, folder),
+        *_placeholder_faults(fields),
+        *code_faults(fields, folder, max_bytes=MAX_SOURCE_BYTES),
         *_choice_faults(fields),
         *_switch_faults(fields),
         *_source_faults(fields),
+        *_missing_source_faults(fields),
     ]
 
 
@@ -97,31 +109,24 @@ def _name_faults(values: dict[str, Any]) -> list[str]:
         found.append(f"id must be user/slug without a version, got {id!r}")
     elif len(id.split("/")[1]) < 5:
         found.append(f"id must have a slug of 5 or more characters, got {id!r}")
-    elif isinstance(title, str) and len(title) >= 5 and title.isascii() and _slug_of(title) != id.split("/")[1].lower():
+    elif isinstance(title, str) and len(title) >= 5 and title.isascii() and slug_of(title) != id.split("/")[1].lower():
         found.append(
-            f"id must end with the title's slug {_slug_of(title)!r}, or kaggle creates another kernel, got {id!r}"
+            f"id must end with the title's slug {slug_of(title)!r}, or kaggle creates another kernel, got {id!r}"
         )
     return found
 
 
-def _code_faults(values: dict[str, Any], folder: Path) -> list[str]:
-    name = values.get("code_file")
-    if not isinstance(name, str) or not name:
-        return [f"code_file must name the file to run, got {name!r}"]
-    path = folder / name
-    if not path.is_file():
-        return [f"code_file must exist, but there is no {path}"]
-    if values.get("kernel_type") == "notebook":
-        try:
-            json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            return [f"code_file must be a notebook if kernel_type is notebook, got {name!r}; set kernel_type to script"]
-    size_bytes = path.stat().st_size
-    if size_bytes > MAX_SOURCE_BYTES:
-        return [
-            f"code_file must be at most {MAX_SOURCE_BYTES:,} bytes, got {size_bytes:,}; attach the package as a dataset"
+def _placeholder_faults(values: dict[str, Any]) -> list[str]:
+    found: list[str] = []
+    for name in ("id", "title", "code_file", *_LISTS):
+        value = values.get(name)
+        entries = cast("list[object]", value) if isinstance(value, list) else [value]
+        found += [
+            f"{name} must name yours instead of the placeholder {entry!r}"
+            for entry in entries
+            if isinstance(entry, str) and _PLACEHOLDER.search(entry)
         ]
-    return []
+    return found
 
 
 def _choice_faults(values: dict[str, Any]) -> list[str]:
@@ -158,6 +163,11 @@ def _switch_faults(values: dict[str, Any]) -> list[str]:
     switch = "enable_tpu" if isinstance(shape, str) and shape.startswith("Tpu") else "enable_gpu"
     if shape and _boolean(values.get(switch, False)) is False:
         found.append(f"{switch} must be true if machine_shape names an accelerator")
+    if not shape and _boolean(values.get("enable_gpu", False)):
+        found.append(
+            f"machine_shape must be one of {', '.join(ACCELERATORS)} if enable_gpu is true, got {shape!r}; "
+            "without one kaggle chooses the card"
+        )
     return found
 
 
@@ -170,6 +180,31 @@ def _source_faults(values: dict[str, Any]) -> list[str]:
             continue
         found += [fault for entry in cast("list[str]", entries) if (fault := _source_fault(name, entry))]
     return found
+
+
+def _missing_source_faults(values: dict[str, Any]) -> list[str]:
+    """Faults of a kernel that would run without what it needs, or that asks for two contests' problems."""
+    counts = {name: len(_distinct(values.get(name, []))) for name in _LISTS[:4]}
+    # Wheels and weights may be in outputs of other kernels, too, and weights in a dataset beside that of wheels.
+    others = counts["dataset_sources"] + counts["kernel_sources"]
+    enough = {
+        "competition_sources": counts["competition_sources"] > 0,
+        "model_sources": counts["model_sources"] > 0 or others > 1,
+        "dataset_sources": others > 0,
+    }
+    found = [f"{name} must name {_NEEDED[name]}, got none" for name, there in enough.items() if not there]
+    if counts["competition_sources"] > 1:
+        found.append(
+            f"competition_sources must name one competition, got {', '.join(values['competition_sources'])}; "
+            "remove all but the one to submit to"
+        )
+    return found
+
+
+def _distinct(entries: object) -> set[str]:
+    """The sources in a list, without their versions; a malformed entry counts, as it is reported elsewhere."""
+    listed = cast("list[object]", entries) if isinstance(entries, list) else [entries]
+    return {"/".join(str(entry).split("/")[:2]).lower() for entry in listed}
 
 
 def _source_fault(name: str, source: str) -> str | None:
@@ -200,7 +235,7 @@ def _boolean(value: object) -> bool | None:
     return {"true": True, "false": False}.get(value.lower()) if isinstance(value, str) else None
 
 
-def _slug_of(title: str) -> str:
-    """The slug that kaggle derives from an ASCII title."""
+def slug_of(title: str) -> str:
+    """Returns the slug that kaggle derives from an ASCII title."""
     without_commas = re.sub(r"(?<=\d),(?=\d)", "", title.lower())
     return re.sub(r"[^a-z0-9]+", "-", without_commas).strip("-")

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from aimo_solver.errors import InputError
+from aimo_solver.kaggle.damaged_files import check_files
 from aimo_solver.kaggle.kernel_metadata import MAX_SOURCE_BYTES
 from aimo_solver.kaggle.requirements_file import parse_requirements
 from aimo_solver.kaggle.shared_files import leave_out_replaced
@@ -52,11 +53,13 @@ def package_wheels(
     _check_id(dataset_id)
     parse_requirements(requirements, target)  # A broken file is refused before anything is built.
     make_folder(out)
+    check_files(out)
     if project is not None:
         _build_project_wheel(project, out)
     if requirements:
         download_wheels(requirements, target, out, with_dependencies=with_dependencies, quiet=quiet)
     leave_out_replaced(out)
+    check_files(out)  # A download may have been cut off, too.
     faults = wheel_faults(out, target, requirements, with_dependencies=bool(requirements) and with_dependencies)
     if not any(out.glob("*.whl")):
         faults.append("holds no wheels; name a requirements file")

@@ -1,7 +1,9 @@
 """Push: sends a kernel to Kaggle with the real `kaggle` command, follows its run, submits it, fetches its output.
 
-Guarantees: nothing is sent unless the metadata is valid; what the command prints is checked, because
-it exits with 0 when the server refuses; credentials are neither read nor logged here.
+Guarantees: nothing is sent unless the metadata is valid and credentials are there, which are neither
+read nor logged here; what the command prints is checked, because it exits with 0 when the server
+refuses; what is attached is asked for (attached_sources.py); the end of the version before is not
+taken for this one's.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from typing import Final
 
 from aimo_solver.config.contest import shipped_contests
 from aimo_solver.errors import InputError
+from aimo_solver.kaggle.attached_sources import KaggleCommand, check_attached
+from aimo_solver.kaggle.credentials import check_credentials
 from aimo_solver.kaggle.kernel_metadata import KernelMetadata, read_kernel_metadata
 from aimo_solver.utils.files import make_folder
 from aimo_solver.utils.log import Log
@@ -24,15 +28,14 @@ from aimo_solver.utils.log import Log
 POLL_SECONDS: Final = 30.0
 MAX_FAILED_POLLS: Final = 10
 """The wait ends after more failed polls in a row than this; single failures are ignored."""
-COMPLETE_POLLS: Final = 3
-"""A version that is complete before it was seen running may be the previous one: this many polls must agree."""
+UNSEEN_POLL_SECONDS: Final = 5.0
+MAX_UNSEEN_POLLS: Final = 24
+"""An end that is reported before the version was seen to run may be that of the version before: this many polls
+must agree. The command has no status by version: kaggle 2.2.4 ignores the number that it is given."""
 _PUSHED: Final = re.compile(r"Kernel version (?P<version>\d+) successfully \w+.*?(?P<url>https?://\S+|$)")
 _STATUS: Final = re.compile(r'has status "(?:KernelWorkerStatus\.)?(?P<status>\w+)"')
 _RUNNING: Final = {"queued", "running", "new_script"}
 _IGNORED: Final = re.compile(r"are not valid (?P<kind>tags|\w+ sources) and could not", re.IGNORECASE)
-
-KaggleCommand = Callable[[Sequence[str]], str]
-"""Runs `kaggle` with these arguments and returns what it prints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ def run_kaggle(arguments: Sequence[str]) -> str:
         raise InputError("the kaggle command is not installed; run `pip install kaggle six`")
     printed = done.stdout + done.stderr
     if done.returncode:
+        if "Authentication required" in printed:
+            raise InputError("Kaggle does not accept the credentials that are set; run `kaggle auth login` again")
         raise InputError(f"kaggle {' '.join(arguments[:2])}: {_last_line(printed) or f'exit code {done.returncode}'}")
     return printed
 
@@ -66,12 +71,19 @@ def describe_kernel(metadata: KernelMetadata) -> list[str]:
     return lines
 
 
-def push(folder: Path, kaggle: KaggleCommand = run_kaggle, *, max_seconds: int | None = None) -> KernelVersion:
+def push(
+    folder: Path,
+    kaggle: KaggleCommand = run_kaggle,
+    *,
+    max_seconds: int | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> KernelVersion:
     """Sends a new version, which Kaggle saves and runs for at most `max_seconds`.
 
     Raises InputError if Kaggle refuses it or drops part of it.
     """
     metadata = read_kernel_metadata(folder)
+    check_credentials()
     arguments = ["kernels", "push", "-p", str(folder)]
     if max_seconds is not None:
         arguments += ["-t", str(max_seconds)]
@@ -83,9 +95,11 @@ def push(folder: Path, kaggle: KaggleCommand = run_kaggle, *, max_seconds: int |
     if ignored := _IGNORED.search(printed):
         made = match[0] if (match := _PUSHED.search(printed)) else "no version"
         raise InputError(f"Kaggle dropped what it does not know: {_line_with(ignored['kind'], printed)} ({made})")
-    if match := _PUSHED.search(printed):
-        return KernelVersion(metadata.id, int(match["version"]), match["url"] or "")
-    raise InputError(f"kaggle did not say which version it created: {_last_line(printed)}")
+    if not (match := _PUSHED.search(printed)):
+        raise InputError(f"kaggle did not say which version it created: {_last_line(printed)}")
+    pushed = KernelVersion(metadata.id, int(match["version"]), match["url"] or "")
+    check_attached(metadata, version=pushed.version, url=pushed.url, kaggle=kaggle, sleep=sleep)
+    return pushed
 
 
 def follow(
@@ -96,31 +110,62 @@ def follow(
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Waits until the version's run has ended. Raises InputError when it fails."""
-    before, missed, complete, ran = "", 0, 0, False
+    progress = _Progress(pushed, log)
     while True:
         try:
-            printed = kaggle(["kernels", "status", pushed.id])
+            printed = kaggle(["kernels", "status", f"{pushed.id}/{pushed.version}"])
         except InputError as error:
             printed = str(error)
+        if progress.has_ended(printed):
+            return
+        unseen = progress.unseen_polls and not progress.missed
+        sleep(UNSEEN_POLL_SECONDS if unseen else POLL_SECONDS)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What has been seen of a version's run."""
+
+    pushed: KernelVersion
+    log: Log
+    status: str = ""
+    missed: int = 0
+    """Polls in a row that failed."""
+    ran: bool = False
+    unseen_polls: int = 0
+    """Polls that reported an end before the version was seen to run."""
+
+    def has_ended(self, printed: str) -> bool:
+        """Takes the output of one poll. Raises InputError for a run that failed, and when polls keep failing."""
         match = _STATUS.search(printed)
-        missed = 0 if match else missed + 1
-        if missed > MAX_FAILED_POLLS:
-            raise InputError(
-                f"kaggle does not report the status of {pushed.id}: {_last_line(printed)}; see {pushed.url}"
-            )
-        status = match["status"].lower() if match else before
-        if status != before:
-            log(f"version {pushed.version}: {status}")
-            before = status
-        ran = ran or status in _RUNNING
-        if match and status == "complete":
-            complete += 1
-            if ran or complete == COMPLETE_POLLS:
-                return
-        elif match and status not in _RUNNING:
-            why = _line_with("Failure message", printed)
-            raise InputError(f"version {pushed.version} of {pushed.id} ended with {status} {why}; see {pushed.url}")
-        sleep(POLL_SECONDS)
+        if match is None:
+            self.missed += 1
+            if self.missed > MAX_FAILED_POLLS:
+                why = f"{_last_line(printed)}; see {self.pushed.url}"
+                raise InputError(f"kaggle does not report the status of {self.pushed.id}: {why}")
+            return False
+        self.missed, status = 0, match["status"].lower()
+        if status in _RUNNING:
+            self.ran = True
+            self._note(status)
+            return False
+        if not self.ran and self.unseen_polls < MAX_UNSEEN_POLLS:
+            self.unseen_polls += 1
+            if self.unseen_polls == 1:
+                self.log(f"version {self.pushed.version}: not shown yet; {status} may be the version before")
+            return False
+        self._note(status)
+        if status == "complete":
+            return True
+        why = _line_with("Failure message", printed)
+        raise InputError(
+            f"version {self.pushed.version} of {self.pushed.id} ended with {status} {why}; see {self.pushed.url}"
+        )
+
+    def _note(self, status: str) -> None:
+        if status != self.status:
+            self.log(f"version {self.pushed.version}: {status}")
+            self.status = status
 
 
 def submit(pushed: KernelVersion, *, competition: str, message: str, kaggle: KaggleCommand = run_kaggle) -> None:
@@ -133,9 +178,9 @@ def submit(pushed: KernelVersion, *, competition: str, message: str, kaggle: Kag
 
 
 def fetch(pushed: KernelVersion, out: Path, kaggle: KaggleCommand = run_kaggle) -> list[Path]:
-    """Downloads the output of the kernel's latest version, and returns the run folders in it, for `aimo pool`."""
+    """Downloads the version's output, and returns the run folders in it, for `aimo pool`."""
     make_folder(out)
-    kaggle(["kernels", "output", pushed.id, "-p", str(out), "-o"])
+    kaggle(["kernels", "output", f"{pushed.id}/{pushed.version}", "-p", str(out), "-o"])
     return sorted(path.parent for path in out.rglob("trajectories.jsonl"))
 
 

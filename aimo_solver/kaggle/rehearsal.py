@@ -1,8 +1,9 @@
-"""Rehearsal: runs a kernel as Kaggle does, with kernel.py alone, attached inputs, a new environment and no network.
+"""Rehearsal: runs a kernel as Kaggle does, with its one file, attached inputs, a new environment and no network.
 
 Guarantees: the kernel sees nothing of this checkout; the gateway and the server are separate
 processes, as in a scoring run; an incomplete submission or an exceeded limit is a failure. The
-competition's package is a stub (`stubs/`), not Kaggle's.
+competition's package is a stub (`stubs/`), not Kaggle's. A notebook's cells run in order in one
+namespace (`notebook_runner.py`); Jupyter itself is not needed.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ import polars as pl
 
 from aimo_solver.config.contest import Contest, shipped_contests
 from aimo_solver.errors import InputError
-from aimo_solver.kaggle import stubs
+from aimo_solver.kaggle import notebook_runner, stubs
+from aimo_solver.kaggle.damaged_files import check_files
 from aimo_solver.kaggle.gateways.inference_server import RERUN_VARIABLE
 from aimo_solver.kaggle.gateways.local_gateway import ask_server
 from aimo_solver.kaggle.inputs import INPUTS_VARIABLE
+from aimo_solver.kaggle.notebook import SUFFIX, notebook_faults, read_notebook, with_arguments
 from aimo_solver.kaggle.stubs.inference_server import ADDRESS_VARIABLE, stub_server, write_contest
 from aimo_solver.kaggle.wheels import LOCK
 from aimo_solver.problems.problem import rule_of
@@ -68,6 +71,17 @@ class RehearsalPlan:
     """Options for the kernel, as a competitor writes them into it."""
     scored: bool = True
     limit_seconds: float = 3600.0
+
+    @property
+    def code_name(self) -> str:
+        """The kernel's file in the session."""
+        return f"kernel{SUFFIX}" if self.kernel.suffix == SUFFIX else "kernel.py"
+
+    def command(self, python: Path) -> list[str]:
+        """The command that runs the kernel in its working folder."""
+        if self.kernel.suffix != SUFFIX:
+            return [str(python), self.code_name]
+        return [str(python), "-c", Path(notebook_runner.__file__).read_text(encoding="utf-8"), self.code_name]
 
 
 @dataclass(slots=True)
@@ -111,18 +125,20 @@ def rehearse(plan: RehearsalPlan, root: Path, log: Log) -> RehearsalResult:
         python = _make_environment(plan, root)
     prefix, result.network = _without_network()
     log(f"network: {result.network}")
-    with result.step("run kernel.py"):
-        _run(plan, [*prefix, str(python), "kernel.py"], root=root, log=result.noting_milestones(log))
+    with result.step(f"run {plan.code_name}"):
+        _run(plan, [*prefix, *plan.command(python)], root=root, log=result.noting_milestones(log))
     with result.step("check the submission"):
         result.answers = _check_submission(plan, working)
     return result
 
 
 def _lay_out(plan: RehearsalPlan, root: Path) -> Path:
-    """Makes Kaggle's folders. Returns the working folder, which holds only kernel.py."""
-    text = read_text(plan.kernel, "kernel.py")
+    """Makes Kaggle's folders. Returns the working folder, which holds only the kernel."""
+    text = _kernel_text(plan)
     if plan.wheels is not None and not (plan.wheels / LOCK).is_file():
         raise InputError(f"{plan.wheels}: has no {LOCK}; create it with `aimo package wheels`")
+    if plan.wheels is not None:
+        check_files(plan.wheels)
     if root.exists() and any(root.iterdir()):
         raise InputError(f"{root}: must be empty, as a Kaggle session's folder is; name another")
     _lay_out_competition(plan, root / "input/competitions" / plan.contest.slug)
@@ -133,10 +149,19 @@ def _lay_out(plan: RehearsalPlan, root: Path) -> Path:
         _link(plan.wheels, root / "input/datasets/rehearsal/aimo-wheels")
     working = root / "working"
     working.mkdir()
-    if plan.arguments:
-        text = text.replace("ARGUMENTS: list[str] = []", f"ARGUMENTS: list[str] = {list(plan.arguments)!r}")
-    (working / "kernel.py").write_text(text, encoding="utf-8")
+    (working / plan.code_name).write_text(text, encoding="utf-8")
     return working
+
+
+def _kernel_text(plan: RehearsalPlan) -> str:
+    """Returns the kernel with the plan's options. Raises InputError for a notebook that Kaggle could not run."""
+    text = read_text(plan.kernel, "kernel.py")
+    if plan.kernel.suffix == SUFFIX:
+        notebook = read_notebook(text)
+        faults = ["must be a notebook"] if notebook is None else notebook_faults(notebook)
+        if faults:
+            raise InputError(f"{plan.kernel}: " + "; ".join(faults))
+    return with_arguments(text, plan.arguments) if plan.arguments else text
 
 
 def _with_contest_named(plan: RehearsalPlan, root: Path) -> RehearsalPlan:
@@ -225,7 +250,7 @@ def _run(plan: RehearsalPlan, command: list[str], *, root: Path, log: Log) -> No
     if time.monotonic() - started_at >= plan.limit_seconds:
         raise InputError(f"the kernel took longer than {plan.limit_seconds:g} s; raise the limit or shorten the run")
     if code:
-        raise InputError(f"kernel.py ended with exit code {code}; its last lines are above")
+        raise InputError(f"{plan.code_name} ended with exit code {code}; its last lines are above")
     if gateway is not None:
         gateway.join(timeout=JOIN_SECONDS)
     if faults:
@@ -269,7 +294,7 @@ def _check_submission(plan: RehearsalPlan, working: Path) -> dict[str, int]:
     names = (plan.contest.submission, "submission.parquet", "submission.csv")
     path = next((working / name for name in names if (working / name).is_file()), None)
     if path is None:
-        raise InputError(f"{working}: kernel.py left no submission")
+        raise InputError(f"{working}: {plan.code_name} left no submission")
     frame = (
         pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, schema_overrides={"id": pl.String})
     )

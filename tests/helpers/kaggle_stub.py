@@ -27,6 +27,21 @@ class KaggleStub:
         return fields
 
 
+def pulled_kernel(sources: dict[str, Any]) -> dict[str, Any]:
+    """Returns the reply to GetKernel for a kernel with these sources, under kernel-metadata.json's names."""
+    names = {
+        "dataset_sources": "datasetDataSources",
+        "competition_sources": "competitionDataSources",
+        "kernel_sources": "kernelDataSources",
+        "model_sources": "modelDataSources",
+    }
+    metadata = {names[name]: entries for name, entries in sources.items()}
+    return {
+        "metadata": {"ref": "me/my-solver", "title": "My solver", "language": "python"} | metadata,
+        "blob": {"slug": "my-solver", "language": "python", "kernelType": "script", "source": "print(1)"},
+    }
+
+
 @contextmanager
 def kaggle_stub(respond: Respond) -> Generator[KaggleStub]:
     """Serves until the block ends."""

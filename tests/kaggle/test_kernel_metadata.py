@@ -9,6 +9,7 @@ import pytest
 
 from aimo_solver.errors import InputError
 from aimo_solver.kaggle.kernel_metadata import MAX_SOURCE_BYTES, kernel_faults, read_kernel_metadata
+from aimo_solver.utils.paths import PROJECT
 
 GOOD = {
     "id": "me/my-solver",
@@ -70,12 +71,49 @@ def test_good_metadata_is_read(folder: Path) -> None:
         ("machine_shape", "TpuV38", "enable_tpu must be true if machine_shape names an accelerator"),
         ("kernel_type", "notebook", "code_file must be a notebook if kernel_type is notebook"),
         ("kernel_sources", ["me/abc"], "kernel_sources must have slugs of 5 or more characters"),
+        ("machine_shape", "", "machine_shape must be one of NvidiaTeslaT4"),
+        ("machine_shape", None, "machine_shape must be one of NvidiaTeslaT4"),
+        ("id", "your-name/my-solver", "id must name yours instead of the placeholder 'your-name/my-solver'"),
+        ("dataset_sources", ["your-name/aimo-wheels"], "dataset_sources must name yours instead of the placeholder"),
+        ("model_sources", ["me/your-model/transformers/fp8/1"], "model_sources must name yours instead of the plac"),
+        (
+            "competition_sources",
+            ["aimo-1", "aimo-2"],
+            "competition_sources must name one competition, got aimo-1, aimo-2",
+        ),
+        ("competition_sources", [], "competition_sources must name the competition to submit to"),
         ("accelerator", "NvidiaH100", "accelerator is not a field that kaggle reads; remove it"),
     ],
 )
 def test_each_fault_is_one_sentence(folder: Path, name: str, value: object, fault: str) -> None:
     (sentence,) = kernel_faults(GOOD | {name: value}, folder)
     assert sentence.startswith(fault)
+
+
+@pytest.mark.parametrize(
+    ("datasets", "kernels", "models", "faults"),
+    [
+        ([], [], ["me/m/transformers/fp8/1"], ["dataset_sources must name the dataset of wheels"]),
+        (["me/aimo-wheels", "me/aimo-wheels/2"], [], [], ["model_sources must name the checkpoint"]),
+        ([], [], [], ["model_sources must name the checkpoint", "dataset_sources must name the dataset of wheels"]),
+        ([], ["me/wheels-kernel"], ["me/m/transformers/fp8/1"], []),
+        (["me/aimo-wheels", "me/my-weights"], [], [], []),
+    ],
+)
+def test_a_kernel_that_would_lack_wheels_or_weights_is_refused(
+    folder: Path, datasets: list[str], kernels: list[str], models: list[str], faults: list[str]
+) -> None:
+    own = {"dataset_sources": datasets, "kernel_sources": kernels, "model_sources": models}
+    found = kernel_faults(GOOD | own, folder)
+    assert len(found) == len(faults)
+    assert all(one.startswith(start) for one, start in zip(found, faults, strict=True))
+
+
+def test_the_shipped_file_needs_nothing_but_its_placeholders_filled_in() -> None:
+    values = json.loads((PROJECT / "kernel-metadata.json").read_text())
+    found = kernel_faults(values, PROJECT)
+    assert [one.split()[0] for one in found] == ["id", "dataset_sources", "model_sources"]
+    assert all("placeholder" in one for one in found)
 
 
 def test_enable_internet_must_not_be_left_out(folder: Path) -> None:
@@ -99,6 +137,12 @@ def test_a_code_file_above_the_limit_is_refused(folder: Path) -> None:
 def test_a_file_that_is_not_metadata_is_refused(folder: Path, text: str, fault: str) -> None:
     (folder / "kernel-metadata.json").write_text(text)
     with pytest.raises(InputError, match=fault):
+        read_kernel_metadata(folder)
+
+
+def test_a_broken_link_is_called_one(folder: Path) -> None:
+    (folder / "kernel-metadata.json").symlink_to("elsewhere.json")
+    with pytest.raises(InputError, match=r"kernel-metadata\.json: is a broken link to elsewhere\.json"):
         read_kernel_metadata(folder)
 
 

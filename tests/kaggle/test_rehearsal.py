@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,44 @@ def test_a_contest_that_is_not_shipped_is_rehearsed_from_its_file(tmp_path: Path
     chosen = plan(tmp_path, contest, scored=scored, answer="return len(text) % 8")
     done = rehearse(chosen, tmp_path / "session", lambda line: None)
     assert done.answers == {problem.id: len(problem.text) % 8 for problem in PROBLEMS.problems}
+
+
+@pytest.mark.parametrize("scored", [True, False], ids=["scored", "saved"])
+def test_a_notebook_is_rehearsed_cell_by_cell(tmp_path: Path, scored: bool) -> None:
+    chosen = plan(tmp_path, find_contest("aimo3"), scored=scored)
+    script = chosen.kernel.read_text()
+    start = script.index("ARGUMENTS")
+    cells = [script[:start], script[start:]]
+    notebook = {
+        "cells": [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells],
+        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+        "nbformat": 4,
+    }
+    path = tmp_path / "some-kernel.ipynb"
+    path.write_text(json.dumps(notebook))
+    lines = list[str]()
+    done = rehearse(replace(chosen, kernel=path), tmp_path / "session", lines.append)
+    assert done.answers == {problem.id: len(problem.text) for problem in PROBLEMS.problems}
+    assert "run kernel.ipynb" in done.seconds
+    assert "here ['kernel.ipynb'] 1 ['--preset', 'mine']" in lines
+
+
+def test_a_notebook_that_kaggle_could_not_run_is_refused(tmp_path: Path) -> None:
+    chosen = plan(tmp_path, find_contest("aimo3"))
+    path = tmp_path / "some-kernel.ipynb"
+    path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": "1"}], "metadata": {}, "nbformat": 4}))
+    with pytest.raises(InputError, match=r"some-kernel\.ipynb: metadata\.kernelspec must name the kernel"):
+        rehearse(replace(chosen, kernel=path), tmp_path / "session", lambda line: None)
+
+
+def test_wheels_that_were_cut_off_are_named_before_the_session(tmp_path: Path) -> None:
+    chosen = plan(tmp_path, find_contest("aimo3"))
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    (wheels / "aimo-wheels.lock").touch()
+    (wheels / "torch-2.10-py3-none-any.whl").write_bytes(b"PK")
+    with pytest.raises(InputError, match=r"torch-2\.10-py3-none-any\.whl is cut off or damaged after 2 bytes"):
+        rehearse(replace(chosen, wheels=wheels), tmp_path / "session", lambda line: None)
 
 
 def test_no_network_reaches_the_kernel(tmp_path: Path) -> None:
