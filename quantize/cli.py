@@ -44,7 +44,7 @@ from aimo_solver.problems.sets.fetch import find_problem_set, find_problems
 from aimo_solver.runs.reader import read_run
 from aimo_solver.utils.files import write_text
 from aimo_solver.utils.plots import check_plot_path
-from quantize.calibration import CalibrationRow, choose_rows
+from quantize.calibration import CalibrationRow, choose_plain_rows, choose_rows, describe_rows
 from quantize.checkpoint import read_checkpoint
 from quantize.dequantise import weight_errors
 from quantize.measure import Variant, measure
@@ -116,6 +116,14 @@ def run_scheme(
             rich_help_panel=CALIBRATION,
         ),
     ] = None,
+    plain_text: Annotated[
+        bool,
+        typer.Option(
+            "--plain-text",
+            help="For a base model: calibrate on its rollouts right or wrong, and on problems' texts.",
+            rich_help_panel=CALIBRATION,
+        ),
+    ] = False,
     rows: Annotated[
         int, typer.Option(min=1, metavar="N", help="Rollouts to calibrate on.", rich_help_panel=CALIBRATION)
     ] = 256,
@@ -146,13 +154,17 @@ def run_scheme(
     writer = choose_writer(chosen, backend, find_cards())
     require_groups_fit(checkpoint, chosen, gptq)
     calibration = Calibration(
-        rows=_calibration_rows(calibrate_on or (), judged_by or (), rows, seed) if chosen.calibrated else [],
+        rows=_calibration_rows(calibrate_on or (), judged_by or (), rows, seed, plain_text=plain_text)
+        if chosen.calibrated
+        else [],
         dialect=find_dialect(dialect or load_preset(preset_for(model)).dialect),
         tokenizer=HfTokenizer(model),
         seed=seed,
     )
     python = writer_python(writer, lambda line: typer.echo(line, err=True), torch_index)
-    with Console(stderr=True).status(f"{chosen.name} by {writer.name}, {len(calibration.rows)} rollouts"):
+    if calibration.rows:
+        typer.echo(f"calibrating on {describe_rows(calibration.rows)}", err=True)
+    with Console(stderr=True).status(f"{chosen.name} by {writer.name}"):
         made = quantise(checkpoint, chosen, out, writer=writer, python=python, calibration=calibration, gptq=gptq)
     ratio = checkpoint.weight_bytes / made.weight_bytes
     typer.echo(f"{out}: {chosen.description}; {made.weight_bytes / 1e6:.1f} MB, 1/{ratio:.2f} of {model}")
@@ -162,11 +174,12 @@ def run_scheme(
 
 
 def _calibration_rows(
-    run_folders: Sequence[Path], judging_sets: Sequence[str], count: int, seed: int
+    run_folders: Sequence[Path], judging_sets: Sequence[str], count: int, seed: int, *, plain_text: bool
 ) -> list[CalibrationRow]:
     runs = [read_run(path) for path in run_folders]
     judged = [problem.text for name in judging_sets for problem in find_problem_set(name).problems]
-    return choose_rows(runs, count, seed=seed, judged=judged)
+    choose = choose_plain_rows if plain_text else choose_rows
+    return choose(runs, count, seed=seed, judged=judged)
 
 
 def _require_card(scheme: Scheme, card: str) -> None:
@@ -265,12 +278,15 @@ def measure_checkpoints(
         return
     for table in measured_tables(rows):
         console.print(table)
-    for row in rows[1:]:
-        console.print(f"{row.label}: {row.words}", highlight=False)
+    for row in rows:
+        for name, reason in row.missing.items():
+            console.print(f"{row.label}: no {name.replace('_', ' ')}, as {reason}", highlight=False, soft_wrap=True)
+        if row.words:
+            console.print(f"{row.label}: {row.words}", highlight=False)
 
 
 def _as_json(rows: Sequence[VariantFigures]) -> str:
-    return json.dumps([row.to_json() for row in rows], indent=2)
+    return json.dumps([row.to_json() for row in rows], indent=2, allow_nan=False)
 
 
 def _speculating(base: Variant, text: str) -> Variant:

@@ -16,8 +16,8 @@ _MIN_PROBABILITY = 1e-9
 """Anything smaller is a rounding error."""
 
 
-def mean_divergence(base: Sequence[NextTokens], other: Sequence[NextTokens]) -> float:
-    """Returns the mean KL(base || other) per position, in nats; NaN without positions.
+def mean_divergence(base: Sequence[NextTokens], other: Sequence[NextTokens]) -> float | None:
+    """Returns the mean KL(base || other) per position, in nats; None without positions.
 
     Both hold the same texts and positions in the same order.
     """
@@ -26,7 +26,7 @@ def mean_divergence(base: Sequence[NextTokens], other: Sequence[NextTokens]) -> 
         for base_text, other_text in zip(base, other, strict=True)
         for of_base, of_other in zip(base_text, other_text, strict=True)
     ]
-    return math.fsum(values) / len(values) if values else math.nan
+    return math.fsum(values) / len(values) if values else None
 
 
 def divergence(base: Mapping[int, float], other: Mapping[int, float]) -> float:

@@ -11,7 +11,7 @@ Not guaranteed: meaningful timings on a machine that is busy with other work.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -128,6 +128,7 @@ async def measure(
 class _Measured:
     """A variant's solutions and probe."""
 
+    label: str
     solutions: Sequence[Solution]
     probe: ProbeResult
     texts: list[ReferenceText]
@@ -149,7 +150,7 @@ class _Measurement:
         folder = None if kept is None else kept.path
         if folder is None or not probe_file.exists():
             folder = await self._answer(variant, place, folder, probe_file)
-        return _Measured(read_run(folder).solutions, *_read_probe(probe_file))
+        return _Measured(variant.label, read_run(folder).solutions, *_read_probe(probe_file))
 
     async def _answer(self, variant: Variant, place: Path, folder: Path | None, probe_file: Path) -> Path:
         async def after(runtime: Runtime, outcome: RunOutcome) -> None:
@@ -238,6 +239,7 @@ def _figures(variant: Variant, mine: _Measured, base: _Measured) -> VariantFigur
     finished = max(1, summary.rollouts - summary.cancelled)
     comparison = None if is_base else compare(base.solutions, mine.solutions)
     same = [one == other for one, other in zip(probe.greedy, base.probe.greedy, strict=False)]
+    divergence = None if is_base else _divergence(base.probe, probe)
     return VariantFigures(
         label=variant.label,
         model=str(variant.options.model),
@@ -253,15 +255,33 @@ def _figures(variant: Variant, mine: _Measured, base: _Measured) -> VariantFigur
         majority=summary.majority,
         majority_difference=None if comparison is None else comparison.difference,
         words="" if comparison is None else comparison.words,
-        divergence=None if is_base else _divergence(base.probe, probe),
+        divergence=divergence,
         greedy_same=None if is_base else sum(same) / max(1, len(same)),
         tokens_per_rollout=summary.tokens / finished,
         code_calls_per_rollout=summary.code_calls / finished,
         acceptance=probe.accepted / probe.proposed if probe.proposed else None,
+        missing=dict(_missing(variant, mine, base, divergence)),
     )
 
 
-def _divergence(base: ProbeResult, other: ProbeResult) -> float:
+def _missing(variant: Variant, mine: _Measured, base: _Measured, divergence: float | None) -> Iterator[tuple[str, str]]:
+    """Yields each figure that could not be measured, with the reason."""
+    summary, is_base = summarise(mine.solutions), mine is base
+    if mine.probe.weight_bytes is None:
+        yield "weight_bytes", "a CPU's kernels keep copies of the weights"
+    if all(solution.problem.gold is None for solution in mine.solutions):
+        yield "pass_at_1", "no problem has a gold answer"
+    elif summary.pass_at_1 is None:
+        yield "pass_at_1", "no rollout ended"
+    if not is_base and not base.texts:
+        yield "divergence", f"no rollout of {base.label} ended by itself, so there is no text to compare on"
+    elif not is_base and divergence is None:
+        yield "divergence", "its context is too short for the texts to compare on"
+    if variant.options.hardware.speculative is not None and not mine.probe.proposed:
+        yield "acceptance", "speculation proposed nothing"
+
+
+def _divergence(base: ProbeResult, other: ProbeResult) -> float | None:
     """Compares the positions that both read: a checkpoint with a shorter context reads fewer."""
     pairs = list(zip(_next_tokens(base), _next_tokens(other), strict=False))
     lengths = [min(len(one), len(two)) for one, two in pairs]

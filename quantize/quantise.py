@@ -97,9 +97,10 @@ def quantise(
             "calibration": str(rows_file.resolve()) if calibration.rows else None,
             "seed": calibration.seed,
         }
-        request_file = building / "request.json"
+        request_file = (building / "request.json").absolute()  # The worker is started in another folder.
         request_file.write_text(json.dumps(request), encoding="utf-8")
-        command = [str(python), str(writer.script), str(request_file)]
+        # Not resolved: an environment's Python is a link, and is not the environment's where the link leads.
+        command = [str(python.absolute()), str(writer.script.absolute()), str(request_file)]
         ran = subprocess.run(command, check=False, capture_output=True, text=True, cwd=building)
         if ran.returncode:
             raise InputError(f"{writer.name} could not make {scheme.name} of {checkpoint.folder}: {last_line(ran)}")
@@ -111,7 +112,10 @@ def quantise(
             "writer": writer.name,
             "gptq": asdict(gptq) if scheme.bits else None,
             "seed": calibration.seed,
-            "rows": [{"problem": row.problem.id, "seed": row.trajectory.seed} for row in calibration.rows],
+            "rows": [
+                {"problem": row.problem.id, "seed": None if row.trajectory is None else row.trajectory.seed}
+                for row in calibration.rows
+            ],
         }
         (building / "calibration.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return read_checkpoint(out)

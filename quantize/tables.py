@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from rich.table import Table
 
@@ -51,10 +52,18 @@ class VariantFigures:
     code_calls_per_rollout: float
     acceptance: float | None
     """Share of the tokens proposed by speculation that were accepted; None without speculation."""
+    missing: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Figures that could not be measured, and why."""
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the figures as a row of `measured.json`."""
-        return asdict(self)
+        """Returns the figures as a row of `measured.json`; what is no number is null, as JSON has no NaN."""
+        return _finite(asdict(self))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in cast("dict[str, Any]", value).items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def measured_tables(rows: Sequence[VariantFigures]) -> tuple[Table, Table, Table]:

@@ -68,7 +68,7 @@ def find_writer(name: str) -> Writer:
 def writer_python(writer: Writer, log: Callable[[str], None], index: str | None = None) -> Path:
     """Returns the Python of the writer's environment, which is set up first if need be. Raises InputError.
 
-    `index`: an extra package index, such as PyTorch's for CPU builds.
+    `index`: an extra package index, such as PyTorch's for CPU builds, or a folder that is one.
     """
     folder = _environment_folder(writer)
     python = folder / "bin" / "python"
@@ -76,7 +76,7 @@ def writer_python(writer: Writer, log: Callable[[str], None], index: str | None 
         shutil.rmtree(folder, ignore_errors=True)
         log(f"setting up {folder} (takes minutes, once)")
         _run([sys.executable, "-m", "venv", str(folder)])
-        pip = [str(python), "-m", "pip", "install", "-q", *(["--extra-index-url", index] if index else [])]
+        pip = [str(python), "-m", "pip", "install", "-q", *(["--extra-index-url", _index_url(index)] if index else [])]
         isolation: list[str] = []
         if writer.builds_from:
             _run([*pip, *writer.builds_from])
@@ -91,7 +91,13 @@ def _environment_folder(writer: Writer) -> Path:
     requirements = writer.requirements.read_text(encoding="utf-8")
     digest = hashlib.sha256(f"{sys.version_info[:2]}{writer.builds_from}{requirements}".encode()).hexdigest()[:12]
     cache = os.environ.get("AIMO_CACHE")
-    return (Path(cache) if cache else Path.home() / ".cache" / "aimo") / "environments" / f"{writer.name}-{digest}"
+    root = Path(cache).absolute() if cache else Path.home() / ".cache" / "aimo"
+    return root / "environments" / f"{writer.name}-{digest}"
+
+
+def _index_url(index: str) -> str:
+    """Returns the index's address; a folder's, whichever folder pip works in."""
+    return Path(index).absolute().as_uri() if Path(index).is_dir() else index
 
 
 def _run(command: list[str]) -> None:

@@ -22,6 +22,11 @@ DEMO_PPM: Final = bundled("demo_model/ppm")
 """Scores the demo model's steps."""
 
 
+def from_anywhere(name_or_file: str) -> str:
+    """Returns the absolute path of a TOML file, for a process in another folder; any other name as it is."""
+    return str(Path(name_or_file).absolute()) if name_or_file.casefold().endswith(".toml") else name_or_file
+
+
 def shown_path(path: Path) -> str:
     """Returns the path as people read it: relative where it lies in the current folder."""
     try:

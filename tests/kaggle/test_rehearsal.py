@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from aimo_solver.cli import main as cli
 from aimo_solver.config.contest import Contest, find_contest, shipped_contests
 from aimo_solver.errors import InputError
 from aimo_solver.kaggle.rehearsal import RehearsalPlan, rehearse
+from aimo_solver.kaggle.wheels import LOCK
 from aimo_solver.problems.problem import Problem
 from aimo_solver.problems.problem_set import ProblemSet
 from tests.helpers.contests import write_contest
+from tests.helpers.runtimes import whole_checkpoint
 
 PROBLEMS = ProblemSet(
     "three", (Problem("a", "1 + 1?"), Problem("b", 'A "quoted",\nbroken $\\pi$ line'), Problem("c", "π?"))
@@ -158,3 +162,30 @@ def test_a_folder_that_is_not_empty_is_refused(tmp_path: Path) -> None:
     chosen = plan(tmp_path, find_contest("aimo3"))
     with pytest.raises(InputError, match="must be empty, as a Kaggle session's folder is"):
         rehearse(chosen, tmp_path, lambda line: None)
+
+
+def test_every_path_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel runs in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    whole_checkpoint(Path("model"))
+    write_contest(Path())
+    Path("mine.toml").write_text('dialect = "numina"\n')
+    Path("five.csv").write_text("id,problem\na,1 + 1?\n")
+    Path("mine.py").write_text(KERNEL.format(answer="return 2", end="print(Path(ARGUMENTS[1]).read_text())"))
+    paths = "--kernel mine.py --model model --root session --problems five.csv --preset mine.toml --contest winter.toml"
+    ran = CliRunner().invoke(cli.app, ["rehearse", *paths.split()])
+    assert ran.exit_code == 0, ran.output
+    assert 'dialect = "numina"' in ran.output and "winter: 1 answers" in ran.output
+
+
+def test_a_relative_folder_of_wheels_is_attached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("wheels").mkdir()
+    Path("wheels", LOCK).touch()
+    look = (
+        f"import os; (os.path.isfile(os.environ['AIMO_INPUTS'] + '/datasets/rehearsal/aimo-wheels/{LOCK}') and exit(3))"
+    )
+    Path("look.py").write_text(look)
+    chosen = replace(plan(tmp_path, find_contest("aimo1")), kernel=Path("look.py"), wheels=Path("wheels"), arguments=())
+    with pytest.raises(InputError, match="ended with exit code 3"):
+        rehearse(chosen, Path("session"), lambda line: None)

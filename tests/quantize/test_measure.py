@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -78,6 +79,19 @@ def test_the_markdown_table_has_the_same_figures() -> None:
     lines = measured_markdown([ROW, OTHER]).splitlines()
     assert lines[2].startswith("| tir | 2.2 | 725 | 45.0 [37, 53] | 52.0 [43, 61] |  |")
     assert "+1.0 [-2.0,+3.0]" in lines[3] and len({line.count("|") for line in lines}) == 1
+
+
+def test_json_has_null_for_what_is_no_number_and_says_why_a_figure_is_missing() -> None:
+    row = replace(
+        OTHER,
+        divergence=math.nan,
+        majority=Estimate(math.nan, 0.4, math.inf),
+        missing={"divergence": "its context is too short for the texts to compare on"},
+    )
+    found = json.loads(json.dumps(row.to_json(), allow_nan=False))
+    assert (found["divergence"], found["majority"]) == (None, {"mean": None, "low": 0.4, "high": None})
+    assert found["missing"] == {"divergence": "its context is too short for the texts to compare on"}
+    assert (found["label"], found["weight_bytes"], found["acceptance"]) == ("w4a16", None, 0.45)
 
 
 def test_the_plot_is_reproducible(tmp_path: Path) -> None:

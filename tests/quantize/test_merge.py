@@ -80,7 +80,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"tokenizer": TOKENIZER_JSON | {"model": {"vocab": {"z": 9}}}},
         "has the id 9, but the model has only 4 tokens",
     ),
-    "quantised": ({"config": CONFIG | {"quantization_config": {}}}, "is quantised; merge first, then quantise"),
+    "quantised": (
+        {"config": CONFIG | {"quantization_config": {"quant_method": "gptq"}}},
+        "is quantised; merge first, then quantise",
+    ),
 }
 
 

@@ -23,11 +23,11 @@ from aimo_solver.rollouts.trajectory import StopReason, Turn
 from aimo_solver.runs.reader import LoggedRun
 from aimo_solver.sandbox.base import ExecutionStatus
 from aimo_solver.solver.solution import Solution
-from quantize.calibration import MIN_ROWS, CalibrationRow, choose_rows, row_ids
+from quantize.calibration import MIN_ROWS, CalibrationRow, choose_plain_rows, choose_rows, describe_rows, row_ids
 from quantize.checkpoint import read_checkpoint
 from quantize.quantise import Calibration, quantise
 from quantize.schemes import SCHEMES, find_scheme
-from quantize.writers import Writer
+from quantize.writers import Writer, writer_python
 from tests.helpers.checkpoints import write_checkpoint
 from tests.helpers.examples import solution, trajectory
 from tests.helpers.fakes import TOKENIZER
@@ -50,8 +50,8 @@ def test_only_right_rollouts_that_ended_by_themselves_calibrate() -> None:
     flushed = trajectory(42, 9, stop_reason=StopReason.FLUSHED, problem_id="p0")
     first = replace(run.solutions[0], trajectories=(*run.solutions[0].trajectories, flushed))
     rows = choose_rows([replace(run, solutions=(first, *run.solutions[1:]))], 100, seed=0)
-    assert len(rows) == 40 and {row.trajectory.answer for row in rows} == {42}
-    assert all(row.trajectory.stop_reason is StopReason.ANSWERED for row in rows)
+    assert len(rows) == 40 and {row.trajectory and row.trajectory.answer for row in rows} == {42}
+    assert all(row.trajectory and row.trajectory.stop_reason is StopReason.ANSWERED for row in rows)
 
 
 def test_judging_problems_never_calibrate_whatever_their_white_space() -> None:
@@ -82,13 +82,31 @@ def test_rows_are_chosen_by_seed_and_without_repeats(count: int, seed: int) -> N
     runs = [run_of(*"abcab" * 4)]
     rows = choose_rows(runs, count, seed=seed)
     assert rows == choose_rows(runs, count, seed=seed)
-    keys = [(row.problem.id, row.trajectory.rollout) for row in rows]
+    keys = [(row.problem.id, row.trajectory and row.trajectory.rollout) for row in rows]
     assert len(set(keys)) == len(keys) == min(count, 40)
 
 
 def test_too_few_rows_are_refused() -> None:
     with pytest.raises(InputError, match=rf"at least {MIN_ROWS} right rollouts .*, got 0; replay a larger set"):
         choose_rows([], 100, seed=0)
+
+
+def test_a_base_model_is_calibrated_on_wrong_rollouts_too() -> None:
+    run = run_of(*["a"] * 20, answers=(7, None))
+    with pytest.raises(InputError, match="got 0; replay a larger set, or calibrate a base model with --plain-text"):
+        choose_rows([run], 100, seed=0)
+    rows = choose_plain_rows([run], 100, seed=0, judged=["problem 3 ?"])
+    assert len(rows) == 38 and describe_rows(rows) == "38 rollouts, 0 of them right"
+
+
+def test_a_base_model_without_rollouts_is_calibrated_on_the_problems_texts() -> None:
+    run = run_of(*["a"] * 20, answers=())
+    rows = choose_plain_rows([run], 100, seed=0, judged=["problem 3 ?"])
+    assert {row.problem.id for row in rows} == {f"p{n}" for n in range(20)} - {"p3"}
+    assert describe_rows(rows) == "19 problem texts"
+    assert TOKENIZER.decode(row_ids(rows[0], NUMINA, TOKENIZER)) == rows[0].problem.text
+    with pytest.raises(InputError, match="at least 16 rollouts or problems outside the --judged-by sets, got 3"):
+        choose_plain_rows([run_of(*"abc", answers=())], 100, seed=0)
 
 
 def test_a_row_is_the_whole_rollout_with_its_outputs() -> None:
@@ -121,7 +139,7 @@ def stub_writer(place: Path, before: str = "") -> None:
     (place / "worker.py").write_text(WORKER.format(before=before))
 
 
-def make(place: Path, rows: list[CalibrationRow], scheme: str = "w4a16") -> None:
+def make(place: Path, rows: list[CalibrationRow], scheme: str = "w4a16", python: Path = Path(sys.executable)) -> None:
     model = place / "model"
     if not model.exists():
         write_checkpoint(model, 1)
@@ -132,7 +150,7 @@ def make(place: Path, rows: list[CalibrationRow], scheme: str = "w4a16") -> None
         find_scheme(scheme),
         place / "out",
         writer=writer,
-        python=Path(sys.executable),
+        python=python,
         calibration=calibration,
     )
 
@@ -158,6 +176,30 @@ def test_a_failed_writer_leaves_nothing_and_its_last_line_is_reported(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "worker.py"]
 
 
+def test_every_path_may_be_relative(
+    tmp_path: Path, rows: list[CalibrationRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub_writer(tmp_path)
+    (tmp_path / "python").symlink_to(sys.executable)
+    monkeypatch.chdir(tmp_path)
+    make(Path(), rows, python=Path("python"))
+    seen = json.loads((tmp_path / "out/seen.json").read_text())
+    assert all(Path(seen[name]).is_absolute() for name in ("model", "out", "calibration"))
+
+
+def test_a_writers_environment_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = Writer(name="stub", script=tmp_path / "worker.py", requirements=tmp_path / "requirements.txt")
+    writer.requirements.touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AIMO_CACHE", "cache")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    (tmp_path / "index").mkdir()
+    lines = list[str]()
+    python = writer_python(writer, lines.append, "index")
+    assert python.is_relative_to(tmp_path / "cache/environments") and python.exists()
+    assert len(lines) == 1 and writer_python(writer, lines.append, "index") == python and len(lines) == 1
+
+
 def test_a_calibrated_scheme_needs_rows_and_fp8_dynamic_does_not(tmp_path: Path) -> None:
     stub_writer(tmp_path)
     with pytest.raises(InputError, match=r"fp8 is calibrated on rollouts; name run folders with --calibrate-on"):
@@ -173,7 +215,11 @@ def aimo(*arguments: str) -> tuple[int, str]:
 
 def test_bad_input_is_refused_before_anything_is_set_up(tmp_path: Path) -> None:
     model = str(write_checkpoint(tmp_path / "model", 1))
-    quantised = str(write_checkpoint(tmp_path / "quantised", 1, config={"vocab_size": 4, "quantization_config": {}}))
+    quantised = str(
+        write_checkpoint(
+            tmp_path / "quantised", 1, config={"vocab_size": 4, "quantization_config": {"quant_method": "gptq"}}
+        )
+    )
     out = str(tmp_path / "out")
     for arguments, sentence in (
         (("int3", "--model", model, "--out", out), "scheme must be one of w4a16"),

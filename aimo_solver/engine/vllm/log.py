@@ -20,7 +20,9 @@ def logging_config(log_file: Path) -> str:
             "version": 1,
             "disable_existing_loggers": False,
             "formatters": {"plain": {"format": "%(asctime)s %(process)d %(levelname)s %(name)s %(message)s"}},
-            "handlers": {"file": {"class": "logging.FileHandler", "filename": str(log_file), "formatter": "plain"}},
+            "handlers": {
+                "file": {"class": "logging.FileHandler", "filename": str(log_file.absolute()), "formatter": "plain"}
+            },
             "loggers": {"vllm": {"handlers": ["file"], "level": "INFO", "propagate": False}},
         }
     )
