@@ -79,7 +79,7 @@ def argument_faults(values: Mapping[str, object], root: Path | None = None) -> l
             found.append(f"engine.{name} is set by this project; leave it out")
         elif name not in known:
             near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-            hint = f"did you mean {' or '.join(near)}?" if near else "`vllm serve --help` lists them"
+            hint = f"did you mean {' or '.join(near)}?" if near else "vLLM's documentation lists its engine arguments"
             found.append(f"engine.{name} is no argument of the installed vLLM; {hint}")
         elif not known[name].accepts(value):
             found.append(f"engine.{name} must be {known[name].type}, got {value!r}")
