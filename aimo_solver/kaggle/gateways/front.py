@@ -17,6 +17,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing import Pipe
@@ -66,6 +67,8 @@ def serve_in_front(arguments: Sequence[str], inputs: Path, install: Install, sta
         print(f"the server starts after the wheels are installed: {error}", flush=True)
         return None
     _load_lazily_imported()
+    seconds = time.monotonic() - started_at
+    print(f"the server of {contest.name} starts after {seconds:.1f} s; the wheels are installed meanwhile", flush=True)
     command = [sys.executable, "-c", _SOLVER, str(started_at), *arguments]
     fallback = contest.answers.fallback if options.fallback is None else options.fallback
     return Front(serve, install, command, fallback=fallback).run()
