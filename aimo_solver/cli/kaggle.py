@@ -21,6 +21,7 @@ from aimo_solver.engine.checkpoint import check_checkpoint
 from aimo_solver.engine.hardware import AUTO
 from aimo_solver.errors import InputError
 from aimo_solver.kaggle.credentials import check_credentials
+from aimo_solver.kaggle.damaged_files import check_files
 from aimo_solver.kaggle.inputs import INPUT_ROOT, INPUTS_VARIABLE
 from aimo_solver.kaggle.kernel_metadata import read_kernel_metadata
 from aimo_solver.kaggle.model_page import ModelPage, package_model
@@ -33,7 +34,7 @@ from aimo_solver.kaggle.requirements_file import LOCKED_ENVIRONMENTS, choose_loc
 from aimo_solver.kaggle.wheel_target import WheelTarget
 from aimo_solver.problems.problem_set import load_problem_set
 from aimo_solver.utils.log import console_log
-from aimo_solver.utils.paths import DEMO_MODEL, DEMO_SET, PROJECT, from_anywhere
+from aimo_solver.utils.paths import DEMO_MODEL, DEMO_SET, PROJECT
 
 COLOURS: Final = {Severity.OK: "green", Severity.WARN: "yellow", Severity.FAULT: "red"}
 
@@ -136,6 +137,7 @@ def model(
 
     Example: aimo package model mine-fp8 --id me/mine/transformers/fp8 --base me/mine/transformers/bf16
     """
+    check_files(checkpoint)
     check_checkpoint(checkpoint)
     for path in package_model(checkpoint, ModelPage(id=id, license_name=license, base=base, measured=measured)):
         typer.echo(f"wrote {path}")
@@ -184,7 +186,7 @@ def rehearse(
         model=model,
         kernel=kernel,
         wheels=wheels,
-        arguments=() if preset is None else ("--preset", from_anywhere(preset)),
+        arguments=() if preset is None else ("--preset", preset),
         scored=not saved,
         limit_seconds=limit_seconds,
     )

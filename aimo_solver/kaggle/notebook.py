@@ -109,9 +109,8 @@ def notebook_faults(notebook: Mapping[str, Any]) -> list[str]:
     found: list[str] = []
     if notebook.get("nbformat") != FORMAT:
         found.append(f"nbformat must be {FORMAT}, got {notebook.get('nbformat')!r}; save it with a current Jupyter")
-    metadata = notebook.get("metadata")
-    spec: object = metadata.get("kernelspec") if isinstance(metadata, dict) else None
-    fields = cast("dict[str, Any]", spec) if isinstance(spec, dict) else {}
+    spec: object = _object(notebook.get("metadata")).get("kernelspec")
+    fields = _object(spec)
     if not isinstance(fields.get("name"), str) or not fields["name"]:
         found.append(
             "metadata.kernelspec must name the kernel that runs the notebook, such as "
@@ -142,7 +141,7 @@ def _cell_faults(cells: object) -> list[str]:
     found: list[str] = []
     code_cells = 0
     for number, one in enumerate(cast("list[Any]", cells), 1):
-        cell = cast("dict[str, Any]", one) if isinstance(one, dict) else {}
+        cell = _object(one)
         source: object = cell.get("source")
         if "cell_type" not in cell or not isinstance(source, str | list):
             found.append(f"cell {number} must have cell_type and source; save the notebook again")
@@ -155,12 +154,17 @@ def _cell_faults(cells: object) -> list[str]:
     return found or ([] if code_cells else ["cells must hold code to run, got none"])
 
 
+def _object(value: object) -> dict[str, Any]:
+    """Returns the value if it is a JSON object, else an empty one."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
 def _is_text(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def _notebook_text(sources: Sequence[str]) -> str:
-    cells = [
+    cells: list[dict[str, Any]] = [
         {
             "cell_type": "code",
             "execution_count": None,
@@ -175,5 +179,5 @@ def _notebook_text(sources: Sequence[str]) -> str:
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
-    notebook = {"cells": cells, "metadata": metadata, "nbformat": FORMAT, "nbformat_minor": 5}
+    notebook: dict[str, Any] = {"cells": cells, "metadata": metadata, "nbformat": FORMAT, "nbformat_minor": 5}
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"

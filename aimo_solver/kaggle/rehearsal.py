@@ -17,9 +17,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +33,7 @@ from aimo_solver.kaggle.gateways.inference_server import RERUN_VARIABLE
 from aimo_solver.kaggle.gateways.local_gateway import ask_server
 from aimo_solver.kaggle.inputs import INPUTS_VARIABLE
 from aimo_solver.kaggle.notebook import SUFFIX, notebook_faults, read_notebook, with_arguments
+from aimo_solver.kaggle.rehearsal_result import RehearsalResult
 from aimo_solver.kaggle.stubs.inference_server import ADDRESS_VARIABLE, stub_server, write_contest
 from aimo_solver.kaggle.wheels import LOCK
 from aimo_solver.problems.problem import rule_of
@@ -42,11 +43,17 @@ from aimo_solver.utils.files import read_text
 from aimo_solver.utils.log import Log
 
 STUBS: Final = Path(stubs.__file__).parent
-MILESTONES: Final = {"  wheels installed after": "installed after", "  engine loaded after": "engine loaded"}
-"""Milestones, and the text in the kernel's output by which each is recognised."""
 END_SECONDS: Final = 20.0
 """Time for a kernel that is asked to end to stop its engine."""
 JOIN_SECONDS: Final = 30.0
+IMAGE_PACKAGES: Final = frozenset(
+    """
+    annotated-types grpcio numpy pandas polars polars-runtime-32 protobuf pyarrow pydantic pydantic-core python-dateutil
+    six tomli-w typing-extensions typing-inspection tzdata
+    """.split()
+)
+"""Of the wheels, those that a contest's server needs: they are in the environment from the start, as in Kaggle's
+image, so that the server is up before the others are installed."""
 _INHERITED: Final = ("PATH", "HOME", "LANG", "TMPDIR", "OMP_NUM_THREADS")
 """Variables that the kernel inherits; Kaggle has nothing else of this environment either."""
 _BRING_LOOPBACK_UP: Final = """
@@ -82,37 +89,6 @@ class RehearsalPlan:
         if self.kernel.suffix != SUFFIX:
             return [str(python), self.code_name]
         return [str(python), "-c", Path(notebook_runner.__file__).read_text(encoding="utf-8"), self.code_name]
-
-
-@dataclass(slots=True)
-class RehearsalResult:
-    """How a rehearsal went."""
-
-    seconds: dict[str, float] = field(default_factory=dict[str, float])
-    """Duration of each step, in order, and times of the kernel's milestones."""
-    network: str = ""
-    answers: dict[str, int] = field(default_factory=dict[str, int])
-
-    def noting_milestones(self, log: Log) -> Log:
-        """Returns a log that also records when the kernel reaches each milestone."""
-        started_at = time.monotonic()
-
-        def note(line: str) -> None:
-            for name, text in MILESTONES.items():
-                if text in line:
-                    self.seconds[name] = time.monotonic() - started_at
-            log(line)
-
-        return note
-
-    @contextmanager
-    def step(self, name: str) -> Generator[None]:
-        """Records how long the block takes."""
-        started_at = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[name] = time.monotonic() - started_at
 
 
 def rehearse(plan: RehearsalPlan, root: Path, log: Log) -> RehearsalResult:
@@ -204,7 +180,17 @@ def _make_environment(plan: RehearsalPlan, root: Path) -> Path:
     )
     if done.returncode:
         raise InputError(f"{sys.executable} cannot create an environment: {done.stderr.strip() or done.stdout.strip()}")
-    return root / "environment/bin/python"
+    python = root / "environment/bin/python"
+    image = [str(wheel) for wheel in plan.wheels.glob("*.whl") if _distribution(wheel) in IMAGE_PACKAGES]
+    if image:
+        command = [str(python), "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", *image]
+        subprocess.run(command, check=True)
+    return python
+
+
+def _distribution(wheel: Path) -> str:
+    """Returns the name of the wheel's project."""
+    return wheel.name.partition("-")[0].lower().replace("_", "-")
 
 
 def _without_network() -> tuple[list[str], str]:

@@ -11,7 +11,7 @@ import pytest
 from aimo_solver.kaggle.code_file import code_faults
 
 MAX_BYTES = 10_000
-CELL = {"cell_type": "code", "source": ["print(1)\n", "await x"], "metadata": {}, "outputs": []}
+CELL: dict[str, Any] = {"cell_type": "code", "source": ["print(1)\n", "await x"], "metadata": {}, "outputs": []}
 NOTEBOOK: dict[str, Any] = {
     "cells": [CELL, {"cell_type": "markdown", "source": "not ( Python"}, {"cell_type": "code", "source": "!pip list"}],
     "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
@@ -49,19 +49,19 @@ def test_each_fault_is_one_sentence(tmp_path: Path, text: str, name: str, kernel
     assert sentence.startswith(fault)
 
 
-@pytest.mark.parametrize(
-    ("changes", "fault"),
-    [
-        ({"metadata": {}}, "metadata.kernelspec must name the kernel that runs the notebook"),
-        ({"metadata": {"kernelspec": {"display_name": "Python 3"}}}, "metadata.kernelspec must name the kernel"),
-        ({"metadata": {"kernelspec": {"name": "ir", "language": "R"}}}, "metadata.kernelspec must be of Python"),
-        ({"nbformat": 3}, "nbformat must be 4, got 3"),
-        ({"cells": []}, "cells must hold code to run, got none"),
-        ({"cells": {}}, "cells must be a list, got dict"),
-        ({"cells": [{"source": "1"}]}, "cell 1 must have cell_type and source"),
-        ({"cells": [CELL, CELL | {"source": "def f(:"}]}, "cell 2 is not valid Python"),
-    ],
-)
+NOTEBOOK_FAULTS: list[tuple[dict[str, Any], str]] = [
+    ({"metadata": {}}, "metadata.kernelspec must name the kernel that runs the notebook"),
+    ({"metadata": {"kernelspec": {"display_name": "Python 3"}}}, "metadata.kernelspec must name the kernel"),
+    ({"metadata": {"kernelspec": {"name": "ir", "language": "R"}}}, "metadata.kernelspec must be of Python"),
+    ({"nbformat": 3}, "nbformat must be 4, got 3"),
+    ({"cells": []}, "cells must hold code to run, got none"),
+    ({"cells": {}}, "cells must be a list, got dict"),
+    ({"cells": [{"source": "1"}]}, "cell 1 must have cell_type and source"),
+    ({"cells": [CELL, CELL | {"source": "def f(:"}]}, "cell 2 is not valid Python"),
+]
+
+
+@pytest.mark.parametrize(("changes", "fault"), NOTEBOOK_FAULTS)
 def test_a_notebook_that_kaggle_could_not_run_is_refused(tmp_path: Path, changes: dict[str, Any], fault: str) -> None:
     text = json.dumps(NOTEBOOK | changes)
     (sentence,) = faults(tmp_path, text, name="kernel.ipynb", kernel_type="notebook")
