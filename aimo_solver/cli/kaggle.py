@@ -34,7 +34,7 @@ from aimo_solver.kaggle.requirements_file import LOCKED_ENVIRONMENTS, choose_loc
 from aimo_solver.kaggle.wheel_target import WheelTarget
 from aimo_solver.problems.problem_set import load_problem_set
 from aimo_solver.utils.log import console_log
-from aimo_solver.utils.paths import DEMO_MODEL, DEMO_SET, PROJECT
+from aimo_solver.utils.paths import DEMO_MODEL, DEMO_SET, PROJECT, from_anywhere
 
 COLOURS: Final = {Severity.OK: "green", Severity.WARN: "yellow", Severity.FAULT: "red"}
 
@@ -186,7 +186,7 @@ def rehearse(
         model=model,
         kernel=kernel,
         wheels=wheels,
-        arguments=() if preset is None else ("--preset", preset),
+        arguments=() if preset is None else ("--preset", from_anywhere(preset)),
         scored=not saved,
         limit_seconds=limit_seconds,
     )
