@@ -20,6 +20,7 @@ from aimo_solver.app.options import RunOptions, make_run_policy, require_one_eng
 from aimo_solver.config.settings import Hardware, Preset
 from aimo_solver.dialects import find_dialect
 from aimo_solver.engine.base import ManagedEngine, ManagedScorer, MeasurableEngine, Scorer, Tokenizer
+from aimo_solver.engine.number_format import SLOW_ON_CPU, read_number_format
 from aimo_solver.engine.supervised import SupervisedEngine
 from aimo_solver.engine.vllm.engine import VllmEngine
 from aimo_solver.engine.vllm.scorer import VllmScorer
@@ -169,6 +170,8 @@ async def open_runtime(
     scorer = None if settings_of_scorer is None else make_scorer(settings_of_scorer)
     sandbox = make_sandbox(memory_bytes=options.preset.sandbox_memory_bytes)
     log(options.description)
+    if options.hardware.cpu_kvcache_gib is not None and read_number_format(options.model).slow_on_cpu:
+        log(SLOW_ON_CPU)
     async with AsyncExitStack() as stack:  # Each is ended, in the opposite order, whatever ending another raises.
         stack.push_async_callback(ladder.stop)
         if scorer is not None:

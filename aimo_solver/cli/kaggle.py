@@ -44,6 +44,7 @@ package = typer.Typer(help="Makes what Kaggle needs, in folders that `kaggle` up
 def doctor(
     model: Model = DEMO_MODEL,
     hardware: HardwareName = AUTO,
+    preset: PresetName = None,
     inputs: Annotated[
         Path,
         typer.Option(metavar="DIR", envvar=INPUTS_VARIABLE, help="Where a contest and a model may be attached."),
@@ -52,9 +53,11 @@ def doctor(
 ) -> None:
     """Checks in seconds, without loading weights, whether the engine will start here. Exit code 1 when it will not.
 
+    The installed vLLM is asked too, in a process of its own, and the tokenizer, for what the preset needs of it.
+
     Example: aimo doctor --model /models/my-checkpoint --hardware h100
     """
-    found = diagnose(DoctorTarget(model, hardware, inputs))
+    found = diagnose(DoctorTarget(model, hardware, inputs, preset))
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in found], indent=2))
     else:

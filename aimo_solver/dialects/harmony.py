@@ -38,7 +38,10 @@ class HarmonyDialect:
         """Raises InputError if the checkpoint's tokenizer has no Harmony tokens."""
         for special in (_START, _CHANNEL, _MESSAGE, _END, _CALL):
             if len(tokenizer.encode(special)) != 1:
-                raise InputError(f"dialect harmony needs a gpt-oss tokenizer: this one has no token {special}")
+                raise InputError(
+                    f"dialect harmony needs a gpt-oss tokenizer: this one has no token {special}; "
+                    "name a gpt-oss checkpoint, or another preset"
+                )
         return tokenizer.encode(harmony_prompt(problem, self.effort))
 
     def find_code(self, turn: str) -> str | None:

@@ -30,7 +30,9 @@ class S1Dialect:
     def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
         """Raises InputError if the checkpoint's tokenizer has no ChatML tokens."""
         if len(tokenizer.encode(_START)) != 1:
-            raise InputError(f"dialect s1 needs a ChatML tokenizer: this one has no token {_START}")
+            raise InputError(
+                f"dialect s1 needs a ChatML tokenizer: this one has no token {_START}; name another preset"
+            )
         return tokenizer.encode_chat([{"role": "user", "content": problem}]) + tokenizer.encode(_THINK)
 
     def find_code(self, turn: str) -> str | None:

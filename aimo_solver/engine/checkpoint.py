@@ -1,44 +1,180 @@
 """Checks a checkpoint's files before an engine spends minutes loading them.
 
-Guarantees: a folder that is missing, incomplete or truncated raises EngineLoadError with one
-sentence that names the folder and the cure. Only the headers of weights are read, so a file of the
-right size with wrong contents passes.
+Guarantees: a folder that is missing, incomplete, truncated or of another kind (an adapter, GGUF, training
+state, ...) raises EngineLoadError with one sentence that names the folder and the cure. Of weights only the
+headers are read, so a file of the right size with wrong contents passes.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
+from aimo_solver.engine.weight_files import WEIGHT_ENDINGS, check_weights, weight_files
 from aimo_solver.errors import EngineLoadError, InputError
 
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tekken.json", "vocab.json", "tiktoken.model")
-_WEIGHT_ENDINGS = (".safetensors", ".bin", ".pt")
-_CLASSIFIER_ENDING = "ForSequenceClassification"
-_WEIGHT_INDEX = "model.safetensors.index.json"
+_TOKENIZER_FILES: Final = ("tokenizer.json", "tokenizer.model", "tekken.json", "vocab.json", "tiktoken.model")
+_JSON_FILES: Final = (
+    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+    "added_tokens.json", "vocab.json", "tekken.json", "quantize_config.json", "quant_config.json",
+)  # fmt: skip
+_READ_ENDINGS: Final = (*WEIGHT_ENDINGS, ".json", ".jinja", ".model", ".txt", ".tiktoken")
+_POINTER: Final = b"version https://git-lfs"
+_CLASSIFIER_ENDING: Final = "ForSequenceClassification"
+_NOT_WRITERS: Final = (_CLASSIFIER_ENDING, "ForTokenClassification", "ForMaskedLM", "RewardModel")
+_SIZES: Final = (
+    "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "vocab_size", "head_dim",
+    "max_position_embeddings",
+)  # fmt: skip
+_MAX_SIZE: Final = 100_000_000
+_ADAPTER_CONFIG: Final = "adapter_config.json"
+_OTHER_KINDS: Final[Mapping[str, str]] = {
+    "model_index.json": "a diffusion pipeline; name a language model's folder",
+    "params.json": "a model in its maker's own layout; take its Hugging Face form, which has a config.json",
+    "zero_to_fp32.py": "DeepSpeed's training state; run its zero_to_fp32.py, and name the folder that it writes",
+    ".metadata": "sharded training state; merge it (torch's dcp_to_torch_save, or accelerate merge-weights)",
+}
+"""Files that only folders of other kinds have: what these hold, with the cure."""
+_OTHER_WEIGHTS: Final[Mapping[str, str]] = {
+    ".gguf": "GGUF files", ".h5": "TensorFlow weights", ".msgpack": "Flax weights", ".onnx": "an ONNX graph",
+    ".npz": "NumPy arrays", ".engine": "a TensorRT engine", ".pth": "a bare torch file", ".ckpt": "a training state",
+}  # fmt: skip
 
 
 def check_checkpoint(folder: Path) -> None:
     """Raises EngineLoadError if no engine can load the folder."""
-    if not folder.is_dir():
-        raise EngineLoadError(f"there is no folder {folder}; name the checkpoint's folder")
-    names = set(os.listdir(folder))
+    names = _list(folder)
+    _check_files(folder, names)
+    if _ADAPTER_CONFIG in names and not weight_files(names):
+        base = _read_object(folder / _ADAPTER_CONFIG).get("base_model_name_or_path") or "its base"
+        raise EngineLoadError(
+            f"{folder} holds a LoRA adapter, not a model; merge it into {base} (PEFT's merge_and_unload) "
+            "and name the merged model's folder"
+        )
     if "config.json" not in names:
-        raise EngineLoadError(f"{folder} has no config.json; name the folder of a Hugging Face checkpoint")
-    _read_object(folder / "config.json")
+        raise EngineLoadError(_without_config(folder, names))
+    for name in _JSON_FILES:
+        if name in names:
+            _read_object(folder / name)
     if not names.intersection(_TOKENIZER_FILES):
         raise EngineLoadError(
             f"{folder} has no tokenizer (such as tokenizer.json); copy the model's tokenizer files into it"
         )
-    if not any(name.endswith(_WEIGHT_ENDINGS) for name in names):
-        raise EngineLoadError(f"{folder} has no weights (*.safetensors); copy them into it")
-    if _WEIGHT_INDEX in names:
-        _check_index(folder, names)
-    for name in sorted(names):
-        if name.endswith(".safetensors"):
-            _check_safetensors(folder / name)
+    if not weight_files(names):
+        raise EngineLoadError(_without_weights(folder, names))
+    check_weights(folder, names)
+    _check_sizes(folder)
+    _check_quantisation(folder)
+
+
+def _list(folder: Path) -> set[str]:
+    if folder.is_file():
+        raise EngineLoadError(f"{folder} is a file; name the checkpoint's folder, {folder.parent}")
+    if not folder.is_dir():
+        raise EngineLoadError(f"there is no folder {folder}; name the checkpoint's folder")
+    try:
+        return set(os.listdir(folder))
+    except OSError as error:
+        raise EngineLoadError(f"{folder} cannot be read ({error.strerror}); allow it (chmod)") from error
+
+
+def _check_files(folder: Path, names: set[str]) -> None:
+    """Finds links that lead nowhere, pointers in place of files, and files that may not be read."""
+    for name in sorted(name for name in names if name.endswith(_READ_ENDINGS)):
+        path = folder / name
+        if path.is_symlink() and not path.exists():
+            raise EngineLoadError(
+                f"{path} is a broken link (to {os.readlink(path)}); copy the files themselves (cp -rL)"
+            )
+        try:
+            with path.open("rb") as file:
+                start = file.read(len(_POINTER))
+        except OSError as error:
+            raise EngineLoadError(f"{path} cannot be read ({error.strerror}); allow it, or copy it again") from error
+        if start == _POINTER:
+            raise EngineLoadError(
+                f"{path} is a git-LFS pointer, not the file itself; run `git lfs pull` there, or download it again"
+            )
+
+
+def _without_config(folder: Path, names: set[str]) -> str:
+    for name, kind in _OTHER_KINDS.items():
+        if name in names:
+            return f"{folder} has no config.json but holds {kind}"
+    inside = sorted(path.parent for pattern in ("*/config.json", "*/*/config.json") for path in folder.glob(pattern))
+    if inside:
+        return f"{folder} has no config.json; name the folder inside that has one, {inside[0]}"
+    return (
+        f"{folder} has no config.json{_other_weights(names)}; name the folder of a Hugging Face checkpoint "
+        "(config.json, tokenizer, *.safetensors)"
+    )
+
+
+def _without_weights(folder: Path, names: set[str]) -> str:
+    for name, kind in _OTHER_KINDS.items():
+        if name in names:
+            return f"{folder} has no weights (*.safetensors) but holds {kind}"
+    training = [name for name in names if name.endswith(WEIGHT_ENDINGS)]
+    only = f", only training state such as {min(training)}" if training else _other_weights(names)
+    return f"{folder} has no weights (*.safetensors){only}; copy the model's into it"
+
+
+def _other_weights(names: set[str]) -> str:
+    for ending, kind in _OTHER_WEIGHTS.items():
+        if found := [name for name in names if name.endswith(ending)]:
+            return f", only {kind} ({min(found)}), which are not loaded here"
+    return ""
+
+
+def _check_sizes(folder: Path) -> None:
+    """Refuses sizes that no model has. vLLM takes them, and fails once it makes layers."""
+    config = _read_object(folder / "config.json")
+    text: object = config.get("text_config")
+    sizes = cast("dict[str, object]", text) if isinstance(text, dict) else config
+    for name in _SIZES:
+        value = sizes.get(name)
+        if value is None or isinstance(value, list):  # A list has a size per layer.
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= _MAX_SIZE:
+            raise EngineLoadError(
+                f"{folder}/config.json: {name} must be a number from 1 to {_MAX_SIZE:,}, got {value!r}; "
+                "copy the model's own config.json"
+            )
+    heads, shared = sizes.get("num_attention_heads"), sizes.get("num_key_value_heads")
+    if isinstance(heads, int) and isinstance(shared, int) and heads % shared:
+        raise EngineLoadError(
+            f"{folder}/config.json: num_attention_heads must be a multiple of num_key_value_heads, {shared}, "
+            f"got {heads}; copy the model's own config.json"
+        )
+
+
+def _check_quantisation(folder: Path) -> None:
+    """Refuses a quantisation whose config does not say of which kind it is."""
+    config = _read_object(folder / "config.json")
+    settings: object = config.get("quantization_config", config.get("quantization"))
+    if settings is None:
+        return
+    if not isinstance(settings, dict):
+        raise EngineLoadError(f"{folder}/config.json: quantization_config is not an object; copy it again")
+    # NVIDIA's ModelOpt names an algorithm instead.
+    if not any(cast("dict[str, object]", settings).get(key) for key in ("quant_method", "quant_algo", "producer")):
+        raise EngineLoadError(
+            f"{folder}/config.json: quantization_config names no quantisation method (quant_method), as MLX writes it; "
+            "use a GPTQ, AWQ, FP8 or unquantised form of the model"
+        )
+
+
+def check_writes_text(folder: Path) -> None:
+    """Raises EngineLoadError for a checkpoint whose class gives scores or labels instead of text."""
+    name = str((_read_object(folder / "config.json").get("architectures") or [""])[0])
+    if name.endswith(_NOT_WRITERS):
+        raise EngineLoadError(
+            f"{folder} holds a model that scores texts and does not write them ({name}); name a language model "
+            "(its class ends with ForCausalLM), and a reward model as a search's scorer"
+        )
 
 
 def check_one_label(folder: Path) -> None:
@@ -92,36 +228,10 @@ def _vocabulary(folder: Path) -> dict[str, int] | None:
 def _read_object(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except OSError as error:
+        raise EngineLoadError(f"{path} cannot be read ({error.strerror}); allow it, or copy it again") from error
+    except (ValueError, RecursionError) as error:
         raise EngineLoadError(f"{path} is damaged ({error}); copy it again") from error
     if not isinstance(value, dict):
         raise EngineLoadError(f"{path} is not a JSON object; copy it again")
     return cast("dict[str, Any]", value)
-
-
-def _check_index(folder: Path, names: set[str]) -> None:
-    try:
-        shards = set(json.loads((folder / _WEIGHT_INDEX).read_text())["weight_map"].values())
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise EngineLoadError(f"{folder}/{_WEIGHT_INDEX} is damaged; copy it again") from error
-    if missing := sorted(shards - names):
-        raise EngineLoadError(
-            f"{folder} lacks {len(missing)} of {len(shards)} weight files, such as {missing[0]}; copy them into it"
-        )
-
-
-def _check_safetensors(path: Path) -> None:
-    """Raises EngineLoadError if the file is shorter than its header says."""
-    size_bytes = path.stat().st_size
-    try:
-        with path.open("rb") as file:
-            header_bytes = int.from_bytes(file.read(8), "little")
-            if header_bytes > size_bytes:
-                raise ValueError("its header is longer than the file")
-            header = json.loads(file.read(header_bytes))
-        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-    except (ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
-        raise EngineLoadError(f"{path} is damaged or not a safetensors file; copy it again") from error
-    expected_bytes = 8 + header_bytes + max(ends, default=0)
-    if size_bytes < expected_bytes:
-        raise EngineLoadError(f"{path} is truncated ({size_bytes:,} of {expected_bytes:,} bytes); copy it again")

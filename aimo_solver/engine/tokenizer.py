@@ -35,6 +35,11 @@ class HfTokenizer:
                 f"{folder} has no readable tokenizer ({reason}); copy the checkpoint's tokenizer files into it"
             ) from error
 
+    @property
+    def size(self) -> int:
+        """How many tokens there are, the added ones included."""
+        return len(self._tokenizer.get_vocab())
+
     def encode(self, text: str) -> list[int]:
         """Returns the text's token ids, without adding special tokens around it."""
         return self._tokenizer.encode(text, add_special_tokens=False)
@@ -48,14 +53,23 @@ class HfTokenizer:
     def encode_chat(self, messages: Sequence[dict[str, str]]) -> list[int]:
         """Returns token ids of the checkpoint's chat template, up to the start of the assistant's turn.
 
-        Raises EngineLoadError if the checkpoint has no chat template.
+        Raises EngineLoadError if the checkpoint has no chat template, or one that cannot be rendered.
         """
+        from jinja2 import TemplateError
+
         if not self._tokenizer.chat_template:
             raise EngineLoadError(
                 f"the tokenizer in {self._folder} has no chat template; add the model's chat_template.jinja to it"
             )
-        token_ids = self._tokenizer.apply_chat_template(
-            list(messages), add_generation_prompt=True, tokenize=True, return_dict=False
-        )
+        try:
+            token_ids = self._tokenizer.apply_chat_template(
+                list(messages), add_generation_prompt=True, tokenize=True, return_dict=False
+            )
+        # A template is a program: it refuses what it does not know, and may divide by zero.
+        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise EngineLoadError(
+                f"the chat template of {self._folder} cannot be rendered ({reason}); take the model's own again"
+            ) from error
         assert isinstance(token_ids, list)
         return [int(token_id) for token_id in token_ids]

@@ -9,6 +9,7 @@ Not guaranteed: that what passes loads. Kernels are chosen when layers are made.
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "VLLM_CPU_KVCACHE_SPACE": "1",
 }
+_NO_LOG = Path("/nonexistent/vllm.log")
 T = TypeVar("T")
 
 
@@ -55,13 +57,12 @@ class Configuration:
 
 def read_configuration(settings: VllmSettings, *, here: bool) -> Configuration:
     """Asks vLLM. `here`: the settings are for this machine's cards, so that vLLM's whole configuration is built too."""
-    os.environ.update(_ENVIRONMENT)
+    os.environ.update(_ENVIRONMENT | dict(settings.environment))
     refusals: list[str] = []
-    arguments = _arguments(settings)
-    model = _try(refusals, arguments.create_model_config)
+    model = _try(refusals, lambda: _arguments(settings, None).create_model_config())
     if model is None:
         return Configuration(refusals=tuple(refusals))
-    context_tokens = _context_tokens(model, settings.max_model_len)
+    context_tokens = fitting_context(model, settings.max_model_len)
     found = Configuration(
         context_tokens=context_tokens,
         dtype=_name(model.dtype),
@@ -73,26 +74,67 @@ def read_configuration(settings: VllmSettings, *, here: bool) -> Configuration:
     if model.quantization is not None:
         found = _try(refusals, lambda: _with_quantization(found, model)) or found
     if here and not refusals and found.writes_text:
-        fitting = _arguments(replace(settings, max_model_len=context_tokens))
-        _try(refusals, lambda: fitting.create_engine_config())
+        _try(refusals, lambda: _arguments(settings, context_tokens).create_engine_config())
     return replace(found, refusals=tuple(refusals))
 
 
-def _arguments(settings: VllmSettings) -> AsyncEngineArgs:
+def _arguments(settings: VllmSettings, context_tokens: int | None) -> AsyncEngineArgs:
     from vllm.engine.arg_utils import AsyncEngineArgs
 
-    # A copy: vLLM 0.24 writes into the dict it is given.
-    speculative = None if settings.speculative is None else dict(settings.speculative)
-    given: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "model": str(settings.model),
         "dtype": settings.dtype,
         "quantization": settings.quantization or unmarked_method(settings.model),
         "tensor_parallel_size": settings.tensor_parallel_size,
-        "max_model_len": settings.max_model_len,
+        "max_model_len": context_tokens,
         "max_num_seqs": settings.max_num_seqs,
         "gpu_memory_utilization": settings.gpu_memory_utilization,
         "kv_cache_dtype": settings.kv_cache_dtype,
         "enforce_eager": settings.enforce_eager,
-        "speculative_config": speculative,
+        "speculative_config": settings.speculative,
     }
-    return AsyncEngineArgs(**given)
+    # Copied, as vLLM 0.24 writes into the tables that it is given.
+    return AsyncEngineArgs(**copy.deepcopy(arguments | dict(settings.engine_arguments)))
+
+
+def fitting_context(model: ModelConfig, wanted: int | None) -> int:
+    """Returns the context that is wanted if the checkpoint has it, else the checkpoint's own."""
+    own = int(model.max_model_len)
+    if wanted is None:
+        return own
+    try:
+        return int(model.get_and_verify_max_len(wanted))
+    except ValueError:
+        return min(own, wanted)
+
+
+def _check_parallel(model: ModelConfig, size: int) -> None:
+    from vllm.config import ParallelConfig
+
+    # Named, as vLLM would look for as many cards here otherwise.
+    model.verify_with_parallel_config(ParallelConfig(tensor_parallel_size=size, distributed_executor_backend="mp"))
+
+
+def _with_quantization(found: Configuration, model: ModelConfig) -> Configuration:
+    from vllm.config.load import LoadConfig
+    from vllm.model_executor.model_loader.weight_utils import get_quant_config
+
+    method = get_quant_config(model, LoadConfig())
+    return replace(
+        found,
+        min_capability=method.get_min_capability(),
+        activation_dtypes=tuple(_name(dtype) for dtype in method.get_supported_act_dtypes()),
+    )
+
+
+def _name(dtype: object) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _try(refusals: list[str], step: Callable[[], T]) -> T | None:
+    """Returns what the step does; if vLLM refuses it, adds why and returns None."""
+    try:
+        return step()
+    except Exception as error:  # noqa: BLE001  vLLM and transformers raise anything here.
+        refusals.append(failure_cause(error, _NO_LOG, 0))
+        return None

