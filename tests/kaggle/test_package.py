@@ -48,6 +48,20 @@ def test_wheels_for_another_machine_are_not_packaged(tmp_path: Path) -> None:
     assert not (tmp_path / "dataset-metadata.json").exists()
 
 
+def test_a_wheel_that_was_cut_off_is_named(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "first")
+    wheel.write_bytes(wheel.read_bytes()[:-30])
+    with pytest.raises(InputError, match=r"first-1\.0-py3-none-any\.whl is cut off or damaged"):
+        package(tmp_path)
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    make_wheel(tmp_path, "first")
+    (tmp_path / "second-1.0-py3-none-any.whl").symlink_to(tmp_path / "gone.whl")
+    with pytest.raises(InputError, match=r"second-1\.0-py3-none-any\.whl is a broken link to .*gone\.whl"):
+        package(tmp_path)
+
+
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no wheels; name a requirements file"):
         package(tmp_path)
