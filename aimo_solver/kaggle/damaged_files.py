@@ -20,13 +20,15 @@ def check_files(folder: Path) -> None:
         raise InputError(f"{folder}: " + "; ".join(found[:_MAX_NAMED]) + more)
 
 
-def file_faults(folder: Path) -> list[str]:
+def file_faults(folder: Path, *, subfolders: bool = True) -> list[str]:
     """Returns one sentence with a cure for each damaged file. Hidden folders are left out, as `kaggle` does."""
     found: list[str] = []
     for place, below, names in os.walk(folder):
         below[:] = sorted(name for name in below if not name.startswith("."))
         paths = [Path(place, name) for name in sorted([*names, *below])]
         found += [fault for path in paths if (fault := _file_fault(path, str(path.relative_to(folder))))]
+        if not subfolders:
+            break
     return found
 
 

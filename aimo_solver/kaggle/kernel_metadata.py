@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 
 from aimo_solver.errors import InputError
 from aimo_solver.kaggle.code_file import code_faults
+from aimo_solver.kaggle.damaged_files import file_faults
 
 FILE: Final = "kernel-metadata.json"
 MAX_SOURCE_BYTES: Final = 1_000_000
@@ -97,6 +98,8 @@ def kernel_faults(values: Any, folder: Path) -> list[str]:
         *_switch_faults(fields),
         *_source_faults(fields),
         *_missing_source_faults(fields),
+        # The code file has its own sentence, and what lies in subfolders is nothing of the kernel's.
+        *(fault for fault in file_faults(folder, subfolders=False) if fault.split()[0] != fields.get("code_file")),
     ]
 
 

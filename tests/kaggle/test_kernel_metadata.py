@@ -146,6 +146,14 @@ def test_a_broken_link_is_called_one(folder: Path) -> None:
         read_kernel_metadata(folder)
 
 
+def test_damaged_files_beside_the_kernel_are_named(folder: Path) -> None:
+    (folder / "kernel-metadata.json").write_text(json.dumps(GOOD))
+    (folder / "notes.txt").symlink_to("gone.txt")
+    (folder / "one.whl").write_bytes(b"PK")
+    with pytest.raises(InputError, match=r"notes\.txt is a broken link to gone\.txt.*; one\.whl is cut off"):
+        read_kernel_metadata(folder)
+
+
 def test_a_missing_file_is_named(folder: Path) -> None:
     with pytest.raises(InputError, match=r"kernel-metadata\.json: does not exist"):
         read_kernel_metadata(folder)
