@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import threading
 import time
@@ -17,6 +19,7 @@ from aimo_solver.kaggle.gateways.front import FRONT_VARIABLE, Front, serve_in_fr
 from aimo_solver.kaggle.gateways.inference_server import RERUN_VARIABLE
 from tests.helpers.runtimes import whole_checkpoint
 
+KERNEL = Path(__file__).parents[2] / "kernel.py"
 SOLVER = """
 import os, sys
 from aimo_solver.kaggle.gateways.front import answer_front, solver_side
@@ -160,3 +163,23 @@ def test_a_file_of_problems_and_a_session_without_a_contest_have_no_front(
     monkeypatch.delenv(RERUN_VARIABLE, raising=False)
     assert serve_in_front([], inputs, never, time.monotonic()) is None
     assert serve_in_front(["--seed", "1", "mine.jsonl"], inputs, never, time.monotonic()) is None
+
+
+def test_kernel_py_puts_the_server_in_front_and_ends_as_its_solver_does(inputs: Path, tmp_path: Path) -> None:
+    attach_contest(inputs)
+    whole_checkpoint(inputs / "model")
+    (inputs / "wheels").mkdir()
+    (inputs / "wheels/aimo-wheels.lock").touch()  # Nothing to install, and so a matter of seconds.
+    text = KERNEL.read_text(encoding="utf-8").replace(
+        "ARGUMENTS: list[str] = []", 'ARGUMENTS: list[str] = ["--preset", "none"]'
+    )
+    (tmp_path / "kernel.py").write_text(text, encoding="utf-8")
+    environment = os.environ | {"AIMO_INPUTS": str(inputs), RERUN_VARIABLE: "1", "PYTHONPATH": str(KERNEL.parent)}
+    ran = subprocess.run(
+        [sys.executable, "kernel.py"], check=False, cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert ran.returncode == 1
+    up, installed = ran.stdout.index("the server of aimo3 starts after"), ran.stdout.index("installed after")
+    assert up < installed
+    assert "error: preset must be one of" in ran.stderr
+    assert "error: the solver ended with exit code 1 before its first answer" in ran.stderr
