@@ -22,7 +22,7 @@ from aimo_solver.engine.hardware import AUTO
 from aimo_solver.errors import InputError
 from aimo_solver.kaggle.gateways.inference_server import is_scoring_run
 from aimo_solver.kaggle.inputs import INPUT_ROOT, INPUTS_VARIABLE, find_checkpoint, require_inputs
-from aimo_solver.problems.problem import answer_rule
+from aimo_solver.problems.problem import answer_rule, rule_of
 from aimo_solver.problems.problem_set import load_problem_set
 from aimo_solver.reports.tables import run_table
 from aimo_solver.utils.exit import one_sentence_errors
@@ -56,7 +56,9 @@ def main(started_at: float, arguments: Sequence[str] | None = None) -> None:
         limit_seconds: Annotated[
             float, typer.Option(help="Limit on a file's whole run, loading included. A contest has its own.")
         ] = DEFAULT_LIMIT_SECONDS,
-        fallback: Annotated[int, typer.Option(help="The answer when no rollout gives one.")] = 0,
+        fallback: Annotated[
+            int | None, typer.Option(help="The answer when no rollout gives one. If not given: the contest's own.")
+        ] = None,
         seed: Annotated[int, typer.Option(help="Base seed of all rollouts.")] = 0,
         inputs: Annotated[
             Path, typer.Option(envvar=INPUTS_VARIABLE, help="Where a contest and a model may be attached.")
@@ -89,13 +91,14 @@ def main(started_at: float, arguments: Sequence[str] | None = None) -> None:
         checkpoint = checkpoint or DEMO_MODEL
         if attached is not None:
             log(attached.description)
-            for finding in diagnose(DoctorTarget(checkpoint, hardware, inputs)):
+            for finding in diagnose(DoctorTarget(checkpoint, hardware, inputs, preset, contest)):
                 log(f"{finding.severity:<5} {finding.name:<10} {finding.text}")
+        rule = answer_rule(contest) if attached is None else rule_of(attached.contest)
         options = choose_options(
             checkpoint,
             preset=preset,
             hardware=hardware,
-            rule=answer_rule(contest).with_fallback(fallback),
+            rule=rule if fallback is None else rule.with_fallback(fallback),
             seed=seed,
             limit_seconds=limit_seconds,
         )

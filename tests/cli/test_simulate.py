@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from aimo_solver.cli.main import app
 from aimo_solver.policies.speed_table import load_speed_table
 from aimo_solver.runs.writer import RunFolder
+from tests.helpers.contests import MADE_UP, write_contest
 from tests.helpers.examples import solution, trajectory
 
 SAMPLES = [{"answer": "1", "tokens": 1000}, {"answer": "2", "tokens": 2000}, {"answer": "1", "tokens": 3000}]
@@ -166,3 +167,11 @@ def test_a_profile_of_no_seconds_is_refused_before_the_engine_loads() -> None:
     code, _, err = run("profile-engine", "--seconds", "0")
     assert code == 1
     assert "seconds must be positive, got 0.0" in err
+
+
+def test_a_contest_of_ones_own_decides_which_answers_count(pool: str, tmp_path: Path) -> None:
+    contest = str(write_contest(tmp_path, MADE_UP.replace("minimum = -7", "minimum = 2")))
+    code, out, error = run("simulate", "--pool", pool, *ONE_POLICY, "--budget-seconds", "100", "--contest", contest)
+    assert code == 1 and "winter" in out + error, (out, error)
+    code, out, _ = run("simulate", "--pool", pool, *ONE_POLICY, "--contest", str(write_contest(tmp_path)), "--json")
+    assert code == 0 and json.loads(out)["policies"]

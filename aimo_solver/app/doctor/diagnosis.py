@@ -7,6 +7,8 @@ when it loads.
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +54,8 @@ class DoctorTarget:
     inputs: Path
     preset: str | None = None
     """A preset by name or file; None means the one that goes with the model."""
+    contest: str = ""
+    """The file of a contest that is not shipped, so that it is known when it is attached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +102,7 @@ class _Examination:
             "tokenizer": self._tokenizer,
             "vllm": self._vllm,
             "memory": self._memory,
-            "inputs": lambda: check_inputs(target.inputs),
+            "inputs": lambda: check_inputs(target.inputs, target.contest),
             "sandbox": lambda: check_sandbox(machine.layers()),
             "disk": check_disk,
         }
@@ -166,6 +170,11 @@ class _Examination:
             return Finding("tokenizer", Severity.FAULT, self._answers.failure or "nothing was answered; ask again")
         if answer.fault:
             return Finding("tokenizer", Severity.FAULT, f"preset {preset}: {answer.fault}")
+        vocabulary = _vocabulary(self._target.model)
+        if vocabulary < answer.prompt_tokens or vocabulary < answer.tokens:
+            severity = Severity.FAULT if vocabulary < answer.prompt_tokens else Severity.WARN
+            text = f"the tokenizer has {answer.tokens:,} tokens, and the model {vocabulary:,}; copy the model's own"
+            return Finding("tokenizer", severity, text)
         text = f"{answer.tokens:,} tokens; preset {preset}, dialect {answer.dialect}: its prompt can be written"
         return Finding("tokenizer", Severity.OK, text)
 
@@ -184,3 +193,10 @@ class _Examination:
         hardware, cards, _ = self._settings()
         answered = self._answers.configuration
         return check_memory(self._target.model, hardware, cards, 0 if answered is None else answered.context_tokens)
+
+
+def _vocabulary(model: Path) -> float:
+    """Returns how many tokens the model knows; infinity where its config does not say."""
+    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    size = (config.get("text_config") or config).get("vocab_size")
+    return size if isinstance(size, int) else math.inf

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from aimo_solver.app.doctor.finding import Finding, Severity
+from aimo_solver.config.contest import contests_with
 from aimo_solver.engine.hardware import Card
 from aimo_solver.kaggle.inputs import find_checkpoint, find_competition, find_wheel_folders
 
@@ -32,10 +33,12 @@ def check_cards(cards: Sequence[Card], meant: Sequence[Card]) -> list[Finding]:
     return found
 
 
-def check_inputs(root: Path) -> list[Finding]:
+def check_inputs(root: Path, own_contest: str = "") -> list[Finding]:
+    """Says what is attached. `own_contest`: the file of a contest that is not shipped."""
     if not root.is_dir():
         return [Finding("inputs", Severity.OK, f"nothing is attached ({root} is not there)")]
-    contest, checkpoint, wheels = find_competition(root), find_checkpoint(root), find_wheel_folders(root)
+    contest = find_competition(root, contests_with(own_contest))
+    checkpoint, wheels = find_checkpoint(root), find_wheel_folders(root)
     return [
         Finding("inputs", Severity.OK, f"contest: {contest[0].name} at {contest[1]}")
         if contest
