@@ -159,8 +159,9 @@ def _check_quantisation(folder: Path) -> None:
         return
     if not isinstance(settings, dict):
         raise EngineLoadError(f"{folder}/config.json: quantization_config is not an object; copy it again")
-    # NVIDIA's ModelOpt names an algorithm instead.
-    if not any(cast("dict[str, object]", settings).get(key) for key in ("quant_method", "quant_algo", "producer")):
+    named = cast("dict[str, object]", settings)
+    # NVIDIA's ModelOpt names its algorithm in a table inside.
+    if not named.get("quant_method") and not isinstance(named.get("quantization"), dict):
         raise EngineLoadError(
             f"{folder}/config.json: quantization_config names no quantisation method (quant_method), as MLX writes it; "
             "use a GPTQ, AWQ, FP8 or unquantised form of the model"

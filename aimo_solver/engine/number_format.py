@@ -83,7 +83,8 @@ def parse_number_format(config: Mapping[str, object]) -> NumberFormat:
         if weights is not None:
             bits, kind = weights.get("num_bits", bits), str(weights.get("type", kind))
             activations = _activations(fields.get("input_activations"))
-    algorithm = str(quantisation.get("quant_algo", "")).upper()
+    inside = _fields(quantisation.get("quantization")) or {}
+    algorithm = str(quantisation.get("quant_algo", inside.get("quant_algo", ""))).upper()
     if method == "unknown" and algorithm:
         method = "modelopt"
     if method in ("fp8", "fbgemm_fp8") or algorithm == "FP8":

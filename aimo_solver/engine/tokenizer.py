@@ -37,8 +37,8 @@ class HfTokenizer:
 
     @property
     def size(self) -> int:
-        """How many tokens there are, the added ones included."""
-        return len(self._tokenizer.get_vocab())
+        """One more than the highest token id, the added tokens' included."""
+        return max(self._tokenizer.get_vocab().values(), default=-1) + 1
 
     def encode(self, text: str) -> list[int]:
         """Returns the text's token ids, without adding special tokens around it."""

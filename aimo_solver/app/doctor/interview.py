@@ -50,9 +50,9 @@ class TokenizerAnswer:
     fault: str = ""
     dialect: str = ""
     tokens: int = 0
-    """Tokens that the tokenizer can make."""
+    """One more than the highest id that the tokenizer can make."""
     prompt_tokens: int = 0
-    """Tokens of a short problem's whole prompt."""
+    """One more than the highest id in a short problem's whole prompt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +143,11 @@ def ask_tokenizer(model: Path, preset_name: str) -> TokenizerAnswer:
             tokenizer.encode_chat([{"role": "user", "content": TRIAL_PROBLEM}])
     except AimoError as error:
         return TokenizerAnswer(fault=str(error), dialect=dialect.name)
-    return TokenizerAnswer(dialect=dialect.name, tokens=tokenizer.size, prompt_tokens=len(prompt))
+    if not prompt:
+        return TokenizerAnswer(
+            fault="the chat template writes an empty prompt; take the model's own", dialect=dialect.name
+        )
+    return TokenizerAnswer(dialect=dialect.name, tokens=tokenizer.size, prompt_tokens=max(prompt) + 1)
 
 
 def _answer(asked: Mapping[str, Any], write: Any) -> None:

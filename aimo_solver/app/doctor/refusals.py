@@ -12,8 +12,11 @@ from aimo_solver.engine.hardware import Card
 from aimo_solver.engine.vllm.configuration import Configuration
 
 _OTHER_FORM: Final = "use a GPTQ, AWQ, FP8 or unquantised form of the model"
-_RUN_BY_OLDER: Final = re.compile(r"desc_act=True\) is no longer supported|Unknown quantization method: bitsandbytes")
-"""What vLLM 0.24, which the locked environments for cards have, still runs, and the newer CPU build does not."""
+_ONLY_THIS_BUILD: Final = re.compile(
+    r"desc_act=True\) is no longer supported|Unknown quantization method: bitsandbytes|failed to be inspected"
+)
+"""What the CPU build refuses and the vLLM of the locked environments for cards does not: 0.24 still runs both of the
+methods, and with torchvision there a model that sees can be imported."""
 _SENTENCES: Final[Sequence[tuple[str, str]]] = (
     (
         r"Unknown quantization method: (?P<what>\S+)\.",
@@ -24,7 +27,8 @@ _SENTENCES: Final[Sequence[tuple[str, str]]] = (
         f"its quantisation method {{what}} does not run on this kind of machine; {_OTHER_FORM}",
     ),
     (
-        r"quantization method (?P<what>\S+) is deprecated",
+        # vLLM 0.32 gives the exception a format and its argument.
+        r"quantization method (%s is deprecated.*, ')?(?P<what>[\w-]+)('\)| is deprecated)",
         f"its quantisation method {{what}} is deprecated in {{engine}}; {_OTHER_FORM}, "
         "or set allow_deprecated_quantization = true in [engine]",
     ),
@@ -46,6 +50,15 @@ _SENTENCES: Final[Sequence[tuple[str, str]]] = (
         r"(custom code which must be executed|trust_remote_code|--trust-remote-code)",
         "it needs custom code (auto_map in its config.json), which is never run here; use a model whose class vLLM "
         "has itself",
+    ),
+    (
+        r"[Mm]odel architectures \[(?P<what>[^\]]*)\] failed to be inspected",
+        "{engine} has its class {what} and cannot import it here, as for models that see where torchvision is not "
+        "installed; use the model's text-only form, or another environment",
+    ),
+    (
+        r"Should have a `model_type` key",
+        "its config.json names no model type (model_type); copy the model's own config.json",
     ),
     (
         r"[Mm]odel architectures? \[?(?P<what>[^\]]*?)\]? (are|is|failed|has)",
@@ -85,7 +98,7 @@ def check_configuration(
 
     `here`: vLLM was asked on the machine itself, and has compared its cards already.
     """
-    older = [] if here else [refusal for refusal in found.refusals if _RUN_BY_OLDER.search(refusal)]
+    older = [] if here else [refusal for refusal in found.refusals if _ONLY_THIS_BUILD.search(refusal)]
     faults = [sentence(one, engine=engine, hardware=hardware) for one in found.refusals if one not in older]
     if not found.writes_text:
         faults.append(f"{found.architecture} scores or reads, and does not write text; use a language model")

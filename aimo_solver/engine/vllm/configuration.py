@@ -68,7 +68,7 @@ def read_configuration(settings: VllmSettings, *, here: bool) -> Configuration:
         dtype=_name(model.dtype),
         quantization=str(model.quantization or ""),
         writes_text=model.runner_type == "generate" and not model.is_encoder_decoder,
-        architecture=str(model.architecture),
+        architecture=str(model.architectures[0]),
     )
     _try(refusals, lambda: _check_parallel(model, settings.tensor_parallel_size))
     if model.quantization is not None:

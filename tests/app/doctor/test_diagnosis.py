@@ -359,3 +359,11 @@ def test_a_model_that_scores_is_refused_without_asking_vllm(tmp_path: Path) -> N
     model = checkpoint(tmp_path / "model", QWEN_14B | {"architectures": ["Qwen2ForSequenceClassification"]})
     found = findings(model, interview=is_not_asked)
     assert "scores texts and does not write them" in found["tokenizer"][0].text
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "severity"), [(1000, Severity.OK), (999, Severity.WARN), (8, Severity.FAULT), (None, Severity.OK)]
+)
+def test_a_tokenizer_of_a_larger_model_is_found(tmp_path: Path, vocabulary: int | None, severity: Severity) -> None:
+    model = checkpoint(tmp_path / "model", QWEN_14B | {"vocab_size": vocabulary})
+    assert findings(model)["tokenizer"][0].severity is severity

@@ -80,6 +80,7 @@ def test_the_demo_models_tokenizer_writes_the_demo_presets_prompt() -> None:
         ("{{ raise_exception('Only tools') }}", "default", "cannot be rendered (Only tools)"),
         ("{{ messages[9].content }}", "default", "cannot be rendered"),
         ("{{ 1 // 0 }}", "default", "cannot be rendered"),
+        ("{% if false %}x{% endif %}", "default", "writes an empty prompt"),
         ("[x]", "aimo3-public", "needs a gpt-oss tokenizer: this one has no token <|start|>"),
         ("[x]", "s1", "needs a ChatML tokenizer"),
         (None, "genselect-aimo2", "has no chat template"),

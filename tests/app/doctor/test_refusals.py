@@ -20,11 +20,20 @@ from tests.helpers.cards import H100, L4, T4
         ("Unknown quantization method: hqq. Must be one of ['awq'].", "quantisation method hqq is not one that vllm 9"),
         ("tpu_int8 quantization is currently not supported in cpu.", "tpu_int8 does not run on this kind of machine"),
         ("The quantization method fp_quant is deprecated and will be removed", "fp_quant is deprecated in vllm 9"),
+        (
+            "('The quantization method %s is deprecated and will be removed. To bypass, set `--x`.', 'fp_quant')",
+            "fp_quant is deprecated in vllm 9",
+        ),
         ("Unsupported quantization config: bits=3, sym=True", "bits = 3 and sym = True; quantise again with 4 or 8"),
         ("GPTQ group activation ordering (desc_act=True) is no longer supported.", "take vLLM 0.24, which does"),
         ("has model type `new9` but Transformers does not recognize this", "model type new9 is unknown to vllm 9"),
         ("contains custom code which must be executed to load", "needs custom code (auto_map in its config.json)"),
         ("Model architectures ['XForCausalLM'] are not supported for now.", "class 'XForCausalLM' is not one"),
+        (
+            "Model architectures ['XForVision'] failed to be inspected. Please",
+            "cannot import it here, as for models that",
+        ),
+        ("Unrecognized model in /x. Should have a `model_type` key in its", "names no model type (model_type)"),
         ("No model architectures are specified", "names no class (architectures)"),
         ("The model type 'gemma2' does not support float16. Reason: x", "gemma2 does not compute in float16"),
         (
@@ -77,9 +86,10 @@ def test_a_model_that_reads_only_is_a_fault() -> None:
     [
         "GPTQ group activation ordering (desc_act=True) is no longer supported.",
         "Unknown quantization method: bitsandbytes. Must be one of [].",
+        "Model architectures ['SomeForConditionalGeneration'] failed to be inspected.",
     ],
 )
-def test_what_only_newer_engines_refuse_is_a_warning_for_another_machine_and_a_fault_here(refusal: str) -> None:
+def test_what_only_this_build_refuses_is_a_warning_for_another_machine_and_a_fault_here(refusal: str) -> None:
     found = Configuration(refusals=(refusal,), context_tokens=9)
     assert [line.severity for line in judge(found, cards=[H100])] == [Severity.WARN]
     assert [line.severity for line in judge(found, cards=[H100], here=True)] == [Severity.FAULT]
