@@ -118,8 +118,7 @@ def follow(
             printed = str(error)
         if progress.has_ended(printed):
             return
-        unseen = progress.unseen_polls and not progress.missed
-        sleep(UNSEEN_POLL_SECONDS if unseen else POLL_SECONDS)
+        sleep(UNSEEN_POLL_SECONDS if progress.is_awaited else POLL_SECONDS)
 
 
 @dataclass(slots=True)
@@ -134,6 +133,11 @@ class _Progress:
     ran: bool = False
     unseen_polls: int = 0
     """Polls that reported an end before the version was seen to run."""
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether Kaggle answers, but not yet for this version."""
+        return self.unseen_polls > 0 and not self.ran and not self.missed
 
     def has_ended(self, printed: str) -> bool:
         """Takes the output of one poll. Raises InputError for a run that failed, and when polls keep failing."""
