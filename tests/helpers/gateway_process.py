@@ -40,11 +40,15 @@ def frame(payload: Any) -> pd.DataFrame:
         return reader.read_all().to_pandas()
 
 
+def to_bytes(message: Any) -> bytes:
+    return message.SerializeToString()
+
+
 def main(address: str, problems: Path, submission: Path) -> None:
     channel = grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)])
-    send: Any = channel.unary_unary(
+    send = channel.unary_unary(
         f"/{SERVICE}/{METHOD}",
-        request_serializer=lambda message: message.SerializeToString(),  # pyright: ignore
+        request_serializer=to_bytes,
         response_deserializer=Response.FromString,
     )
     give_up_at, answers = time.monotonic() + STARTUP_SECONDS, list[pd.DataFrame]()

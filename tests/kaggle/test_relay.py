@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(predict: Callable[..., Any], address: str) -> Iterator[None]:
+def serving(predict: Callable[..., Any], address: str) -> Generator[None]:
     server = RelayServer(predict, address=address)
     server.start()
     try:
@@ -80,7 +80,7 @@ print("served")
 
 
 @contextmanager
-def server_process(address: str, *, answer: str = "len(text)", start: str = "") -> Iterator[subprocess.Popen[str]]:
+def server_process(address: str, *, answer: str = "len(text)", start: str = "") -> Generator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-c", SERVER.format(answer=answer, start=start)],
         cwd=PROJECT,

@@ -7,6 +7,7 @@ take any time. When a version is saved, the same server runs its own gateway ove
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Callable

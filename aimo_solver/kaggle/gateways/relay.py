@@ -30,7 +30,7 @@ END: Final = "end_of_rehearsal"
 """A call by which a gateway of ours lets a server of ours return."""
 _RETRY_SECONDS: Final = 0.1
 _END_SECONDS: Final = 2.0
-_RETRIES: Final = {
+_RETRIES: Final[dict[str, Any]] = {
     "methodConfig": [
         {
             "name": [{}],
@@ -73,7 +73,7 @@ class RelayServer:
         handler = grpc.unary_unary_rpc_method_handler(
             self._answer,
             request_deserializer=Request.FromString,
-            response_serializer=lambda response: cast(Any, response).SerializeToString(),
+            response_serializer=_to_bytes,
         )
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {METHOD: handler}),))
         self.address = address or f"localhost:{_free_port()}"
@@ -162,11 +162,15 @@ class RelayClient:
 def _send(channel: grpc.Channel, request: Any, limit_seconds: float | None) -> Any:
     send = channel.unary_unary(
         f"/{SERVICE}/{METHOD}",
-        request_serializer=lambda message: cast(Any, message).SerializeToString(),
+        request_serializer=_to_bytes,
         response_deserializer=Response.FromString,
     )
     response: Any = send(request, timeout=limit_seconds, wait_for_ready=False)
     return decode(response.payload)
+
+
+def _to_bytes(message: Any) -> bytes:
+    return message.SerializeToString()
 
 
 def _code(error: grpc.RpcError) -> grpc.StatusCode:
