@@ -166,7 +166,7 @@ def test_a_package_that_is_installed_serves_as_well_as_an_attached_one(
     attached = attach(tmp_path / "competition", find_contest("aimo3"))
     (tmp_path / "site").mkdir()
     (tmp_path / "competition/kaggle_evaluation").rename(tmp_path / "site/kaggle_evaluation")
-    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "site"), *sys.path])
     serve(attached, options, lambda line: None)
     assert pl.read_parquet("submission.parquet").rows() == [("a", 42), ("b", 42), ("c", 42)]
 

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -42,8 +41,11 @@ class AIMO3InferenceServer:
 """
 
 
+Predict = Callable[..., pl.DataFrame]
+
+
 def front(
-    serve: Callable[..., Any],
+    serve: Callable[[Predict], object],
     *,
     install: Callable[[], None] = lambda: None,
     before: str = "",
@@ -54,7 +56,7 @@ def front(
     return Front(serve, install, command, fallback=7)
 
 
-def ask(predict: Callable[..., pl.DataFrame], *texts: str) -> list[int]:
+def ask(predict: Predict, *texts: str) -> list[int]:
     """Asks as Kaggle's servers do."""
     frames = [predict(pl.Series("id", [text]), pl.Series("problem", [text])) for text in texts]
     return [frame.row(0, named=True)["answer"] for frame in frames]
@@ -63,7 +65,7 @@ def ask(predict: Callable[..., pl.DataFrame], *texts: str) -> list[int]:
 def test_the_server_is_up_while_the_wheels_are_installed() -> None:
     up, answers = threading.Event(), list[int]()
 
-    def serve(predict: Callable[..., pl.DataFrame]) -> None:
+    def serve(predict: Predict) -> None:
         up.set()
         answers.extend(ask(predict, "1 + 1?", "π?"))
 
@@ -97,7 +99,7 @@ def test_a_solver_that_refuses_ends_the_session_with_its_code(capsys: pytest.Cap
 def test_a_solver_that_dies_later_costs_the_problems_that_are_left(capfd: pytest.CaptureFixture[str]) -> None:
     answers: list[int] = []
 
-    def serve(predict: Callable[..., pl.DataFrame]) -> None:
+    def serve(predict: Predict) -> None:
         answers.extend(ask(predict, "first", "second", "third"))
 
     dying = front(serve, answer="if text == 'second': os._exit(9)")
@@ -107,7 +109,7 @@ def test_a_solver_that_dies_later_costs_the_problems_that_are_left(capfd: pytest
 
 
 def test_a_server_that_raises_ends_the_session(capsys: pytest.CaptureFixture[str]) -> None:
-    def serve(predict: Callable[..., pl.DataFrame]) -> None:
+    def serve(predict: Predict) -> None:
         raise ValueError("no port is free")
 
     assert front(serve).run() == 1

@@ -41,7 +41,7 @@ REPORT_SECONDS: Final = 5.0
 """Time to say why the solver has ended, before its server notices."""
 _SOLVER: Final = "import sys; from aimo_solver.app.kernel import main; main(float(sys.argv[1]), sys.argv[2:])"
 Install = Callable[[], None]
-Serve = Callable[[Callable[..., Any]], None]
+Serve = Callable[[Callable[..., Any]], object]
 
 
 def serve_in_front(arguments: Sequence[str], inputs: Path, install: Install, started_at: float) -> int | None:
