@@ -101,6 +101,13 @@ def test_the_real_command_sends_every_field(folder: Path, kaggle: KaggleStub) ->
     }
 
 
+def test_a_relative_folder_is_sent(folder: Path, kaggle: KaggleStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    reply.update(NEW_VERSION)
+    monkeypatch.chdir(folder.parent)
+    assert push(Path(folder.name)) == PUSHED
+    assert kaggle.of("SaveKernel")["text"] == "print('π')\n"
+
+
 def test_a_refusal_by_the_server_is_reported_although_the_command_exits_with_0(
     folder: Path, kaggle: KaggleStub
 ) -> None:
