@@ -59,7 +59,9 @@ def _files(path: Path) -> Iterator[tuple[str, int]]:
 
 def leave_out_replaced(folder: Path) -> None:
     """Puts a wheel of metadata alone in the place of each wheel that another one in the folder replaces."""
-    there = {canonicalize_name(path.name.partition("-")[0]): path for path in sorted(folder.glob("*.whl"))}
+    there: dict[str, Path] = {
+        canonicalize_name(path.name.partition("-")[0]): path for path in sorted(folder.glob("*.whl"))
+    }
     for name, kept in REPLACED.items():
         if kept not in there:
             continue
