@@ -11,6 +11,8 @@ from aimo_solver.config.settings import load_hardware
 from aimo_solver.config.shipped import HARDWARE
 from aimo_solver.engine.engine_arguments import OWNED, argument_faults, known_arguments
 from aimo_solver.engine.hardware import check_hardware
+from aimo_solver.engine.vllm.engine import VllmEngine
+from aimo_solver.engine.vllm.settings import VllmSettings
 from aimo_solver.errors import InputError
 from tests.helpers.runtimes import whole_checkpoint
 
@@ -112,3 +114,7 @@ def test_a_misspelt_argument_is_refused_before_anything_is_loaded(tmp_path: Path
     )
     with pytest.raises(InputError, match=r"did you mean max_num_batched_tokens.*; and engine\.block_sizes is no"):
         check_hardware(str(tmp_path / "mine.toml"), whole_checkpoint(tmp_path / "model"))
+
+
+def test_an_argument_that_the_project_sets_by_default_may_be_set_otherwise() -> None:
+    assert VllmEngine(VllmSettings(Path("model"), engine_arguments={"seed": 3, "disable_log_stats": False}))

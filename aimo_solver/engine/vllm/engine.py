@@ -32,17 +32,16 @@ class VllmEngine:
 
     def __init__(self, settings: VllmSettings) -> None:
         self.settings = settings
-        self._process = VllmProcess(
-            settings,
-            kv_cache_dtype=settings.kv_cache_dtype,
-            stream_interval=settings.stream_interval,
-            seed=settings.seed,
-            speculative_config=settings.speculative,
-            worker_extension_cls=_WEIGHT_REPORTER if settings.reports_weights else "",
+        arguments: dict[str, Any] = {
+            "kv_cache_dtype": settings.kv_cache_dtype,
+            "stream_interval": settings.stream_interval,
+            "seed": settings.seed,
+            "speculative_config": settings.speculative,
+            "worker_extension_cls": _WEIGHT_REPORTER if settings.reports_weights else "",
             # Drafts are counted in the statistics only.
-            disable_log_stats=settings.speculative is None,
-            **settings.engine_arguments,
-        )
+            "disable_log_stats": settings.speculative is None,
+        }
+        self._process = VllmProcess(settings, **(arguments | dict(settings.engine_arguments)))
 
     @property
     def tokenizer(self) -> HfTokenizer:
