@@ -15,7 +15,7 @@ from aimo_solver.config.names import CodeMode, PolicyName, find_name
 from aimo_solver.config.renamed_keys import with_current_keys
 from aimo_solver.config.settings import Hardware, PolicySettings, Preset, checked, load_preset
 from aimo_solver.dialects import find_dialect
-from aimo_solver.engine.checkpoint import check_checkpoint, check_one_label, check_same_vocabulary
+from aimo_solver.engine.checkpoint import check_checkpoint, check_one_label, check_same_vocabulary, check_writes_text
 from aimo_solver.engine.hardware import AUTO, check_hardware
 from aimo_solver.errors import InputError
 from aimo_solver.policies.adjusted import AdjustedPolicy
@@ -216,6 +216,7 @@ def require_speculation_works(options: RunOptions) -> None:
 
 def _check_together(options: RunOptions) -> None:
     """Checks the model, its scorer and the hardware settings against one another."""
+    check_writes_text(options.model)
     scorer = scorer_path(options.preset)
     if scorer is not None:
         check_checkpoint(scorer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -133,7 +134,7 @@ def _major(driver: str) -> int:
 
 def what_compiles(hardware: Hardware, cards: Sequence[Card]) -> str | None:
     """Returns the setting for which vLLM compiles CUDA kernels at load; None if there is none known."""
-    engine, environment = hardware.engine or {}, hardware.environment or {}
+    engine, environment = hardware.engine or {}, {**os.environ, **(hardware.environment or {})}
     if environment.get("VLLM_USE_FLASHINFER_SAMPLER", "0") not in ("0", ""):
         return "VLLM_USE_FLASHINFER_SAMPLER"
     for name in ("attention_backend", "moe_backend"):
