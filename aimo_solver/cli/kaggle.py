@@ -195,13 +195,14 @@ def rehearse(
     )
     with tempfile.TemporaryDirectory(prefix="aimo-rehearsal-", ignore_cleanup_errors=True) as temporary:
         done = rehearse_kernel(plan, Path(temporary, "session") if root is None else root, console_log(console))
-    golds = {problem.id: problem.gold for problem in plan.problems.problems if problem.gold is not None}
-    right = sum(done.answers[id] == gold for id, gold in golds.items())
-    table = Table("step", title=f"{plan.contest.name}: {len(done.answers)} answers, {right} of {len(golds)} right")
-    table.add_column("seconds", justify="right")
-    for name, seconds in done.seconds.items():
-        table.add_row(name, f"{seconds:.1f}")
-    console.print(table)
+        # Before the folder is deleted, which takes a while after an installation.
+        golds = {problem.id: problem.gold for problem in plan.problems.problems if problem.gold is not None}
+        right = sum(done.answers[id] == gold for id, gold in golds.items())
+        table = Table("step", title=f"{plan.contest.name}: {len(done.answers)} answers, {right} of {len(golds)} right")
+        table.add_column("seconds", justify="right")
+        for name, seconds in done.seconds.items():
+            table.add_row(name, f"{seconds:.1f}")
+        console.print(table)
 
 
 def push(
