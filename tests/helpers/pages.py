@@ -1,4 +1,4 @@
-"""The commands of README.md and docs/: blocks marked `sh` run as they stand (`make test-pages`), all others are at least spelt right.
+"""The commands of README.md and docs/: `sh` blocks run as they stand (`make test-pages`), all are spelt right.
 
 A block marked `console` needs something that a checkout does not have: a network, a GPU, your own checkpoint.
 """
