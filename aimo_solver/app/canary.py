@@ -1,6 +1,6 @@
 """Canary: a known question that is asked before a run, so that a broken engine is seen before its first answer.
 
-Engines that start and then write nothing, noise or one token for ever have cost whole contests: a draft model that
+Engines that start and then write nothing, noise or one token forever have cost whole contests: a draft model that
 does not fit, a cache format, a kernel. Guarantees: never raises and never takes longer than its limit; every verdict
 says what was found and shows the text. Not guaranteed: that a passing engine solves anything. Whether the answer is
 right does not count.
@@ -32,22 +32,22 @@ STREAMS: Final = 4
 MAX_TOKENS: Final = 128
 LIMIT_SECONDS: Final = 90.0
 STALL_SHARE: Final = 0.75
-"""Of a machine's stall_seconds, for the limit."""
+"""Share of a machine's stall_seconds that the question may take."""
 MIN_TOKENS_PER_SECOND: Final = 8.0
-"""Of all streams together, after the first token. At this rate four rollouts of 4,000 tokens take half an hour."""
+"""All streams together, after the first token. At this rate four rollouts of 4,000 tokens take half an hour."""
 MIN_TOKENS_FOR_RATE: Final = 32
 MAX_UNRATED_SECONDS: Final = 4.0
-"""In which even fewer tokens may come without a rate: some models answer in a word."""
+"""Fewer tokens than those, in less time than this, have no rate: some models answer in a word."""
 MIN_MEAN_LOGPROB: Final = -3.0
 """Nats per token. Models write at -0.1 to -1; random weights at minus the logarithm of the vocabulary, -7 to -12."""
 MIN_WORDS: Final = 8
 """With fewer words than these their share says nothing."""
 MIN_VALID_SHARE: Final = 0.2
-"""Of the words; half and more in a text about the question, a few per cent in a mixture of random tokens."""
+"""Share of words that are known: half and more in a text about the question, a few per cent in random tokens."""
 MAX_BROKEN_SHARE: Final = 0.05
-"""Of the characters, that are no character (U+FFFD)."""
+"""Share of characters that could not be decoded (U+FFFD)."""
 MAX_RUN_TOKENS: Final = 24
-"""Of one and the same token."""
+"""Repetitions of one token in a row."""
 MIN_DISTINCT_SHARE: Final = 0.1
 MIN_TOKENS_FOR_LOOP: Final = 48
 _SAMPLE_CHARS: Final = 60
@@ -66,7 +66,7 @@ _COMMON_WORDS: Final = frozenset(
     frac pmod equiv begin end append percent analysis final assistant user
     """.split()
 )
-"""Of English and Python, as texts about such a question use them."""
+"""English and Python words that texts about such a question use."""
 _COMMON_CHINESE: Final = frozenset("的是在有我们一个数为这不了和等于除以余所因质小求素且即可得")
 
 
@@ -95,9 +95,9 @@ class Verdict:
     """None means that it passed."""
     reason: str = ""
     tokens: int = 0
-    """Of all answers together."""
+    """Tokens of all answers together."""
     tokens_per_second: float = math.nan
-    """Of all answers together, after the first token; NaN for too few tokens."""
+    """All answers together, after the first token; NaN for too few tokens."""
     sample: str = ""
     """The beginning of the answer that decided, or of the first."""
 
@@ -261,9 +261,9 @@ def _unsure(answer: _Answer) -> tuple[Fault, str] | None:
 
 def _rate(answers: Sequence[_Answer], ended_at: float) -> float:
     """Returns tokens/s of all streams together, after each one's first piece; NaN for too few to say."""
-    begun = [answer for answer in answers if answer.first_at is not None]
-    tokens = sum(len(answer.token_ids) - answer.first_tokens for answer in begun)
-    seconds = ended_at - min((answer.first_at or 0.0 for answer in begun), default=ended_at)
+    started = [answer for answer in answers if answer.first_at is not None]
+    tokens = sum(len(answer.token_ids) - answer.first_tokens for answer in started)
+    seconds = ended_at - min((answer.first_at or 0.0 for answer in started), default=ended_at)
     if tokens < MIN_TOKENS_FOR_RATE and seconds < MAX_UNRATED_SECONDS:
         return math.nan
     return tokens / seconds if seconds > 0 else math.inf

@@ -111,7 +111,7 @@ class Ladder:
         for _, place in sorted(failed):
             rung = self._rungs[place]
             if len(self._rungs) > 1:
-                self._log(f"warning: no settings pass the canary; going on with {rung.name}, perhaps for nothing")
+                self._log(f"warning: no settings pass the canary; continuing with {rung.name}")
             if self._engine is not None and self._started is rung:
                 return self._engine, rung.hardware
             try:
