@@ -139,10 +139,10 @@ async def open_runtime(
 ) -> AsyncGenerator[Runtime]:
     """Loads the engine before `ends_at` (loop time), and ends it again.
 
-    `climbs`: settings that do not start or fail the canary are replaced by the next of the hardware's ladder; otherwise
-    a start that fails is an error, and a canary that fails is a warning: who measures an engine measures this one.
-    `measured`: the engine is able to report its weights. `needs_scorer`: without its scorer a search would
-    be another method; a contest would rather run that one than none.
+    `climbs`: settings that do not start or fail the canary are replaced by the next of the hardware's ladder;
+    otherwise a start that fails is an error and a canary that fails a warning, since a measurement is of the settings
+    that were named. `measured`: the engine is able to report its weights. `needs_scorer`: without its scorer a
+    search would be another method; a contest would rather run that one than none.
     """
     loop = asyncio.get_running_loop()
     started_at = loop.time()
@@ -154,19 +154,16 @@ async def open_runtime(
         settings = replace(settings, gpu_memory_utilization=settings.gpu_memory_utilization - share)
         return SupervisedEngine(lambda: make_engine(settings), stall_seconds=hardware.stall_seconds, log=log)
 
+    patience = Patience(
+        attempts=load_attempts,
+        pause_seconds=load_pause_seconds,
+        give_up_at=started_at + LADDER_SHARE * (ends_at - started_at),
+    )
     if measured and options.hardware.speculative:
         canary = None  # The drafts of its answers would count as the runs'.
-    ladder = Ladder(
-        rungs_of(options.hardware)[: None if climbs else 1],
-        make_supervised,
-        ask=None if canary is None else asking(options.preset, canary, log),
-        patience=Patience(
-            attempts=load_attempts,
-            pause_seconds=load_pause_seconds,
-            give_up_at=started_at + LADDER_SHARE * (ends_at - started_at),
-        ),
-        log=log,
-    )
+    asked = None if canary is None else asking(options.preset, canary, log)
+    rungs = rungs_of(options.hardware)[: None if climbs else 1]
+    ladder = Ladder(rungs, make_supervised, ask=asked, patience=patience, log=log)
     scorer = None if settings_of_scorer is None else make_scorer(settings_of_scorer)
     sandbox = make_sandbox(memory_bytes=options.preset.sandbox_memory_bytes)
     log(options.description)
@@ -208,7 +205,7 @@ async def _load_scorer(scorer: ManagedScorer, log: Log, *, needed: bool) -> bool
     except EngineError as error:
         if needed:
             raise
-        log(f"the search goes on without its scorer: {error}")
+        log(f"the search continues without its scorer: {error}")
         return False
     return True
 

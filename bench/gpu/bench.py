@@ -111,8 +111,9 @@ class GpuBench:
             cpu_kvcache_gib=None if self.has_gpu else 1,
             load_seconds=240.0,
             log_file=log_file,
+            engine_arguments={"load_format": "dummy"} | shape.arguments,
         )
-        engine = SupervisedEngine(lambda: BenchEngine(settings, load_format="dummy", **shape.arguments), log=self._log)
+        engine = SupervisedEngine(lambda: BenchEngine(settings), log=self._log)
         loop = asyncio.get_running_loop()
         started_at = loop.time()
         try:

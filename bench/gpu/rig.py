@@ -9,19 +9,12 @@ from typing import Any, Final
 
 from aimo_solver.engine.supervised import SupervisedEngine
 from aimo_solver.engine.vllm.engine import VllmEngine
-from aimo_solver.engine.vllm.settings import VllmSettings
 
 _PROMPT: Final = "Find the remainder when the sum of all divisors of 2026 is divided by 97. "
 
 
 class BenchEngine(VllmEngine):
     """The product's VllmEngine, whose AsyncLLM can also be asked directly."""
-
-    def __init__(self, settings: VllmSettings, **arguments: Any) -> None:
-        """`arguments` are more of vLLM's engine arguments."""
-        super().__init__(settings)
-        # Added afterwards, so that all others stay as the product sets them.
-        self._process._arguments |= arguments  # pyright: ignore[reportPrivateUsage]  # the product has no need of it
 
     async def generate_directly(self, prompt: dict[str, Any], **parameters: Any) -> int:
         """Sends one request straight to AsyncLLM, in vLLM's own terms. Returns its number of tokens."""

@@ -15,7 +15,9 @@ from typing import Any, Final
 
 from aimo_solver.utils.paths import DEMO_MODEL
 
-_EMPTY_SAFETENSORS: Final = len(b"{}").to_bytes(8, "little") + b"{}"
+_HEADER: Final = b'{"model.norm.weight":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}'
+_TINY_SAFETENSORS: Final = len(_HEADER).to_bytes(8, "little") + _HEADER + bytes(2)
+"""One number: vLLM makes the weights up, but a checkpoint without any is refused."""
 
 _QWEN_7B: Final[dict[str, Any]] = {
     "architectures": ["Qwen2ForCausalLM"],
@@ -109,7 +111,7 @@ class Shape:
         """Writes the checkpoint into the folder and returns it."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.json").write_text(json.dumps(self.config, indent=2))
-        (folder / "model.safetensors").write_bytes(_EMPTY_SAFETENSORS)
+        (folder / "model.safetensors").write_bytes(_TINY_SAFETENSORS)
         for name in ("tokenizer_config.json", "chat_template.jinja"):
             shutil.copy(DEMO_MODEL / name, folder)
         (folder / "tokenizer.json").write_text(json.dumps(_wide_tokenizer(int(self.config["vocab_size"]))))
