@@ -138,7 +138,7 @@ def _variances(gains: Sequence[Sequence[int]]) -> tuple[float, float]:
     means = [statistics.fmean(mine) for mine in gains]
     runs = min(map(len, gains))
     total = statistics.variance(means) if len(means) > 1 else 0.0
-    if runs < 2:  # The two cannot be told apart; that all of it is luck is the hopeful answer.
+    if runs < 2:  # One run cannot separate the two kinds of variance; all of it is taken for differences between runs.
         return total, 0.0
     within = statistics.fmean(statistics.variance(mine) for mine in gains)
     return within, max(0.0, total - within / runs)

@@ -16,7 +16,7 @@ def test_a_row_says_what_came_of_each_step() -> None:
     ended(good, "two", 2)
     ended(good, "three", 3)
     ended(bad, "none", None)
-    child_of(root, text="never gone on with\n\n")
+    child_of(root, text="never continued\n\n")
     start = {"problem": PROBLEM.text, "prefill": "<think>\n"}
     two, three = {"text": "two", "visits": 1, "value": 1.0}, {"text": "three", "visits": 1, "value": -1.0}
     assert training_rows(problem, root, "<think>\n") == [
