@@ -70,8 +70,8 @@ def _complete(problem: str, tokenizer: PreTrainedTokenizerFast, model: PreTraine
         output = [int(token_id) for token_id in generated_ids]
         turn = tokenizer.decode(output[len(token_ids) :])
         generated += turn
-        code = NUMINA.find_code(turn)
-        if code is None:
+        call = NUMINA.find_code(turn)
+        if call is None or call.code is None:
             break
-        token_ids = output + tokenizer.encode(NUMINA.render_output(run_program(code)), add_special_tokens=False)
+        token_ids = output + tokenizer.encode(NUMINA.render_output(run_program(call.code)), add_special_tokens=False)
     return generated

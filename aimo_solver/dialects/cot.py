@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.dialect import THINK_END, ToolSettings, close_think
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.problems.answers import extract_answer
@@ -24,7 +25,7 @@ class CotDialect:
     def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
         return tokenizer.encode_chat([{"role": "user", "content": INSTRUCTION + problem}])
 
-    def find_code(self, turn: str) -> str | None:
+    def find_code(self, turn: str) -> Call | None:
         return None
 
     def render_output(self, output: str) -> str:

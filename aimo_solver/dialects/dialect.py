@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from aimo_solver.dialects.calls import Call
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.problems.problem import AnswerRule
 from aimo_solver.sandbox.base import ExecutionResult
@@ -43,8 +44,8 @@ class Dialect(Protocol):
         """Returns the token ids of the whole prompt, opened for the model's first turn."""
         ...
 
-    def find_code(self, turn: str) -> str | None:
-        """Returns the code this turn asks to run; None when the turn does not end in a call."""
+    def find_code(self, turn: str) -> Call | None:
+        """Returns the call that this turn ends in; None when it does not end in one."""
         ...
 
     def render_output(self, output: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.dialect import ToolSettings
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.errors import InputError
@@ -44,14 +45,14 @@ class HarmonyDialect:
                 )
         return tokenizer.encode(harmony_prompt(problem, self.effort))
 
-    def find_code(self, turn: str) -> str | None:
+    def find_code(self, turn: str) -> Call | None:
         """Returns the code of the turn's last message, if it is addressed to python."""
         start = turn.rfind(_MESSAGE)
         header = turn[turn.rfind(_START, 0, max(start, 0)) + 1 : max(start, 0)]
         if start < 0 or not _TO_PYTHON.search(header):
             return None
         body = turn[start + len(_MESSAGE) :]
-        return None if _END in body or _RETURN in body else body.partition(_CALL)[0]
+        return None if _END in body or _RETURN in body else Call(code=body.partition(_CALL)[0])
 
     def render_output(self, output: str) -> str:
         return f"{_START}python to=assistant{_CHANNEL}analysis{_MESSAGE}{output}{_END}{_START}assistant"

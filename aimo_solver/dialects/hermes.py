@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.dialect import CALL_END, THINK_END, ToolSettings, close_think, find_call
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.problems.answers import extract_answer
@@ -50,7 +51,7 @@ class HermesDialect:
     def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
         return tokenizer.encode_chat([{"role": "system", "content": SYSTEM}, {"role": "user", "content": problem}])
 
-    def find_code(self, turn: str) -> str | None:
+    def find_code(self, turn: str) -> Call | None:
         """Returns the call's code. A body that is not such JSON is run as it is: its error is shown to the model."""
         call = find_call(turn)
         if call is None:
@@ -62,8 +63,8 @@ class HermesDialect:
                 arguments = json.loads(arguments)
             code: object = arguments["code"]
         except (ValueError, KeyError, TypeError):
-            return body
-        return code if isinstance(code, str) else body
+            return Call(code=body)
+        return Call(code=code if isinstance(code, str) else body)
 
     def render_output(self, output: str) -> str:
         response = f"<tool_response>\n{output}\n</tool_response>"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.dialect import THINK_END, ToolSettings, close_think
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.problems.answers import extract_answer
@@ -28,7 +29,7 @@ class NuminaDialect:
     def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
         return tokenizer.encode_chat([{"role": "user", "content": problem}])
 
-    def find_code(self, turn: str) -> str | None:
+    def find_code(self, turn: str) -> Call | None:
         """Returns the turn's last block. The token that completed the stop string may run past it."""
         opened = turn.rfind(_OUTPUT_START)
         if opened < 0:
@@ -39,7 +40,7 @@ class NuminaDialect:
         # Begins with the newline before the code, so that the end of an empty block is found too.
         code = turn[start + len(_CODE_START) - 1 : opened]
         end = code.rfind(_CODE_END)
-        return code[1:end] if end >= 0 else code[1:]
+        return Call(code=code[1:end] if end >= 0 else code[1:])
 
     def render_output(self, output: str) -> str:
         body = output if not output or output.endswith("\n") else output + "\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.dialect import CALL_END, THINK_END, ToolSettings, close_think, find_call
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.problems.answers import extract_answer
@@ -32,9 +33,9 @@ class OpenMathDialect:
     def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
         return tokenizer.encode_chat([{"role": "user", "content": INSTRUCTION + problem}])
 
-    def find_code(self, turn: str) -> str | None:
+    def find_code(self, turn: str) -> Call | None:
         call = find_call(turn)
-        return None if call is None else call.removeprefix("\n").removesuffix("\n")
+        return None if call is None else Call(code=call.removeprefix("\n").removesuffix("\n"))
 
     def render_output(self, output: str) -> str:
         body = output if not output or output.endswith("\n") else output + "\n"

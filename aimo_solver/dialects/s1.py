@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.dialect import ToolSettings
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.errors import InputError
@@ -35,7 +36,7 @@ class S1Dialect:
             )
         return tokenizer.encode_chat([{"role": "user", "content": problem}]) + tokenizer.encode(_THINK)
 
-    def find_code(self, turn: str) -> str | None:
+    def find_code(self, turn: str) -> Call | None:
         return None
 
     def render_output(self, output: str) -> str:

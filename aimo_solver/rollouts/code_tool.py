@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from aimo_solver.config.names import CodeMode
 from aimo_solver.config.settings import RolloutSettings
+from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.dialect import Dialect, shown_output
 from aimo_solver.errors import SandboxError
 from aimo_solver.sandbox.base import ExecutionResult, ExecutionStatus, Session
@@ -27,17 +28,19 @@ class CodeTool:
         self._disabled = settings.code is CodeMode.DISABLED
 
     async def run(
-        self, code: str | None, execute: Callable[[str], Awaitable[ExecutionResult]]
+        self, call: Call | None, execute: Callable[[str], Awaitable[ExecutionResult]]
     ) -> tuple[str, ExecutionStatus]:
-        """Returns what the model is shown, and how the run ended. `code` is None where a call holds none.
+        """Returns what the model is shown, and how the run ended. `call` is None where a turn holds no code.
 
         Raises what `execute` raises.
         """
-        if code is None:
+        if call is None:
             return NO_CODE, ExecutionStatus.ERROR
         if self._disabled:
             return DISABLED, ExecutionStatus.ERROR
-        result = await execute(code)
+        if call.code is None:
+            return call.error or NO_CODE, ExecutionStatus.ERROR
+        result = await execute(call.code)
         return shown_output(result, self._output_chars), result.status
 
 

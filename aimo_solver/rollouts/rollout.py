@@ -11,6 +11,7 @@ from contextlib import aclosing
 from itertools import chain
 
 from aimo_solver.config.names import CodeMode
+from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.prompt import opened_thought
 from aimo_solver.engine.base import FinishReason
 from aimo_solver.rollouts.base import RolloutTask
@@ -61,15 +62,15 @@ class Rollout(RolloutLifeCycle):
                 if self._is_to_wait(generation):
                     self._wait(generation)
                     continue
-                code = self._find_code(generation)
-                if code is None and generation.stop not in self._dialect.stop:
+                call = self._find_call(generation)
+                if call is None and generation.stop not in self._dialect.stop:
                     ended = generation.finish_reason is FinishReason.STOP
                     return StopReason.NO_ANSWER if ended else StopReason.TOKEN_LIMIT
                 if code_rounds == self._settings.code_rounds:
                     return StopReason.ROUND_LIMIT
                 code_rounds += 1
                 # A turn that stopped where output belongs, with no code before it, is an error the model is shown.
-                await self._run_code(generation, code)
+                await self._run_code(generation, call)
         finally:
             self._finish_turn()
 
@@ -165,16 +166,16 @@ class Rollout(RolloutLifeCycle):
         confidence = self._group.confidence
         return confidence is not None and confidence < self._gate.min_confidence
 
-    def _find_code(self, generation: Generation) -> str | None:
+    def _find_call(self, generation: Generation) -> Call | None:
         if self._settings.code is CodeMode.OFF or not self._dialect.stop:
             return None
         return self._dialect.find_code(self._engine.tokenizer.decode(generation.token_ids))
 
-    async def _run_code(self, generation: Generation, code: str | None) -> None:
+    async def _run_code(self, generation: Generation, call: Call | None) -> None:
         """Ends the turn with the run of its code, and appends the output to the context."""
         generation.code_started_at = self._loop.time()
-        output, status = await self._tool.run(code, self._execute)
-        self._finish_turn(code, output, status)
+        output, status = await self._tool.run(call, self._execute)
+        self._finish_turn(None if call is None else call.code, output, status)
         self._context += self._engine.tokenizer.encode(self._dialect.render_output(output))
 
     async def _execute(self, code: str) -> ExecutionResult:

@@ -106,9 +106,9 @@ def test_a_repaired_trace_reads_a_real_error_and_then_a_result(repaired: list[Tr
         _, broken, error, _, fixed, result, _ = trace.segments
         assert "Error" in error.text and "Error" not in result.text
         for call, output in ((broken, error), (fixed, result)):
-            program = NUMINA.find_code(call.text)
-            assert program is not None
-            assert output == Segment(NUMINA.render_output(run_program(program)), learned=False)
+            asked = NUMINA.find_code(call.text)
+            assert asked is not None and asked.code is not None
+            assert output == Segment(NUMINA.render_output(run_program(asked.code)), learned=False)
 
 
 def test_a_traces_answer_is_its_last_output(repaired: list[Trace]) -> None:

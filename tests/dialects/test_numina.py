@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.numina import NUMINA
 from aimo_solver.problems.problem import ANY_INTEGER
 from tests.helpers.contests import AIMO3
@@ -20,24 +21,24 @@ def test_the_prompt_is_the_bare_problem_in_the_models_own_template() -> None:
 
 
 def test_a_block_before_an_output_block_is_code() -> None:
-    assert NUMINA.find_code("<think>Count.</think>\n" + code("print(6 * 7)")) == "print(6 * 7)"
+    assert NUMINA.find_code("<think>Count.</think>\n" + code("print(6 * 7)")) == Call(code="print(6 * 7)")
 
 
 def test_the_last_block_alone_is_run() -> None:
     turn = "```python\nx = 5\n```\nBetter:\n```python\ny = 6\n```\n```output\n"
-    assert NUMINA.find_code(turn) == "y = 6"
+    assert NUMINA.find_code(turn) == Call(code="y = 6")
 
 
 def test_the_token_that_completed_the_stop_may_run_past_it() -> None:
-    assert NUMINA.find_code(code("print(42)") + "4") == "print(42)"
+    assert NUMINA.find_code(code("print(42)") + "4") == Call(code="print(42)")
 
 
 def test_words_between_code_and_output_are_not_code() -> None:
-    assert NUMINA.find_code("```python\nprint(42)\n```\nThis gives\n```output\n") == "print(42)"
+    assert NUMINA.find_code("```python\nprint(42)\n```\nThis gives\n```output\n") == Call(code="print(42)")
 
 
 def test_a_block_that_was_never_closed_is_code_all_the_same() -> None:
-    assert NUMINA.find_code("```python\nprint(42)\n```output\n") == "print(42)\n"
+    assert NUMINA.find_code("```python\nprint(42)\n```output\n") == Call(code="print(42)\n")
 
 
 @pytest.mark.parametrize(
@@ -57,17 +58,17 @@ def test_a_turn_that_does_not_end_in_a_call_has_no_code(turn: str) -> None:
 
 
 def test_an_empty_block_is_empty_code() -> None:
-    assert NUMINA.find_code("```python\n```\n```output\n") == ""
+    assert NUMINA.find_code("```python\n```\n```output\n") == Call(code="")
 
 
 @settings(max_examples=30)
 @given(st.text("a `\n<>", max_size=20), programs)
 def test_whatever_is_written_in_a_block_is_found_as_it_is(thought: str, program: str) -> None:
-    assert NUMINA.find_code(thought + code(program)) == program
+    assert NUMINA.find_code(thought + code(program)) == Call(code=program)
 
 
 def test_every_stop_string_opens_an_output_block() -> None:
-    assert all(NUMINA.find_code("```python\nx\n```\n" + stop) == "x" for stop in NUMINA.stop)
+    assert all(NUMINA.find_code("```python\nx\n```\n" + stop) == Call(code="x") for stop in NUMINA.stop)
 
 
 @pytest.mark.parametrize("output", ["42", "42\n"])

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimo_solver.dialects import DIALECTS
+from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.dialect import Dialect
 from aimo_solver.dialects.harmony import HARMONY, harmony_prompt
 from aimo_solver.dialects.hermes import HERMES
@@ -42,7 +43,7 @@ OUTPUTS = {
 def test_the_documented_call_is_found_and_answered_string_for_string(name: str) -> None:
     dialect = DIALECTS[name]
     assert any(CALLS[name].endswith(stop) for stop in dialect.stop)
-    assert dialect.find_code("Let me see." + CALLS[name]) == "print(6 * 7)"
+    assert dialect.find_code("Let me see." + CALLS[name]) == Call(code="print(6 * 7)")
     assert dialect.render_output("42") == OUTPUTS[name]
 
 
@@ -67,7 +68,7 @@ def test_whatever_is_written_in_a_call_is_found_as_it_is(dialect: Dialect, progr
         "hermes": "<tool_call>\n" + json.dumps({"name": "python", "arguments": {"code": program}}) + "\n</tool_call>",
         "harmony": f"<|channel|>commentary to=python code<|message|>{program}<|call|>",
     }
-    assert dialect.find_code("Hm. " + calls[dialect.name]) == program
+    assert dialect.find_code("Hm. " + calls[dialect.name]) == Call(code=program)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_whatever_is_written_in_a_call_is_found_as_it_is(dialect: Dialect, progr
     ids=["arguments as text", "wrong key", "no JSON", "no text"],
 )
 def test_hermes_runs_what_it_cannot_read_so_that_the_model_sees_an_error(body: str, code: str) -> None:
-    assert HERMES.find_code(f"<tool_call>\n{body}\n</tool_call>") == code
+    assert HERMES.find_code(f"<tool_call>\n{body}\n</tool_call>") == Call(code=code)
 
 
 # Harmony, beside oss-harmony's own rendering
@@ -104,7 +105,7 @@ def test_harmony_replies_as_the_library_renders_it() -> None:
     whole = rendered(call, reply)
     turn, _, _ = whole.partition(HARMONY.render_output("42"))
     assert whole == turn + HARMONY.render_output("42")
-    assert HARMONY.find_code(turn.removeprefix("<|start|>assistant")) == "print(6 * 7)"
+    assert HARMONY.find_code(turn.removeprefix("<|start|>assistant")) == Call(code="print(6 * 7)")
 
 
 def test_harmony_closes_an_open_thought_as_the_library_renders_it() -> None:

@@ -84,12 +84,12 @@ class StepSource:
         if step.end is not StepEnd.CALL or len(path.cells) >= self._settings.code_rounds:
             return step
         started_at = asyncio.get_running_loop().time()
-        code = self._dialect.find_code((path + step).turn_text)
-        output, status = await self._tool.run(code, lambda code: self._sessions.attempt(path.cells, code))
+        call = self._dialect.find_code((path + step).turn_text)
+        output, status = await self._tool.run(call, lambda code: self._sessions.attempt(path.cells, code))
         shown = self._dialect.render_output(output)
         return replace(
             step,
-            code=code,
+            code=None if call is None else call.code,
             output=output,
             shown=shown,
             shown_token_ids=tuple(self._engine.tokenizer.encode(shown)),
