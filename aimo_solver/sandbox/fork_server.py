@@ -25,6 +25,8 @@ from aimo_solver.sandbox import processes
 from aimo_solver.sandbox.frames import readable
 
 CLOSE_SECONDS = 5.0
+PYTHON_OPTIONS = ("-s",)
+"""Python's options in sessions: a user's own site-packages are left out, as another user could not read them."""
 _MAX_ANSWER_BYTES = 2**16
 
 _BOOT = (
@@ -158,18 +160,23 @@ class ForkServer:
             return
         self._end_zygote()
         near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        root = str(Path(aimo_solver.__file__).parent.parent)
         try:
-            arguments = [root, str(far.fileno()), str(os.getpid()), " ".join(self._preload), tempfile.gettempdir()]
+            arguments = [
+                package_root(),
+                str(far.fileno()),
+                str(os.getpid()),
+                " ".join(self._preload),
+                tempfile.gettempdir(),
+            ]
             self._zygote = subprocess.Popen(
-                [sys.executable, "-s", "-c", _BOOT, *arguments],
+                [sys.executable, *PYTHON_OPTIONS, "-c", _BOOT, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
                 pass_fds=(far.fileno(),),
                 start_new_session=True,
                 cwd="/",
-                env=_environment(),
+                env=session_environment(),
             )
         except OSError as error:
             near.close()
@@ -200,7 +207,12 @@ class ForkServer:
         self._next = None
 
 
-def _environment() -> dict[str, str]:
+def package_root() -> str:
+    """Returns the folder from which the processes of sessions import this package."""
+    return str(Path(aimo_solver.__file__).parent.parent)
+
+
+def session_environment() -> dict[str, str]:
     """Returns the zygote's environment: of the parent's only the path of its shared libraries, so no secrets."""
     libraries = os.environ.get("LD_LIBRARY_PATH")
     return {

@@ -190,7 +190,7 @@ _SCOPED = 0b11
 _ACCESS_BITS = {1: 13, 2: 14, 3: 15, 4: 15}
 """Number of file access rights by version; 16 from version 5 on."""
 _READABLE = (
-    *("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/etc", "/sys/devices/system", "/dev/urandom"),
+    *("/bin", "/sbin", "/etc", "/sys/devices/system", "/dev/urandom"),
     *("/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys"),
 )
 """Of /proc only its own entry, as other environments hold secrets. A restored snapshot's entry is closed too."""
@@ -204,8 +204,7 @@ def _landlock(scratch: str, memory_bytes: int) -> None:
     attributes = struct.pack("QQQ", everything, 0, _SCOPED)
     size = 24 if version >= 6 else 16 if version >= 4 else 8
     ruleset = _check(_LIBC.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(size), 0))
-    libraries = os.environ.get("LD_LIBRARY_PATH", "").split(":")
-    for path in (*_READABLE, sys.prefix, sys.base_prefix, *libraries):
+    for path in (*_READABLE, *readable_folders()):
         _allow(ruleset, path, _READ)
     for path in (*_WRITABLE, scratch):
         _allow(ruleset, path, everything)
@@ -213,9 +212,15 @@ def _landlock(scratch: str, memory_bytes: int) -> None:
     os.close(ruleset)
 
 
+def readable_folders() -> tuple[str, ...]:
+    """Returns the folders of Python and of libraries, which cells may read."""
+    libraries = os.environ.get("LD_LIBRARY_PATH", "").split(":")
+    return (*("/usr", "/lib", "/lib64", "/lib32"), sys.prefix, sys.base_prefix, *filter(None, libraries))
+
+
 def _allow(ruleset: int, path: str, access: int) -> None:
     try:
-        descriptor = os.open(path or "/nonexistent", os.O_PATH | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:  # Not every system has every path.
         return
     if not os.path.isdir(path):
