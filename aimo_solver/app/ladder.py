@@ -16,6 +16,7 @@ from aimo_solver.app.canary import Fault, Verdict
 from aimo_solver.config.settings import Hardware
 from aimo_solver.engine.supervised import SupervisedEngine
 from aimo_solver.errors import EngineError, EngineLoadError
+from aimo_solver.utils.contained import contained
 from aimo_solver.utils.log import Log
 
 AskCanary = Callable[[SupervisedEngine, Hardware], Awaitable[Verdict]]
@@ -148,10 +149,8 @@ class Ladder:
         if self._started is None or self._engine is None:
             return
         self._started = None
-        try:
+        with contained("ending the engine", self._log):  # The next start says what it finds.
             await self._engine.stop()
-        except EngineError as error:  # The next start says what it finds.
-            self._log(f"the engine did not end: {error}")
         await asyncio.sleep(self._patience.pause_seconds)
 
 

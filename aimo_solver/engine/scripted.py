@@ -16,7 +16,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from aimo_solver.engine.base import Completion, FinishReason, Sampling, TokenLogprob
 from aimo_solver.engine.stop_strings import find_stop
 from aimo_solver.engine.text_stream import TextStream
-from aimo_solver.errors import EngineError, EngineLoadError
+from aimo_solver.errors import EngineError
 
 END_OF_TURN = "<|end|>"
 _LOSSLESS = "surrogateescape"
@@ -108,13 +108,14 @@ class ScriptedEngine:
         tokenizer: ByteTokenizer | None = None,
         context_tokens: int = 4096,
         start_seconds: float = 0.0,
-        load_error: EngineLoadError | None = None,
+        load_error: BaseException | None = None,
+        stop_error: BaseException | None = None,
     ) -> None:
         self._reply = reply
         self._tokenizer = tokenizer or ByteTokenizer()
         self._context_tokens = context_tokens
         self._start_seconds = start_seconds
-        self._load_error = load_error
+        self._load_error, self._stop_error = load_error, stop_error
         self._runs = self._hangs = False
         self._broken = asyncio.Event()
         self._reason = ""
@@ -146,8 +147,10 @@ class ScriptedEngine:
         self._runs, self._hangs, self._broken = True, False, asyncio.Event()
 
     async def stop(self) -> None:
-        """Ends the engine; requests in flight raise EngineError."""
+        """Ends the engine; requests in flight raise EngineError. Raises `stop_error` if one is scripted."""
         self.die("it was stopped")
+        if self._stop_error is not None:
+            raise self._stop_error
 
     def die(self, reason: str) -> None:
         """Makes every request raise EngineError until the engine is started again."""

@@ -8,8 +8,10 @@ request then resumes from its prompt and its own tokens so far. Guarantees:
 - cancelling a request ends it at once, even during a restart;
 - idle engines, starts and restarts are never mistaken for a stall; nor is a program that was itself
   held up, as stalls are counted in the loop's own ticks;
+- whatever an engine's start or stop raises is handled as an EngineError is;
 - EngineError reaches the consumers once `max_restarts` attempts in a row have produced no token, or
-  the checkpoint has been refused three times in a row.
+  the checkpoint has been refused three times in a row. Pauses between these attempts grow, so that
+  they are not used up in a moment.
 
 Not guaranteed: the same tokens as without the death. If the engine samples, the rest of an
 interrupted completion is sampled with a seed derived from the request's own and its tokens so far:
@@ -21,17 +23,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from aimo_solver.engine.base import Completion, ManagedEngine, Sampling, Tokenizer
 from aimo_solver.engine.resumable_request import ResumableRequest
 from aimo_solver.errors import EngineError, EngineLoadError
+from aimo_solver.utils.contained import CONTAINABLE, contained, describe
 from aimo_solver.utils.log import Log, unbreakable
 
 # A refusal can be temporary (the dead engine's memory is not free yet), but hardly twice.
 _MAX_LOAD_ERRORS = 3
-_PAUSE_SECONDS = 2.0
+_FIRST_PAUSE_SECONDS = 2.0
+_MAX_PAUSE_SECONDS = 30.0
 _TICKS_PER_STALL = 20
 
 
@@ -110,8 +114,13 @@ class SupervisedEngine:
 
     async def start(self) -> None:
         """Starts the first engine. If that fails it is not retried: it raises EngineLoadError."""
-        self._engine = self._make_engine()
-        await self._engine.start()
+        try:
+            self._engine = self._make_engine()
+            await self._engine.start()
+        except EngineError:
+            raise
+        except CONTAINABLE as error:
+            raise EngineLoadError(f"the engine does not start ({describe(error)}); run `aimo doctor`") from error
         self._tokenizer, self._context_tokens = self._engine.tokenizer, self._engine.context_tokens
         loop = asyncio.get_running_loop()
         self._now = loop.time
@@ -205,16 +214,16 @@ class SupervisedEngine:
         loop = asyncio.get_running_loop()
         found_at, load_errors, last_error = loop.time(), 0, reason
         while self._fruitless < self._max_restarts and load_errors < _MAX_LOAD_ERRORS:
+            await asyncio.sleep(_pause_seconds(self._fruitless))
             self._fruitless += 1
+            await self._end_dead_engine()
             try:
-                await self._engine_in_place().stop()
                 self._engine = self._make_engine()
                 await self._engine.start()
-            except EngineError as error:
+            except CONTAINABLE as error:
                 load_errors = load_errors + 1 if isinstance(error, EngineLoadError) else 0
-                last_error = str(error)
+                last_error = str(error) if isinstance(error, EngineError) else describe(error)
                 self._log(f"engine did not restart ({last_error}); attempt {self._fruitless} of {self._max_restarts}")
-                await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             seconds = loop.time() - found_at
             self.restarts.append(EngineRestart(reason=reason, at_seconds=found_at - self._started_at, seconds=seconds))
@@ -222,10 +231,14 @@ class SupervisedEngine:
                 f"engine restarted in {seconds:.1f} s, {self._open_requests} rollouts resume from their own tokens"
             )
             return
-        with suppress(EngineError):
-            await self._engine_in_place().stop()
+        await self._end_dead_engine()
         self._failure = EngineError(f"the engine died and cannot be restarted ({last_error}); run `aimo doctor`")
         self._log(str(self._failure))
+
+    async def _end_dead_engine(self) -> None:
+        """Ends what is left of it. Where that fails, the next start finds out whether its memory is free."""
+        with contained("ending the dead engine", self._log):
+            await self._engine_in_place().stop()
 
     async def _watch(self) -> None:
         """Detects a wedged engine. Counts ticks, not time: a loop that was held up proves nothing."""
@@ -237,3 +250,8 @@ class SupervisedEngine:
             if quiet_ticks >= _TICKS_PER_STALL:
                 quiet_ticks = 0
                 self._found_dead(self._engine_in_place(), f"no token for {self._stall_seconds:g} s")
+
+
+def _pause_seconds(fruitless: int) -> float:
+    """Returns the pause before the next restart, after so many in a row that brought no token."""
+    return 0.0 if fruitless == 0 else min(_FIRST_PAUSE_SECONDS * 2 ** (fruitless - 1), _MAX_PAUSE_SECONDS)

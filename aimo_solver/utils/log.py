@@ -14,7 +14,7 @@ def unbreakable(log: Log) -> Log:
     """Returns the same log, which costs only its own line when it cannot be written (a closed pipe, a full disk)."""
 
     def write(line: str) -> None:
-        with suppress(Exception):
+        with suppress(Exception, SystemExit):  # rich ends the program when its terminal has closed.
             log(line)
 
     return write

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -127,6 +128,54 @@ def test_failure_of_the_first_start_is_raised_at_once() -> None:
     with pytest.raises(EngineLoadError, match="no such folder"):
         harness.run(harness.ask)
     assert len(harness.engines) == 1
+
+
+ANY_ERRORS = [
+    OSError(28, "No space left on device"),
+    RuntimeError("cuda"),
+    SystemExit(3),
+    MemoryError(),
+    EngineError("x"),
+]
+
+
+@pytest.mark.parametrize("error", ANY_ERRORS, ids=repr)
+def test_error_of_any_class_at_a_restart_is_tried_again(error: BaseException) -> None:
+    harness = SupervisedHarness([reply(dies_after_tokens=8), reply()], load_errors={1: error, 2: error})
+    assert_whole(harness.run(harness.ask))
+    assert len(harness.engines) == 4
+
+
+@pytest.mark.parametrize("error", ANY_ERRORS, ids=repr)
+def test_dead_engine_that_cannot_be_ended_is_replaced_all_the_same(error: BaseException) -> None:
+    harness = SupervisedHarness([reply(dies_after_tokens=8), reply()], stop_errors={0: error})
+    assert_whole(harness.run(harness.ask))
+    assert len(harness.engines) == 2
+    assert any("ending the dead engine failed" in line for line in harness.log)
+
+
+def test_restarts_end_when_no_engine_can_be_ended() -> None:
+    errors: dict[int, BaseException] = dict.fromkeys(range(10), RuntimeError("stuck"))
+    harness = SupervisedHarness([reply(dies_after_tokens=0)], stop_errors=errors)
+    with pytest.raises(EngineError, match="cannot be restarted"):
+        harness.run(harness.ask)
+    assert len(harness.engines) == 1 + 10
+
+
+def test_restarts_that_bring_no_token_are_spread_over_minutes() -> None:
+    harness = SupervisedHarness([reply(dies_after_tokens=0)])
+    with pytest.raises(EngineError, match="cannot be restarted"):
+        harness.run(harness.ask)
+    moments = [restart.at_seconds for restart in harness.supervised.restarts]
+    gaps = [later - earlier - START_SECONDS for earlier, later in itertools.pairwise(moments)]
+    assert gaps == sorted(gaps) and sum(gaps) > 120
+
+
+@pytest.mark.parametrize("error", ANY_ERRORS[:4], ids=repr)
+def test_error_of_any_class_at_the_first_start_is_a_load_error(error: BaseException) -> None:
+    harness = SupervisedHarness([reply()], load_errors={0: error})
+    with pytest.raises(EngineLoadError, match="does not start"):
+        harness.run(harness.ask)
 
 
 @pytest.mark.parametrize("moment_seconds", [0.15, START_SECONDS / 2])

@@ -9,7 +9,6 @@ from typing import Any
 from aimo_solver.engine.base import Sampling
 from aimo_solver.engine.scripted import ByteTokenizer, Reply, ScriptedEngine, replies_by_prompt
 from aimo_solver.engine.supervised import SupervisedEngine
-from aimo_solver.errors import EngineLoadError
 from aimo_solver.simulation.virtual_clock import run_virtual
 from tests.helpers.engine_contract import JoinedCompletion, complete
 
@@ -25,7 +24,10 @@ class SupervisedHarness:
 
     replies: list[dict[str, Reply]]
     """Prompt -> reply for the first engine, the second, ...; the last one serves all later engines."""
-    load_errors: dict[int, EngineLoadError] = field(default_factory=dict[int, EngineLoadError])
+    load_errors: dict[int, BaseException] = field(default_factory=dict[int, BaseException])
+    """What starting the engine of a number raises."""
+    stop_errors: dict[int, BaseException] = field(default_factory=dict[int, BaseException])
+    """What ending the engine of a number raises."""
     engines: list[ScriptedEngine] = field(default_factory=list[ScriptedEngine])
     log: list[str] = field(default_factory=list[str])
     max_restarts: int = 10
@@ -38,9 +40,14 @@ class SupervisedHarness:
     def _make(self) -> ScriptedEngine:
         number = len(self.engines)
         script = replies_by_prompt(self.replies[min(number, len(self.replies) - 1)])
-        load_error = self.load_errors.get(number)
         self.engines.append(
-            ScriptedEngine(script, tokenizer=TOKENIZER, start_seconds=START_SECONDS, load_error=load_error)
+            ScriptedEngine(
+                script,
+                tokenizer=TOKENIZER,
+                start_seconds=START_SECONDS,
+                load_error=self.load_errors.get(number),
+                stop_error=self.stop_errors.get(number),
+            )
         )
         return self.engines[-1]
 
