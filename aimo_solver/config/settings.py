@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, cast
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
+from aimo_solver.config.answer_settings import AnswerSettings
 from aimo_solver.config.fields import (
     KNOWN_KEYS_ONLY,
     Flag,
@@ -195,6 +196,7 @@ class Preset:
     sandbox_memory_bytes: PositiveInt = 2 * 2**30
     genselect: GenSelectSettings | None = None
     """None means that the vote is not judged."""
+    answers: AnswerSettings = field(default_factory=AnswerSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

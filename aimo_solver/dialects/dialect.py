@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
 from aimo_solver.dialects.calls import Call
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.problems.problem import AnswerRule
@@ -56,8 +57,8 @@ class Dialect(Protocol):
         """Returns the text to append to an unfinished one so that the next tokens are the answer."""
         ...
 
-    def find_answer(self, text: str, rule: AnswerRule) -> int | None:
-        """Returns the answer that the generated text, without tool output, commits to."""
+    def find_answer(self, text: str, rule: AnswerRule, forms: AnswerForms = BOXED_ONLY) -> int | None:
+        """Returns the answer that the generated text, without tool output, commits to in one of the forms."""
         ...
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
 from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.dialect import ToolSettings
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.errors import InputError
-from aimo_solver.problems.answers import extract_answer
+from aimo_solver.problems.answers import read_answer
 from aimo_solver.problems.problem import AnswerRule
 
 _START, _CHANNEL, _MESSAGE, _END, _CALL = "<|start|>", "<|channel|>", "<|message|>", "<|end|>", "<|call|>"
@@ -68,8 +69,8 @@ class HarmonyDialect:
             return f"{_START}assistant{_FINAL}{answer}"
         return f"{'' if _MESSAGE in message else _MESSAGE}{_END}{_START}assistant{_FINAL}{answer}"
 
-    def find_answer(self, text: str, rule: AnswerRule) -> int | None:
-        return extract_answer(text, rule)
+    def find_answer(self, text: str, rule: AnswerRule, forms: AnswerForms = BOXED_ONLY) -> int | None:
+        return read_answer(text, rule, forms)
 
 
 def harmony_prompt(problem: str, effort: str) -> str:

@@ -10,10 +10,11 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
 from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.dialect import CALL_END, THINK_END, ToolSettings, close_think, find_call
 from aimo_solver.engine.base import Tokenizer
-from aimo_solver.problems.answers import extract_answer
+from aimo_solver.problems.answers import read_answer
 from aimo_solver.problems.problem import AnswerRule
 
 TOOL = {
@@ -73,8 +74,8 @@ class HermesDialect:
     def close_thinking(self, text: str) -> str:
         return close_think(text)
 
-    def find_answer(self, text: str, rule: AnswerRule) -> int | None:
-        return extract_answer(text, rule)
+    def find_answer(self, text: str, rule: AnswerRule, forms: AnswerForms = BOXED_ONLY) -> int | None:
+        return read_answer(text, rule, forms)
 
 
 HERMES = HermesDialect()

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
 from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.dialect import THINK_END, ToolSettings, close_think
 from aimo_solver.engine.base import Tokenizer
-from aimo_solver.problems.answers import extract_answer
+from aimo_solver.problems.answers import read_answer
 from aimo_solver.problems.problem import AnswerRule
 
 _CODE_START, _CODE_END, _OUTPUT_START = "```python\n", "\n```", "```output\n"
@@ -49,8 +50,8 @@ class NuminaDialect:
     def close_thinking(self, text: str) -> str:
         return close_think(text)
 
-    def find_answer(self, text: str, rule: AnswerRule) -> int | None:
-        return extract_answer(text, rule)
+    def find_answer(self, text: str, rule: AnswerRule, forms: AnswerForms = BOXED_ONLY) -> int | None:
+        return read_answer(text, rule, forms)
 
 
 NUMINA = NuminaDialect()

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
 from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.dialect import ToolSettings
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.errors import InputError
-from aimo_solver.problems.answers import extract_answer
+from aimo_solver.problems.answers import read_answer
 from aimo_solver.problems.problem import AnswerRule
 
 _START = "<|im_start|>"
@@ -45,8 +46,8 @@ class S1Dialect:
     def close_thinking(self, text: str) -> str:
         return f"\n{_FINAL}" if _ANSWER in text else f"\n{_ANSWER}\n{_FINAL}"
 
-    def find_answer(self, text: str, rule: AnswerRule) -> int | None:
-        return extract_answer(text, rule)
+    def find_answer(self, text: str, rule: AnswerRule, forms: AnswerForms = BOXED_ONLY) -> int | None:
+        return read_answer(text, rule, forms)
 
 
 S1 = S1Dialect()

@@ -33,6 +33,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
 from aimo_solver.problems.expressions import NotAValueError, evaluate
 from aimo_solver.problems.problem import AnswerRule
 
@@ -40,6 +41,11 @@ from aimo_solver.problems.problem import AnswerRule
 _BOX_OR_BRACE: Final = re.compile(
     r"\\(?:boxed|fbox)(?![A-Za-z])\s*(?:(?P<open>\{)|(?P<bare>[-−]?\d[^\s$\\{}]*))|\\.|[{}]", re.S
 )
+
+
+def read_answer(text: str, rule: AnswerRule, forms: AnswerForms = BOXED_ONLY) -> int | None:
+    """Returns the integer that `text` gives as its answer in one of the forms, under `rule`, or None."""
+    return extract_answer(text, rule)
 
 
 def extract_answer(text: str, rule: AnswerRule) -> int | None:
