@@ -4,7 +4,8 @@
 per rollout, as it ends), `trees.jsonl` (a search's steps, if its settings keep them), `answers.csv`
 (one line per problem and run), `log.txt`, and at the end `summary.json`. docs/replay.md documents every
 field. Guarantees: lines are written as things happen, so that a killed run leaves whole lines up to the
-kill, at most the last one cut; `RunFolder.resume` continues such a folder, and reader.py reads it.
+kill, at most the last one cut; `RunFolder.resume` continues such a folder, and reader.py reads it. Once a folder is
+open, a disk that is full costs lines at most: they are warned of, kept, and written when there is room again.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, TextIO, cast
+from typing import Any, Final, cast
 
 import tomli_w
 
@@ -34,7 +36,10 @@ from aimo_solver.runs.reader import (
 )
 from aimo_solver.solver.observer import Observer
 from aimo_solver.solver.solution import Solution
+from aimo_solver.utils.contained import contained
 from aimo_solver.utils.files import json_line, write_text
+from aimo_solver.utils.line_file import LineFile
+from aimo_solver.utils.log import Log, unbreakable
 from aimo_solver.voting import Vote
 from aimo_solver.voting.selection import Selection
 
@@ -43,9 +48,15 @@ ANSWER_FIELDS: Final[tuple[str, ...]] = tuple(
     "granted_seconds granted_rollouts selection selected judged judgings judging_tokens judging_seconds".split()
 )
 
+_HEADER: Final = ",".join(ANSWER_FIELDS) + "\r\n"
+
 STEPS_FILE: Final = "trees.jsonl"
 SUMMARY_FILE: Final = "summary.json"
 _LOG_FILE: Final = "log.txt"
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 class RunFolder:
@@ -56,8 +67,13 @@ class RunFolder:
         path: Path,
         settings: Mapping[str, Any],
         problems: Sequence[Problem] = (),
+        *,
+        warn: Log = _to_stderr,
     ) -> None:
-        """Creates the folder. Problems that are not known yet are added with their solutions."""
+        """Creates the folder. Problems that are not known yet are added with their solutions.
+
+        `warn` is called when something cannot be written. Raises InputError if the folder cannot be created.
+        """
         try:
             path.mkdir(parents=True, exist_ok=False)
             (path / SETTINGS_FILE).write_text(tomli_w.dumps(without_none(settings)), encoding="utf-8")
@@ -65,80 +81,87 @@ class RunFolder:
             raise InputError(f"{path}: the run folder exists; name another one") from None
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-        self._open(path, frozenset())
-        self._rows.writeheader()
+        self._open(path, frozenset(), warn)
+        self._answers.add(_HEADER)
         for problem in problems:
             self._add_problem(problem)
 
     @classmethod
-    def resume(cls, path: Path, logged: LoggedRun) -> RunFolder:
+    def resume(cls, path: Path, logged: LoggedRun, *, warn: Log = _to_stderr) -> RunFolder:
         """Reopens a folder, after bringing its files to what `logged` holds: a line that was cut is gone."""
         lines = [json_line(trajectory_row(trajectory)) for trajectory in logged.trajectories]
         write_text(path / TRAJECTORIES_FILE, "".join(lines))
-        with io.StringIO(newline="") as answers:
-            rows: csv.DictWriter[str] = csv.DictWriter(answers, ANSWER_FIELDS)
-            rows.writeheader()
-            rows.writerows(map(answer_row, logged.solutions))
-            write_text(path / ANSWERS_FILE, answers.getvalue())
+        write_text(path / ANSWERS_FILE, _HEADER + _csv_lines([answer_row(one) for one in logged.solutions]))
         _cut_to_whole_lines(path / STEPS_FILE)
         folder = cls.__new__(cls)
-        folder._open(path, {trajectory.key for trajectory in logged.trajectories})
+        folder._open(path, {trajectory.key for trajectory in logged.trajectories}, warn)
         folder._known = {problem.id for problem in logged.problems}
         return folder
 
-    def _open(self, path: Path, recorded: Collection[RolloutKey]) -> None:
-        self.path = path
+    def _open(self, path: Path, recorded: Collection[RolloutKey], warn: Log) -> None:
+        self.path, self._warn = path, unbreakable(warn)
         self._recorded = set(recorded)
         self._known: set[str] = set()
+        self._steps: LineFile | None = None
+        self._has_summary = True
         try:
-            self._problems: TextIO = (path / PROBLEMS_FILE).open("a", encoding="utf-8")
-            self._trajectories: TextIO = (path / TRAJECTORIES_FILE).open("a", encoding="utf-8")
-            self._answers: TextIO = (path / ANSWERS_FILE).open("a", encoding="utf-8", newline="")
-            self._log: TextIO = (path / _LOG_FILE).open("a", encoding="utf-8")
+            self._problems, self._trajectories, self._answers, self._log = (
+                LineFile(path / name, warn=warn) for name in (PROBLEMS_FILE, TRAJECTORIES_FILE, ANSWERS_FILE, _LOG_FILE)
+            )
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-        self._rows: csv.DictWriter[str] = csv.DictWriter(self._answers, ANSWER_FIELDS)
 
     def __enter__(self) -> RunFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in (self._problems, self._trajectories, self._answers, self._log):
+        for file in self._files:
             file.close()
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything so far has been written."""
+        return self._has_summary and all(file.whole for file in self._files)
+
+    @property
+    def _files(self) -> list[LineFile]:
+        files = [self._problems, self._trajectories, self._answers, self._log, self._steps]
+        return [file for file in files if file is not None]
 
     def log(self, line: str) -> None:
         """Adds a line to log.txt."""
-        print(line, file=self._log, flush=True)
+        self._log.add(f"{line}\n")
 
     def record(self, trajectory: Trajectory) -> None:
         """Writes a rollout that has ended; a second time, nothing."""
         if trajectory.key not in self._recorded:
             self._recorded.add(trajectory.key)
-            self._trajectories.write(json_line(trajectory_row(trajectory)))
-            self._trajectories.flush()
+            self._trajectories.add(json_line(trajectory_row(trajectory)))
 
     def add_steps(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Writes the steps that a search found, to train a scorer on."""
-        with (self.path / STEPS_FILE).open("a", encoding="utf-8") as file:
-            file.writelines(map(json_line, rows))
+        with contained(f"writing {STEPS_FILE}", self._warn):
+            self._steps = self._steps or LineFile(self.path / STEPS_FILE, warn=self._warn)
+            self._steps.add("".join(map(json_line, rows)))
 
     def add(self, solution: Solution) -> None:
         """Writes the answer to a problem, and those of its rollouts that have not been written yet."""
         self._add_problem(solution.problem)
         for trajectory in solution.trajectories:
             self.record(trajectory)
-        self._rows.writerow(answer_row(solution))
-        self._answers.flush()
+        self._answers.add(_csv_lines([answer_row(solution)]))
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Writes summary.json, whole or not at all."""
-        write_text(self.path / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
+        self._has_summary = False
+        with contained(f"writing {SUMMARY_FILE}", self._warn):
+            write_text(self.path / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
+            self._has_summary = True
 
     def _add_problem(self, problem: Problem) -> None:
         if problem.id not in self._known:
             self._known.add(problem.id)
-            self._problems.write(json_line(problem_row(problem)))
-            self._problems.flush()
+            self._problems.add(json_line(problem_row(problem)))
 
 
 class Recorder(Observer):
@@ -197,6 +220,13 @@ def _selection_fields(selection: Selection) -> dict[str, Any]:
         "judging_tokens": selection.tokens,
         "judging_seconds": round(selection.seconds, 3),
     }
+
+
+def _csv_lines(rows: Sequence[Mapping[str, Any]]) -> str:
+    with io.StringIO(newline="") as text:
+        rows_of: csv.DictWriter[str] = csv.DictWriter(text, ANSWER_FIELDS)
+        rows_of.writerows(rows)
+        return text.getvalue()
 
 
 def _cut_to_whole_lines(path: Path) -> None:

@@ -116,7 +116,7 @@ def test_load_error_at_a_restart_is_tried_again() -> None:
 
 
 def test_gives_up_when_the_checkpoint_is_refused_again_and_again() -> None:
-    errors = {number: EngineLoadError("file is gone") for number in range(1, 9)}
+    errors: dict[int, BaseException] = {number: EngineLoadError("file is gone") for number in range(1, 9)}
     harness = SupervisedHarness([reply(dies_after_tokens=8)], load_errors=errors)
     with pytest.raises(EngineError, match="file is gone"):
         harness.run(harness.ask)

@@ -24,6 +24,7 @@ from aimo_solver.runs.writer import (
 )
 from aimo_solver.sandbox.base import ExecutionStatus
 from tests.helpers.examples import rollouts, solution, trajectory
+from tests.helpers.full_disk import limited_file_size
 
 CALL = Turn(
     "```python\nprint(42)\n```\n```output\n",
@@ -132,10 +133,53 @@ def test_the_summary_is_whole_or_not_there(folder: RunFolder) -> None:
     assert not list(folder.path.glob("*.partial"))
 
 
-def test_an_unwritten_summary_leaves_no_half(folder: RunFolder) -> None:
-    with pytest.raises(TypeError):
+def test_an_unwritten_summary_leaves_no_half_and_is_warned_of(tmp_path: Path) -> None:
+    warnings: list[str] = []
+    with RunFolder(tmp_path / "run", {}, warn=warnings.append) as folder:
         folder.finish({"folder": folder.path})
-    assert not (folder.path / "summary.json").exists()
+        assert not folder.whole
+    assert sorted(path.name for path in folder.path.iterdir() if "summary" in path.name) == []
+    assert len(warnings) == 1 and warnings[0].startswith("writing summary.json failed: TypeError")
+
+
+def test_run_folder_that_is_full_at_any_byte_loses_nothing_once_there_is_room(tmp_path: Path) -> None:
+    def fill(path: Path, max_bytes: int | None) -> tuple[RunFolder, list[str]]:
+        warnings: list[str] = []
+        with RunFolder(path, {"seed": 3}, warn=warnings.append) as folder:
+            with limited_file_size(max_bytes):
+                folder.log("begun")
+                for number in (1, 2):
+                    id = f"p{number}"
+                    ended = [trajectory(42, 0, turns=(CALL, LAST), problem_id=id), trajectory(7, 1, problem_id=id)]
+                    folder.add(solution(ended, problem_id=id))
+                    folder.log(f"{id} answered")
+            folder.log("there is room again")
+            folder.add(solution([trajectory(5, 0, problem_id="p3")], problem_id="p3"))
+        return folder, warnings
+
+    names = ("problems.jsonl", "trajectories.jsonl", "answers.csv", "log.txt")
+    whole, _ = fill(tmp_path / "whole", None)
+    expected = {name: (whole.path / name).read_bytes() for name in names}
+    longest = max(map(len, expected.values()))
+    for max_bytes in range(200, longest, 7):  # Below, the folder could not be begun.
+        folder, warnings = fill(tmp_path / f"full-at-{max_bytes}", max_bytes)
+        assert {name: (folder.path / name).read_bytes() for name in names} == expected
+        assert folder.whole and all("the run continues" in warning for warning in warnings)
+
+
+def test_files_that_stay_full_hold_whole_lines_and_the_loss_is_warned_of(tmp_path: Path) -> None:
+    warnings: list[str] = []
+    with limited_file_size(2_000):
+        with RunFolder(tmp_path / "run", {}, warn=warnings.append) as folder:
+            for number in range(20):
+                folder.record(trajectory(42, number, turns=(CALL, LAST)))
+        assert not folder.whole
+    rows = [json.loads(line) for line in lines(folder)]
+    assert [row["rollout"] for row in rows] == list(range(len(rows))) and 0 < len(rows) < 20
+    assert [warning.partition("(")[0].rpartition(": ")[2] for warning in warnings] == [
+        "cannot be written ",
+        f"{20 - len(rows)} entries could not be written",
+    ]
 
 
 def test_a_run_never_overwrites_another(folder: RunFolder) -> None:
