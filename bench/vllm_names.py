@@ -38,7 +38,7 @@ _MEMBERS: Final = {
         "from_engine_args generate encode abort collective_rpc shutdown errored output_processor engine_core "
         "vllm_config"
     ),
-    "vllm/v1/engine/output_processor.py:OutputProcessor": "get_num_unfinished_requests",
+    "vllm/v1/engine/output_processor.py:OutputProcessor": "get_num_unfinished_requests tokenizer",
     "vllm/v1/engine/core_client.py:AsyncMPClient": "call_utility_async",
     "vllm/v1/engine/core.py:EngineCoreProc": "has_work",
     "vllm/config/vllm.py:VllmConfig": "model_config",

@@ -68,8 +68,17 @@ class Completion:
 class Tokenizer(Protocol):
     """What rollouts need from a tokenizer. Generated text is never re-tokenised."""
 
+    @property
+    def has_chat_template(self) -> bool:
+        """Whether the checkpoint says how messages are written; a base model does not."""
+        ...
+
     def encode(self, text: str) -> list[int]:
         """Returns the text's token ids, without adding special tokens around it."""
+        ...
+
+    def encode_start(self, text: str) -> list[int]:
+        """Returns the ids of a text that begins a prompt, with the start token (BOS) where the tokenizer adds one."""
         ...
 
     def decode(self, token_ids: Sequence[int]) -> str:

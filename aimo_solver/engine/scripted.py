@@ -34,6 +34,11 @@ class ByteTokenizer:
         self._long_ids = sorted(range(256, len(self._bytes)), key=lambda i: (-len(self._bytes[i]), i))
 
     @property
+    def has_chat_template(self) -> bool:
+        """Always True."""
+        return True
+
+    @property
     def vocabulary_size(self) -> int:
         """Ids run from 0 to one less than this."""
         return len(self._bytes)
@@ -46,6 +51,10 @@ class ByteTokenizer:
             token_ids.append(next(long_ids, data[place]))
             place += len(self._bytes[token_ids[-1]])
         return token_ids
+
+    def encode_start(self, text: str) -> list[int]:
+        """Returns the text's token ids, as this tokenizer has no start token."""
+        return self.encode(text)
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """Returns the text of the ids; broken characters become U+FFFD."""

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Final
 
 from aimo_solver.errors import EngineLoadError
+
+_SAMPLE: Final = "Let $x = 3$ é.\n```python\nprint(x)\n```\n```output\n3\n```\nThe answer is \\boxed{3}."
 
 
 class HfTokenizer:
@@ -23,8 +26,9 @@ class HfTokenizer:
         except ImportError as error:
             raise EngineLoadError(f"cannot import transformers ({error}); install the engine's requirements") from error
         self._folder = folder
-        # For some model types, Qwen2 among them, AutoTokenizer replaces the rules in tokenizer.json with the
-        # type's usual ones: a distilled or home-made checkpoint then reads tokens it was not trained on.
+        # For some model types and labels (tokenizer_class), Qwen2 and LlamaTokenizerFast among them, AutoTokenizer
+        # replaces the rules in tokenizer.json with the usual ones: a distilled or home-made checkpoint then reads
+        # tokens that it was not trained on, and a byte-level one labelled as Llama's is decoded to "LetĠxĠ=".
         reader = PreTrainedTokenizerFast if (folder / "tokenizer.json").exists() else AutoTokenizer
         try:
             self._tokenizer = reader.from_pretrained(folder, local_files_only=True)
@@ -36,6 +40,16 @@ class HfTokenizer:
             ) from error
 
     @property
+    def backend(self) -> Any:
+        """The tokenizer of transformers that does the work."""
+        return self._tokenizer
+
+    @property
+    def has_chat_template(self) -> bool:
+        """Whether the checkpoint says how messages are written; a base model does not."""
+        return bool(self._tokenizer.chat_template)
+
+    @property
     def size(self) -> int:
         """One more than the highest token id, the added tokens' included."""
         return max(self._tokenizer.get_vocab().values(), default=-1) + 1
@@ -44,11 +58,35 @@ class HfTokenizer:
         """Returns the text's token ids, without adding special tokens around it."""
         return self._tokenizer.encode(text, add_special_tokens=False)
 
+    def encode_start(self, text: str) -> list[int]:
+        """Returns the ids of a text that begins a prompt, with the start token (BOS) where the tokenizer adds one."""
+        token_ids = self._tokenizer.encode(text, add_special_tokens=True)
+        end = self._tokenizer.eos_token_id
+        return token_ids[:-1] if token_ids[-1:] == [end] and self.encode(text)[-1:] != [end] else token_ids
+
     def decode(self, token_ids: Sequence[int]) -> str:
         """Returns the text of the ids, special tokens included."""
         text = self._tokenizer.decode(token_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         assert isinstance(text, str)
         return text
+
+    def label_fault(self) -> str | None:
+        """Returns a sentence where transformers, going by the folder's labels, reads or writes other tokens."""
+        from transformers import AutoTokenizer
+
+        token_ids = self.encode(_SAMPLE)
+        try:
+            theirs: Any = AutoTokenizer.from_pretrained(self._folder, local_files_only=True)
+            decoded = theirs.decode(token_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+            same = decoded == self.decode(token_ids) and theirs.encode(_SAMPLE, add_special_tokens=False) == token_ids
+        except Exception:  # noqa: BLE001  Any class may be named there; whether vLLM can read it is another check.
+            return None
+        if same:
+            return None
+        return (
+            f"tokenizer_config.json or config.json makes transformers take {type(theirs).__name__}, which reads other "
+            "tokens than tokenizer.json has; tokenizer.json is used here, and other programs may read it wrongly"
+        )
 
     def encode_chat(self, messages: Sequence[dict[str, str]]) -> list[int]:
         """Returns token ids of the checkpoint's chat template, up to the start of the assistant's turn.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,9 @@ pytest.importorskip("transformers")
 from transformers import AutoTokenizer
 
 from aimo_solver.engine.tokenizer import HfTokenizer
+from aimo_solver.utils.paths import DEMO_MODEL
 from demo_model.tokenizer import train_tokenizer
+from tests.helpers.tokenizers import add_start_token, copy_tokenizer, relabel_tokenizer
 
 TEXT = "Sum the integer quotients 3 k // 5 for k up"
 
@@ -35,3 +38,52 @@ def test_the_chat_template_is_the_one_in_the_folder(qwen2_folder: Path) -> None:
     ours = HfTokenizer(qwen2_folder)
     asked = ours.decode(ours.encode_chat([{"role": "user", "content": "3 + 4?"}]))
     assert asked == "<|im_start|>user\n3 + 4?<|im_end|>\n<|im_start|>assistant\n"
+
+
+def test_label_that_reads_other_tokens_is_reported_and_not_followed(tmp_path: Path) -> None:
+    copy_tokenizer(DEMO_MODEL, tmp_path)
+    ours = HfTokenizer(tmp_path)
+    assert ours.label_fault() is None
+    relabel_tokenizer(tmp_path, "LlamaTokenizerFast")
+    labelled = HfTokenizer(tmp_path)
+    assert "reads other tokens" in (labelled.label_fault() or "")
+    assert labelled.decode(labelled.encode(TEXT)) == TEXT
+
+
+def test_text_that_begins_a_prompt_gets_the_start_token_once(tmp_path: Path) -> None:
+    copy_tokenizer(DEMO_MODEL, tmp_path)
+    plain = HfTokenizer(tmp_path)
+    assert plain.encode_start(TEXT) == plain.encode(TEXT)
+    add_start_token(tmp_path, "<|endoftext|>")
+    begun = HfTokenizer(tmp_path)
+    assert begun.decode(begun.encode_start(TEXT)) == f"<|endoftext|>{TEXT}"
+    assert begun.encode(TEXT) == plain.encode(TEXT)
+
+
+def test_end_token_that_a_tokenizer_adds_is_not_part_of_a_prompt(tmp_path: Path) -> None:
+    copy_tokenizer(DEMO_MODEL, tmp_path)
+    add_start_token(tmp_path, "<|endoftext|>", end="<|im_end|>")
+    begun = HfTokenizer(tmp_path)
+    assert begun.decode(begun.encode_start(TEXT)) == f"<|endoftext|>{TEXT}"
+
+
+def test_chat_prompt_is_what_the_template_writes_and_no_more(tmp_path: Path) -> None:
+    """A template that writes the start token does not get a second, and one that does not write it gets none."""
+    copy_tokenizer(DEMO_MODEL, tmp_path)
+    add_start_token(tmp_path, "<|endoftext|>")
+    messages = [{"role": "user", "content": "3 + 4?"}]
+    template = (tmp_path / "chat_template.jinja").read_text()
+    for beginning in ("", "{{ bos_token }}"):
+        (tmp_path / "chat_template.jinja").write_text(beginning + template)
+        ours = HfTokenizer(tmp_path)
+        asked = ours.encode_chat(messages)
+        reader: Any = AutoTokenizer.from_pretrained(tmp_path)
+        assert asked == reader.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+        assert ours.decode(asked).count("<|endoftext|>") == len(beginning[:1])
+
+
+def test_base_model_has_no_chat_template(tmp_path: Path) -> None:
+    copy_tokenizer(DEMO_MODEL, tmp_path)
+    assert HfTokenizer(tmp_path).has_chat_template
+    (tmp_path / "chat_template.jinja").unlink()
+    assert not HfTokenizer(tmp_path).has_chat_template

@@ -144,15 +144,25 @@ class VllmEngine:
                 async for output in outputs:
                     finished = output.finished
                     # vLLM returns flat log-probabilities, which read() does not know, only if configured to.
-                    yield reader.read(output.outputs[0])  # pyright: ignore[reportArgumentType]  # vLLM's union
+                    piece = reader.read(output.outputs[0])  # pyright: ignore[reportArgumentType]  # vLLM's union
+                    ended = piece.finish_reason is not None
+                    if ended and not finished:  # A stop string that vLLM has not found: frees its slot at once.
+                        await self._abort(outputs, request_id)
+                        finished = True
+                    yield piece
+                    if ended:
+                        return
         except EngineError:  # The engine is dead, or has ended the request itself.
             finished = True
             raise
         finally:
             if not finished:
-                await outputs.aclose()
-                # vLLM does not abort a request that is cancelled while it is being submitted.
-                await llm.abort(request_id)
+                await self._abort(outputs, request_id)
+
+    async def _abort(self, outputs: AsyncGenerator[Any, None], request_id: str) -> None:
+        await outputs.aclose()
+        # vLLM does not abort a request that is cancelled while it is being submitted.
+        await self._process.llm.abort(request_id)
 
 
 def _vllm_params(sampling: Sampling, max_tokens: int) -> SamplingParams:
@@ -168,7 +178,7 @@ def _vllm_params(sampling: Sampling, max_tokens: int) -> SamplingParams:
         stop=list(sampling.stop),
         stop_token_ids=list(sampling.stop_token_ids),
         logprobs=sampling.logprobs,
-        # TextStream makes the text; vLLM needs its own only to find stop strings.
+        # TextStream makes the text; vLLM decodes only to find stop strings.
         detokenize=bool(sampling.stop),
         include_stop_str_in_output=True,
         skip_special_tokens=False,

@@ -1,8 +1,9 @@
 """Turns vLLM's outputs into pieces of a completion. Knows their shape but imports nothing from vllm.
 
-vLLM ends the *text* at the stop string, but keeps the ids of the token that runs past it, and in
-some versions the ids of later tokens of the same delta. Here the ids are authoritative: they are cut
-after the token that completes the stop string, and the text is decoded from them.
+The ids are authoritative: the text is decoded from them here, and stop strings are looked for in that
+text, delta by delta. vLLM looks for them too, token by token, so that nothing is generated after one; but
+what it decodes depends on how it reads the tokenizer, its text ends at the stop string, and some versions
+keep the ids of later tokens of the same delta.
 """
 
 from __future__ import annotations
@@ -49,16 +50,15 @@ class OutputReader:
         self._tail_tokens = tail_tokens(sampling.stop)
 
     def read(self, output: VllmOutput) -> Completion:
-        """Returns the next piece. Raises EngineError if vLLM aborted the request."""
+        """Returns the next piece; one with a finish reason is the last, even if vLLM has not ended the request.
+
+        Raises EngineError if vLLM aborted the request.
+        """
         token_ids = tuple(output.token_ids)
-        reason: FinishReason | None = None
-        stop: str | None = None
-        if output.finish_reason is not None:
-            reason, stop = _ending(output)
-            if stop is not None:
-                match = find_stop(self._decode, kept_ids=self._tail, new_ids=token_ids, stop=self._sampling.stop)
-                if match is not None:
-                    stop, token_ids = match.stop, token_ids[: match.kept_tokens]
+        reason, stop = _ending(output)
+        match = find_stop(self._decode, kept_ids=self._tail, new_ids=token_ids, stop=self._sampling.stop)
+        if match is not None:
+            reason, stop, token_ids = FinishReason.STOP, match.stop, token_ids[: match.kept_tokens]
         elif self._tail_tokens:
             self._tail = [*self._tail, *token_ids][-self._tail_tokens :]
         text = self._text.push(token_ids, final=reason is not None)
@@ -68,7 +68,10 @@ class OutputReader:
         return Completion(token_ids, text, reason, stop, logprobs)
 
 
-def _ending(output: VllmOutput) -> tuple[FinishReason, str | None]:
+def _ending(output: VllmOutput) -> tuple[FinishReason | None, str | None]:
+    """Returns why vLLM ended the request, and the stop string that did; None and None while it goes on."""
+    if output.finish_reason is None:
+        return None, None
     if output.finish_reason == "length":
         return FinishReason.LENGTH, None
     if output.finish_reason == "stop":

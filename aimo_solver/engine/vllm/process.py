@@ -169,6 +169,9 @@ class VllmProcess:
                 raise EngineLoadError(
                     f"vLLM cannot load {settings.model} here ({cause}); choose a checkpoint or settings it can run"
                 ) from error
+        # vLLM's own reading of the tokenizer goes by its label and may be wrong (see HfTokenizer), and stop strings
+        # are looked for in what it decodes.
+        llm.output_processor.tokenizer = tokenizer.backend
         self._tokenizer, self._llm = tokenizer, llm
         self._context_tokens = llm.vllm_config.model_config.max_model_len
 
