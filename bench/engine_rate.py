@@ -25,6 +25,7 @@ from aimo_solver.config.names import CodeMode
 from aimo_solver.config.policy_settings import FixedSettings
 from aimo_solver.config.settings import RolloutSettings
 from aimo_solver.dialects import find_dialect
+from aimo_solver.dialects.prompt import Prompt
 from aimo_solver.engine.vllm.engine import VllmEngine
 from aimo_solver.engine.vllm.settings import VllmSettings
 from aimo_solver.policies.fixed import FixedPolicy
@@ -93,7 +94,7 @@ class SolverBench:
         begun = loop.time()
         for problem in self._problems:
             solution = await solver.solve(problem, Ledger(loop.time(), 36_000.0))
-            prompt = tuple(dialect.encode_prompt(problem.text, self._engine.tokenizer))
+            prompt = tuple(dialect.encode_prompt(problem.text, Prompt(), self._engine.tokenizer))
             requests.append(
                 [GenerationRequest(prompt, turn_seed(t.seed, 0), t.turns[0].tokens) for t in solution.trajectories]
             )

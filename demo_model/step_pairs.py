@@ -15,7 +15,7 @@ from random import Random
 import torch
 
 from aimo_solver.dialects.dialect import Dialect
-from aimo_solver.dialects.prompt import encode_prompt
+from aimo_solver.dialects.prompt import Prompt, encode_prompt
 from aimo_solver.engine.base import Tokenizer
 from demo_model.step_nodes import StepNode
 
@@ -72,7 +72,7 @@ def comparisons(
     found: list[StepComparison] = []
     for node in nodes:
         path = [
-            *encode_prompt(dialect, node.problem, tokenizer, prefill=node.prefill),
+            *encode_prompt(dialect, node.problem, tokenizer, prompt=Prompt(), prefill=node.prefill),
             *tokenizer.encode(node.prefix),
         ]
         texts = ([*path, *tokenizer.encode(child.text)] for child in node.children)

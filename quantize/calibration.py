@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aimo_solver.dialects.dialect import Dialect
-from aimo_solver.dialects.prompt import encode_prompt
+from aimo_solver.dialects.prompt import Prompt, encode_prompt, opened_thought, recorded_prompt
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.errors import InputError
 from aimo_solver.problems.problem import Problem
@@ -39,6 +39,8 @@ class CalibrationRow:
     """None means the problem's text alone, without a prompt around it."""
     prefill: str = ""
     """The text that the rollout was made to begin with."""
+    prompt: Prompt = field(default_factory=Prompt)
+    """The texts around the problem."""
 
 
 def choose_rows(
@@ -98,7 +100,7 @@ def _right_rows(runs: Sequence[LoggedRun]) -> Iterable[CalibrationRow]:
             for trajectory in solution.trajectories:
                 right = trajectory.answer is not None and trajectory.answer == solution.problem.gold
                 if right and trajectory.stop_reason is StopReason.ANSWERED and solution.problem.text:
-                    yield CalibrationRow(solution.problem, trajectory, _prefill(run))
+                    yield CalibrationRow(solution.problem, trajectory, _prefill(run), _prompt(run))
 
 
 def _written_rows(runs: Sequence[LoggedRun]) -> Iterable[CalibrationRow]:
@@ -106,7 +108,12 @@ def _written_rows(runs: Sequence[LoggedRun]) -> Iterable[CalibrationRow]:
         for solution in run.solutions:
             for trajectory in solution.trajectories:
                 if solution.problem.text and any(turn.text for turn in trajectory.turns):
-                    yield CalibrationRow(solution.problem, trajectory, _prefill(run))
+                    yield CalibrationRow(solution.problem, trajectory, _prefill(run), _prompt(run))
+
+
+def _prompt(run: LoggedRun) -> Prompt:
+    """Returns the run's prompt; the bare problem for a run of a version that kept none."""
+    return recorded_prompt(run.settings, run.path) or Prompt()
 
 
 def _prefill(run: LoggedRun) -> str:
@@ -146,11 +153,12 @@ def row_ids(row: CalibrationRow, dialect: Dialect, tokenizer: Tokenizer) -> list
     """Returns the token ids of the prompt and the turns, with the code's outputs between them; or of the text."""
     if row.trajectory is None:
         return tokenizer.encode(row.problem.text)
-    ids = encode_prompt(dialect, row.problem.text, tokenizer, prefill=row.prefill)
+    ids = encode_prompt(dialect, row.problem.text, tokenizer, prompt=row.prompt, prefill=row.prefill)
+    opened = opened_thought(ids, tokenizer)
     for turn in row.trajectory.turns:
         ids += tokenizer.encode(turn.text)
         if turn.output is not None:
-            ids += tokenizer.encode(dialect.render_output(turn.output))
+            ids += tokenizer.encode(dialect.render_output(turn.output, opened))
     return ids
 
 

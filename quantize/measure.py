@@ -24,7 +24,7 @@ from aimo_solver.app.run import AfterRun, RunOutcome, begun_run, resume, run_set
 from aimo_solver.app.runtime import Runtime
 from aimo_solver.dialects import find_dialect
 from aimo_solver.dialects.dialect import Dialect
-from aimo_solver.dialects.prompt import encode_prompt
+from aimo_solver.dialects.prompt import Prompt, encode_prompt
 from aimo_solver.engine.base import Engine, Sampling, Tokenizer
 from aimo_solver.errors import EngineLoadError, InputError
 from aimo_solver.problems.problem_set import ProblemSet
@@ -155,12 +155,15 @@ class _Measurement:
     async def _answer(self, variant: Variant, place: Path, folder: Path | None, probe_file: Path) -> Path:
         async def after(runtime: Runtime, outcome: RunOutcome) -> None:
             preset = variant.options.preset
-            dialect, prefill = find_dialect(preset.dialect), preset.rollout.prefill
+            dialect, prefill, words = find_dialect(preset.dialect), preset.rollout.prefill, variant.options.prompt
+            tokenizer = runtime.engine.tokenizer
             texts = self.texts
             if texts is None:
-                texts = base_texts(outcome.solutions, dialect, runtime.engine.tokenizer, prefill=prefill)
-            prompts = [problem.text for problem in self.problem_set.problems[:GREEDY_PROMPTS]]
-            encoded = [encode_prompt(dialect, prompt, runtime.engine.tokenizer, prefill=prefill) for prompt in prompts]
+                texts = base_texts(outcome.solutions, dialect, tokenizer, prompt=words, prefill=prefill)
+            problems = [problem.text for problem in self.problem_set.problems[:GREEDY_PROMPTS]]
+            encoded = [
+                encode_prompt(dialect, problem, tokenizer, prompt=words, prefill=prefill) for problem in problems
+            ]
             probe = await _probe(runtime, texts, encoded)
             write_text(probe_file, json.dumps(asdict(probe) | {"texts": [asdict(text) for text in texts]}))
 
@@ -184,7 +187,7 @@ def _read_probe(path: Path) -> tuple[ProbeResult, list[ReferenceText]]:
 
 
 def base_texts(
-    solutions: Sequence[Solution], dialect: Dialect, tokenizer: Tokenizer, prefill: str = ""
+    solutions: Sequence[Solution], dialect: Dialect, tokenizer: Tokenizer, *, prompt: Prompt, prefill: str = ""
 ) -> list[ReferenceText]:
     """Returns, for each of the first problems, its first rollout that ended by itself."""
     texts: list[ReferenceText] = []
@@ -192,7 +195,7 @@ def base_texts(
         if solution.run == 0 and len(texts) < TEXTS:
             whole = [t for t in solution.trajectories if t.stop_reason is StopReason.ANSWERED]
             if whole:
-                ids = row_ids(CalibrationRow(solution.problem, whole[0], prefill), dialect, tokenizer)
+                ids = row_ids(CalibrationRow(solution.problem, whole[0], prefill, prompt), dialect, tokenizer)
                 texts.append(ReferenceText(ids, whole[0].prompt_tokens))
     return texts
 

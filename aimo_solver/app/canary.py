@@ -21,7 +21,7 @@ from typing import Final
 
 from aimo_solver.config.settings import Hardware, Preset
 from aimo_solver.dialects import find_dialect
-from aimo_solver.dialects.prompt import encode_prompt
+from aimo_solver.dialects.prompt import Prompt, encode_prompt
 from aimo_solver.engine.base import Completion, Engine, FinishReason, Sampling
 from aimo_solver.errors import EngineError
 from aimo_solver.utils.log import Log
@@ -141,7 +141,9 @@ AskEngine = Callable[..., Awaitable[Verdict]]
 """`ask_canary`, or another function with its parameters."""
 
 
-def asking(preset: Preset, ask: AskEngine, log: Log) -> Callable[[Engine, Hardware], Awaitable[Verdict]]:
+def asking(
+    preset: Preset, ask: AskEngine, log: Log, *, prompt: Prompt
+) -> Callable[[Engine, Hardware], Awaitable[Verdict]]:
     """Returns a function that asks an engine as the preset's rollouts do, and logs the verdict."""
     rollout = preset.rollout
     sampling = Sampling(
@@ -154,10 +156,10 @@ def asking(preset: Preset, ask: AskEngine, log: Log) -> Callable[[Engine, Hardwa
 
     async def ask_and_log(engine: Engine, hardware: Hardware) -> Verdict:
         dialect = find_dialect(preset.dialect)
-        prompt = encode_prompt(dialect, QUESTION, engine.tokenizer, prefill=rollout.prefill)
+        token_ids = encode_prompt(dialect, QUESTION, engine.tokenizer, prompt=prompt, prefill=rollout.prefill)
         # Ends before the supervisor takes a wedged engine for a dead one and restarts it.
         limit_seconds = min(LIMIT_SECONDS, STALL_SHARE * hardware.stall_seconds)
-        verdict = await ask(engine, prompt, sampling, limit_seconds=limit_seconds)
+        verdict = await ask(engine, token_ids, sampling, limit_seconds=limit_seconds)
         log(verdict.description if verdict.passed else f"warning: {verdict.description}")
         return verdict
 

@@ -11,10 +11,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from aimo_solver.app.prompts import run_prompt
 from aimo_solver.config.names import CodeMode, PolicyName, find_name
 from aimo_solver.config.renamed_keys import with_current_keys
 from aimo_solver.config.settings import Hardware, PolicySettings, Preset, checked, load_preset
 from aimo_solver.dialects import find_dialect
+from aimo_solver.dialects.prompt import Prompt, recorded_prompt
 from aimo_solver.engine.checkpoint import check_checkpoint, check_one_label, check_same_vocabulary, check_writes_text
 from aimo_solver.engine.hardware import AUTO, check_hardware
 from aimo_solver.errors import InputError
@@ -77,6 +79,8 @@ class RunOptions:
     """As it was chosen: a shipped preset's name or a TOML file. Empty in runs of older versions."""
     preset: Preset
     """With the user's overrides."""
+    prompt: Prompt
+    """The preset's texts, filled when the run began."""
     hardware: Hardware
     rule: AnswerRule
     seed: int
@@ -132,6 +136,7 @@ def choose_options(
         model=model,
         preset_name=name,
         preset=chosen,
+        prompt=_filled_prompt(chosen, name, rule),
         hardware=check_hardware(hardware, model),
         rule=rule,
         seed=seed,
@@ -149,12 +154,16 @@ def options_to_toml(options: RunOptions) -> dict[str, Any]:
 def options_of_run(settings: Mapping[str, Any], path: Path) -> RunOptions:
     """Returns the options that a run folder's settings.toml holds. Raises InputError."""
     try:
+        preset = checked(Preset, with_current_keys(settings["preset"]), path)
+        rule = AnswerRule(**settings["rule"])
+        prompt = recorded_prompt(settings, path)
         options = RunOptions(
             model=Path(settings["model"]),
             preset_name=str(settings.get("preset_name", "")),
-            preset=checked(Preset, with_current_keys(settings["preset"]), path),
+            preset=preset,
+            prompt=_filled_prompt(preset, str(path), rule) if prompt is None else prompt,
             hardware=checked(Hardware, settings["hardware"], path),
-            rule=AnswerRule(**settings["rule"]),
+            rule=rule,
             seed=int(settings["seed"]),
             limits=RunLimits(**settings["limits"]),
         )
@@ -223,6 +232,13 @@ def _check_together(options: RunOptions) -> None:
         check_one_label(scorer)
         check_same_vocabulary(options.model, scorer)
     require_speculation_works(options)
+
+
+def _filled_prompt(preset: Preset, name: str, rule: AnswerRule) -> Prompt:
+    try:
+        return run_prompt(preset, find_dialect(preset.dialect), rule)
+    except InputError as error:
+        raise InputError(f"preset {name}: {error}") from None
 
 
 def _check_preset(preset: Preset, name: str) -> None:

@@ -39,8 +39,8 @@ from aimo_solver.solver.observer import Observers
 from aimo_solver.solver.solution import Solution
 
 MAX_FOLDER_NAME_CHARS: Final = 60
-UNCOMPARED_SETTINGS: Final = frozenset({"preset_name"})
-"""A preset is compared by what it says, not by what its file is called."""
+UNCOMPARED_SETTINGS: Final = frozenset({"preset_name", "prompt"})
+"""A preset is compared by what it says, not by what its file is called, nor by the day on which it was filled in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from aimo_solver.app.canary import AskEngine, ask_canary, asking
 from aimo_solver.app.engine_settings import engine_settings, scorer_settings
 from aimo_solver.app.ladder import Ladder, Patience, rungs_of
 from aimo_solver.app.options import RunOptions, make_run_policy, require_one_engine, scorer_path
-from aimo_solver.config.settings import Hardware, Preset
+from aimo_solver.config.settings import Hardware
 from aimo_solver.dialects import find_dialect
 from aimo_solver.engine.base import ManagedEngine, ManagedScorer, MeasurableEngine, Scorer, Tokenizer
 from aimo_solver.engine.number_format import SLOW_ON_CPU, read_number_format
@@ -97,6 +97,7 @@ class Runtime:
             engine=self.engine,
             sandbox=self.sandbox,
             dialect=find_dialect(preset.dialect),
+            prompt=self.options.prompt,
             settings=preset.rollout,
             rule=self.options.rule,
             observer=observer,
@@ -112,7 +113,7 @@ class Runtime:
         wanted = scorer_path(options.preset)
         if wanted is not None and self.scorer is None:
             raise InputError(f"the scorer {wanted} was not loaded with the engine; name a method that has it first")
-        _require_fits(options.preset, self.engine.tokenizer)
+        _require_fits(options, self.engine.tokenizer)
         return replace(self, options=options, log=log, scorer=None if wanted is None else self.scorer)
 
 
@@ -161,7 +162,7 @@ async def open_runtime(
     )
     if measured and options.hardware.speculative:
         canary = None  # The drafts of its answers would count as the runs'.
-    asked = None if canary is None else asking(options.preset, canary, log)
+    asked = None if canary is None else asking(options.preset, canary, log, prompt=options.prompt)
     rungs = rungs_of(options.hardware)[: None if climbs else 1]
     ladder = Ladder(rungs, make_supervised, ask=asked, patience=patience, log=log)
     scorer = None if settings_of_scorer is None else make_scorer(settings_of_scorer)
@@ -187,7 +188,7 @@ async def open_runtime(
         load_seconds = loop.time() - started_at - ladder.canary_seconds
         log(f"engine loaded in {load_seconds:.1f} s")
         _log_context(engine.context_tokens, hardware, log)
-        _require_fits(options.preset, engine.tokenizer)
+        _require_fits(options, engine.tokenizer)
         yield Runtime(
             options=replace(options, hardware=hardware),
             engine=engine,
@@ -210,10 +211,10 @@ async def _load_scorer(scorer: ManagedScorer, log: Log, *, needed: bool) -> bool
     return True
 
 
-def _require_fits(preset: Preset, tokenizer: Tokenizer) -> None:
+def _require_fits(options: RunOptions, tokenizer: Tokenizer) -> None:
     """Refuses a tokenizer that cannot express the dialect, or that has no chat template to ask a judge with."""
-    find_dialect(preset.dialect).encode_prompt(TRIAL_PROBLEM, tokenizer)
-    if preset.genselect is not None:
+    find_dialect(options.preset.dialect).encode_prompt(TRIAL_PROBLEM, options.prompt, tokenizer)
+    if options.preset.genselect is not None:
         tokenizer.encode_chat([{"role": "user", "content": TRIAL_PROBLEM}])
 
 

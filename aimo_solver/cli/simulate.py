@@ -247,7 +247,8 @@ async def _profile(
         console.print(f"{count:>4} streams  {speed:,.1f} tokens/s each  {speed * count:,.0f} in all")
 
     async with open_runtime(options, console_log(console), ends_at) as runtime:
-        prompt = find_dialect(options.preset.dialect).encode_prompt(PROFILE_PROBLEM, runtime.engine.tokenizer)
+        dialect = find_dialect(options.preset.dialect)
+        prompt = dialect.encode_prompt(PROFILE_PROBLEM, options.prompt, runtime.engine.tokenizer)
         source = f"measured by aimo profile-engine, {seconds:g} s a row"
         return await measure_engine_speeds(
             runtime.engine,

@@ -95,6 +95,14 @@ class SearchMethod(Name):
     """Like beam, but each beam stays in its own subtree."""
 
 
+class Effort(Name):
+    """How long a model reasons, where its dialect can say so."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
 N = TypeVar("N", bound=Name)
 
 

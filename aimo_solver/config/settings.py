@@ -28,6 +28,7 @@ from aimo_solver.config.fields import (
 )
 from aimo_solver.config.names import CodeMode, PolicyName, SearchMethod, TieBreak, VoteName
 from aimo_solver.config.policy_settings import POLICY_SETTINGS, OwnSettings
+from aimo_solver.config.prompt_settings import PromptSettings
 from aimo_solver.config.shipped import HARDWARE, PRESETS, find_shipped
 from aimo_solver.errors import InputError
 
@@ -182,11 +183,12 @@ class GenSelectSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """A whole method: dialect, sampling, policy, vote, and whether the vote is judged."""
+    """A whole method: dialect, prompt, sampling, policy, vote, and whether the vote is judged."""
 
     __pydantic_config__: ClassVar[ConfigDict] = KNOWN_KEYS_ONLY
 
     dialect: Annotated[str, AfterValidator(str.casefold)] = "numina"
+    prompt: PromptSettings = field(default_factory=PromptSettings)
     rollout: RolloutSettings = field(default_factory=RolloutSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
     search: SearchSettings | None = None

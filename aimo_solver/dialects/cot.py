@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
 from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.dialect import THINK_END, ToolSettings, close_think
+from aimo_solver.dialects.prompt import Prompt, PromptTexts, encode_messages
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.problems.answers import read_answer
 from aimo_solver.problems.problem import AnswerRule
 
-INSTRUCTION = "Please reason step by step, and put your final answer within \\boxed{}.\n\n"
+USER_TEXT = "Please reason step by step, and put your final answer, {answers}, within \\boxed{}.\n\n{problem}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +24,16 @@ class CotDialect:
     stop: tuple[str, ...] = ()
     think_end: str | None = THINK_END
 
-    def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
-        return tokenizer.encode_chat([{"role": "user", "content": INSTRUCTION + problem}])
+    def prompt_texts(self, *, runs_code: bool) -> PromptTexts:
+        return PromptTexts(user=USER_TEXT)
+
+    def encode_prompt(self, problem: str, prompt: Prompt, tokenizer: Tokenizer) -> list[int]:
+        return encode_messages(tokenizer, prompt.system, prompt.messages(problem))
 
     def find_code(self, turn: str) -> Call | None:
         return None
 
-    def render_output(self, output: str) -> str:
+    def render_output(self, output: str, opened: str = "") -> str:
         return ""
 
     def close_thinking(self, text: str) -> str:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
 from aimo_solver.dialects.calls import Call
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.problems.problem import AnswerRule
 from aimo_solver.sandbox.base import ExecutionResult
+
+if TYPE_CHECKING:
+    from aimo_solver.dialects.prompt import Prompt, PromptTexts
+
+TOOL_TEXT = (
+    "Runs Python code in a session that keeps its variables from call to call, and returns what the code prints and "
+    "the value of its last expression. A call is ended after {timeout_seconds} seconds; of an output longer than "
+    "{output_chars} characters the middle is cut out. The number of calls is limited to {code_rounds}. The session has "
+    "{memory} of memory and no internet access. Libraries that can be imported, beside Python's own: {libraries}."
+)
+"""The tool's description, for dialects that declare it. Every number in it is a placeholder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +52,14 @@ class Dialect(Protocol):
     @property
     def tool(self) -> ToolSettings: ...
 
-    def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
+    def prompt_texts(self, *, runs_code: bool) -> PromptTexts:
+        """Returns the texts around a problem that the family was trained with; they state only what holds.
+
+        `runs_code`: whether the code that the model writes runs.
+        """
+        ...
+
+    def encode_prompt(self, problem: str, prompt: Prompt, tokenizer: Tokenizer) -> list[int]:
         """Returns the token ids of the whole prompt, opened for the model's first turn."""
         ...
 
@@ -49,8 +67,12 @@ class Dialect(Protocol):
         """Returns the call that this turn ends in; None when it does not end in one."""
         ...
 
-    def render_output(self, output: str) -> str:
-        """Returns the text that follows the turn once its code has run."""
+    def render_output(self, output: str, opened: str = "") -> str:
+        """Returns the text that follows the turn once its code has run.
+
+        `opened`: the thinking that the end of the prompt opened. A dialect whose output begins another turn of the
+        assistant's opens it again, at the very end.
+        """
         ...
 
     def close_thinking(self, text: str) -> str:

@@ -11,18 +11,26 @@ import re
 from dataclasses import dataclass, field
 
 from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
+from aimo_solver.config.names import Effort
 from aimo_solver.dialects.calls import Call
-from aimo_solver.dialects.dialect import ToolSettings
+from aimo_solver.dialects.dialect import TOOL_TEXT, ToolSettings
+from aimo_solver.dialects.prompt import Prompt, PromptTexts
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.errors import InputError
 from aimo_solver.problems.answers import read_answer
 from aimo_solver.problems.problem import AnswerRule
 
 _START, _CHANNEL, _MESSAGE, _END, _CALL = "<|start|>", "<|channel|>", "<|message|>", "<|end|>", "<|call|>"
-_RETURN = "<|return|>"
+_RETURN, _END_OF_TEXT = "<|return|>", "<|endoftext|>"
+_ENDS = (_RETURN, _END_OF_TEXT)
+"""The tokens with which the model ends its turn; in a conversation a message ends with `<|end|>`."""
 _FINAL = f"{_CHANNEL}final{_MESSAGE}"
 _TO_PYTHON = re.compile(r"\bto=python\b")
-INSTRUCTION = "Put the final answer, an integer, inside \\boxed{}."
+SYSTEM_TEXT = "Put the final answer, {answers}, inside \\boxed{}."
+HARMONY_TOOL_TEXT = (
+    "Use this tool to run Python code while you reason. The code is not shown to the user, so it is not for code that "
+    f"the user should see.\n\nThe content of a message to python is the code. {TOOL_TEXT}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +41,11 @@ class HarmonyDialect:
     name: str = "harmony"
     stop: tuple[str, ...] = (_CALL,)
     think_end: str | None = None
-    effort: str = "high"
-    """How long the model reasons: low, medium or high."""
 
-    def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
+    def prompt_texts(self, *, runs_code: bool) -> PromptTexts:
+        return PromptTexts(system=SYSTEM_TEXT, tool=HARMONY_TOOL_TEXT, effort=Effort.HIGH)
+
+    def encode_prompt(self, problem: str, prompt: Prompt, tokenizer: Tokenizer) -> list[int]:
         """Raises InputError if the checkpoint's tokenizer has no Harmony tokens."""
         for special in (_START, _CHANNEL, _MESSAGE, _END, _CALL):
             if len(tokenizer.encode(special)) != 1:
@@ -44,7 +53,7 @@ class HarmonyDialect:
                     f"dialect harmony needs a gpt-oss tokenizer: this one has no token {special}; "
                     "name a gpt-oss checkpoint, or another preset"
                 )
-        return tokenizer.encode(harmony_prompt(problem, self.effort))
+        return tokenizer.encode(harmony_prompt(problem, prompt))
 
     def find_code(self, turn: str) -> Call | None:
         """Returns the code of the turn's last message, if it is addressed to python."""
@@ -55,12 +64,14 @@ class HarmonyDialect:
         body = turn[start + len(_MESSAGE) :]
         return None if _END in body or _RETURN in body else Call(code=body.partition(_CALL)[0])
 
-    def render_output(self, output: str) -> str:
+    def render_output(self, output: str, opened: str = "") -> str:
         return f"{_START}python to=assistant{_CHANNEL}analysis{_MESSAGE}{output}{_END}{_START}assistant"
 
     def close_thinking(self, text: str) -> str:
         answer = "The answer is $\\boxed{"
-        if _FINAL in text:
+        if text.endswith(_ENDS):  # A message that the model has ended is not continued: another follows it.
+            text = text.removesuffix(_RETURN).removesuffix(_END_OF_TEXT)
+        elif _FINAL in text:
             return f"\n{answer}"
         message = text[max(text.rfind(_END), text.rfind(_CALL), 0) :]
         if not text or text.endswith(_CALL):  # A message has begun: in the prompt, or after the tool's reply.
@@ -73,7 +84,7 @@ class HarmonyDialect:
         return read_answer(text, rule, forms)
 
 
-def harmony_prompt(problem: str, effort: str) -> str:
+def harmony_prompt(problem: str, prompt: Prompt) -> str:
     """Returns the prompt's text, special tokens spelled out, opened for the assistant."""
     try:
         import openai_harmony as harmony
@@ -81,15 +92,21 @@ def harmony_prompt(problem: str, effort: str) -> str:
         encoding = harmony.load_harmony_encoding(harmony.HarmonyEncodingName.HARMONY_GPT_OSS)
     except Exception as error:  # OpenAI's own build downloads its vocabulary, and fails without a network.
         raise InputError(f"dialect harmony cannot be loaded here ({error}); install oss-harmony") from error
-    system = harmony.SystemContent.new().with_reasoning_effort(harmony.ReasoningEffort(effort.capitalize()))
-    developer = harmony.DeveloperContent.new().with_instructions(INSTRUCTION)
-    conversation = harmony.Conversation.from_messages(
-        [
-            harmony.Message.from_role_and_content(harmony.Role.SYSTEM, system.with_python_tool()),
-            harmony.Message.from_role_and_content(harmony.Role.DEVELOPER, developer),
-            harmony.Message.from_role_and_content(harmony.Role.USER, problem),
-        ]
-    )
+    effort = prompt.effort or Effort.HIGH
+    system = harmony.SystemContent.new().with_reasoning_effort(harmony.ReasoningEffort(effort.value.capitalize()))
+    if prompt.date:
+        system = system.with_conversation_start_date(prompt.date)
+    if prompt.tool:
+        # The library's own python tool describes another sandbox: 120 s, a drive, perhaps the internet.
+        system = system.with_tools(harmony.ToolNamespaceConfig(name="python", description=prompt.tool, tools=[]))
+    messages = [harmony.Message.from_role_and_content(harmony.Role.SYSTEM, system)]
+    if prompt.system:
+        developer = harmony.DeveloperContent.new().with_instructions(prompt.system)
+        messages.append(harmony.Message.from_role_and_content(harmony.Role.DEVELOPER, developer))
+    for message in prompt.messages(problem):
+        written = harmony.Message.from_role_and_content(harmony.Role(message["role"]), message["content"])
+        messages.append(written.with_channel("final") if message["role"] == "assistant" else written)
+    conversation = harmony.Conversation.from_messages(messages)
     return encoding.decode(encoding.render_conversation_for_completion(conversation, harmony.Role.ASSISTANT))
 
 

@@ -12,29 +12,19 @@ from typing import Any
 
 from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
 from aimo_solver.dialects.calls import Call
-from aimo_solver.dialects.dialect import CALL_END, THINK_END, ToolSettings, close_think, find_call
+from aimo_solver.dialects.dialect import CALL_END, THINK_END, TOOL_TEXT, ToolSettings, close_think, find_call
+from aimo_solver.dialects.prompt import Prompt, PromptTexts, encode_messages
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.problems.answers import read_answer
 from aimo_solver.problems.problem import AnswerRule
 
-TOOL = {
-    "type": "function",
-    "function": {
-        "name": "python",
-        "description": "Runs Python code in a session that keeps its variables, and returns what it prints.",
-        "parameters": {
-            "type": "object",
-            "properties": {"code": {"type": "string", "description": "The code to run."}},
-            "required": ["code"],
-        },
-    },
-}
-SYSTEM = (
-    "Please reason step by step, and put your final answer within \\boxed{}.\n\n"
+SYSTEM_TEXT = "Please reason step by step, and put your final answer, {answers}, within \\boxed{}."
+_TOOLS_HEAD = (
     "# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
-    "You are provided with function signatures within <tools></tools> XML tags:\n"
-    f"<tools>\n{json.dumps(TOOL)}\n</tools>\n\n"
-    "For each function call, return a json object with function name and arguments within "
+    "You are provided with function signatures within <tools></tools> XML tags:\n<tools>\n"
+)
+_TOOLS_TAIL = (
+    "\n</tools>\n\nFor each function call, return a json object with function name and arguments within "
     "<tool_call></tool_call> XML tags:\n"
     '<tool_call>\n{"name": <function-name>, "arguments": <args-json-object>}\n</tool_call>'
 )
@@ -49,8 +39,14 @@ class HermesDialect:
     stop: tuple[str, ...] = (CALL_END,)
     think_end: str | None = THINK_END
 
-    def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
-        return tokenizer.encode_chat([{"role": "system", "content": SYSTEM}, {"role": "user", "content": problem}])
+    def prompt_texts(self, *, runs_code: bool) -> PromptTexts:
+        return PromptTexts(system=SYSTEM_TEXT, tool=TOOL_TEXT)
+
+    def encode_prompt(self, problem: str, prompt: Prompt, tokenizer: Tokenizer) -> list[int]:
+        """Writes the tool into the system's message, as the family's templates do with `tools`."""
+        tools = f"{_TOOLS_HEAD}{tool_schema(prompt.tool)}{_TOOLS_TAIL}" if prompt.tool else ""
+        system = "\n\n".join(filter(None, (prompt.system, tools)))
+        return encode_messages(tokenizer, system, prompt.messages(problem))
 
     def find_code(self, turn: str) -> Call | None:
         """Returns the call's code. A body that is not such JSON is run as it is: its error is shown to the model."""
@@ -67,15 +63,23 @@ class HermesDialect:
             return Call(code=body)
         return Call(code=code if isinstance(code, str) else body)
 
-    def render_output(self, output: str) -> str:
+    def render_output(self, output: str, opened: str = "") -> str:
         response = f"<tool_response>\n{output}\n</tool_response>"
-        return f"<|im_end|>\n<|im_start|>user\n{response}<|im_end|>\n<|im_start|>assistant\n"
+        return f"<|im_end|>\n<|im_start|>user\n{response}<|im_end|>\n<|im_start|>assistant\n{opened}"
 
     def close_thinking(self, text: str) -> str:
         return close_think(text)
 
     def find_answer(self, text: str, rule: AnswerRule, forms: AnswerForms = BOXED_ONLY) -> int | None:
         return read_answer(text, rule, forms)
+
+
+def tool_schema(description: str) -> str:
+    """Returns the tool as JSON, as the family's templates write it."""
+    code = {"type": "string", "description": "The code to run."}
+    parameters = {"type": "object", "properties": {"code": code}, "required": ["code"]}
+    function = {"name": "python", "description": description, "parameters": parameters}
+    return json.dumps({"type": "function", "function": function}, ensure_ascii=False)
 
 
 HERMES = HermesDialect()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
 from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.dialect import THINK_END, ToolSettings, close_think
+from aimo_solver.dialects.prompt import Prompt, PromptTexts, encode_messages
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.problems.answers import read_answer
 from aimo_solver.problems.problem import AnswerRule
@@ -27,8 +28,12 @@ class NuminaDialect:
     stop: tuple[str, ...] = (_OUTPUT_START,)
     think_end: str | None = THINK_END
 
-    def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
-        return tokenizer.encode_chat([{"role": "user", "content": problem}])
+    def prompt_texts(self, *, runs_code: bool) -> PromptTexts:
+        """Returns the bare problem, with which Numina's models and the demo model were trained."""
+        return PromptTexts()
+
+    def encode_prompt(self, problem: str, prompt: Prompt, tokenizer: Tokenizer) -> list[int]:
+        return encode_messages(tokenizer, prompt.system, prompt.messages(problem))
 
     def find_code(self, turn: str) -> Call | None:
         """Returns the turn's last block. The token that completed the stop string may run past it."""
@@ -43,7 +48,7 @@ class NuminaDialect:
         end = code.rfind(_CODE_END)
         return Call(code=code[1:end] if end >= 0 else code[1:])
 
-    def render_output(self, output: str) -> str:
+    def render_output(self, output: str, opened: str = "") -> str:
         body = output if not output or output.endswith("\n") else output + "\n"
         return f"{body}```\n"
 

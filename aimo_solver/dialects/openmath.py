@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
 from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.dialect import CALL_END, THINK_END, ToolSettings, close_think, find_call
+from aimo_solver.dialects.prompt import Prompt, PromptTexts, encode_messages
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.problems.answers import read_answer
 from aimo_solver.problems.problem import AnswerRule
 
-INSTRUCTION = (
+_BOX_TEXT = "Make sure to put the answer (and only answer) inside \\boxed{}. The answer is {answers}.\n\n{problem}"
+USER_TEXT = f"Solve the following math problem. {_BOX_TEXT}"
+CODE_USER_TEXT = (
     "Solve the following math problem, integrating natural language reasoning with Python code executions.\n"
-    "You may perform up to 8 Python code calls to assist your reasoning.\n"
-    "Make sure to put the answer (and only answer) inside \\boxed{}.\n\n"
+    f"You may perform up to {{code_rounds}} Python code calls to assist your reasoning.\n{_BOX_TEXT}"
 )
 
 
@@ -31,14 +33,17 @@ class OpenMathDialect:
     stop: tuple[str, ...] = (CALL_END,)
     think_end: str | None = THINK_END
 
-    def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
-        return tokenizer.encode_chat([{"role": "user", "content": INSTRUCTION + problem}])
+    def prompt_texts(self, *, runs_code: bool) -> PromptTexts:
+        return PromptTexts(user=CODE_USER_TEXT if runs_code else USER_TEXT)
+
+    def encode_prompt(self, problem: str, prompt: Prompt, tokenizer: Tokenizer) -> list[int]:
+        return encode_messages(tokenizer, prompt.system, prompt.messages(problem))
 
     def find_code(self, turn: str) -> Call | None:
         call = find_call(turn)
         return None if call is None else Call(code=call.removeprefix("\n").removesuffix("\n"))
 
-    def render_output(self, output: str) -> str:
+    def render_output(self, output: str, opened: str = "") -> str:
         body = output if not output or output.endswith("\n") else output + "\n"
         return f"\n```output\n{body}```\n"
 

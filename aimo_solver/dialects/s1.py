@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
 from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.dialect import ToolSettings
+from aimo_solver.dialects.prompt import Prompt, PromptTexts, encode_messages
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.errors import InputError
 from aimo_solver.problems.answers import read_answer
@@ -17,6 +18,7 @@ from aimo_solver.problems.problem import AnswerRule
 
 _START = "<|im_start|>"
 _THINK, _ANSWER = f"{_START}think", f"{_START}answer"
+USER_TEXT = "{problem}\n\nPut the final answer, {answers}, inside \\boxed{}."
 _FINAL = "Final Answer: The final answer is $\\boxed{"
 
 
@@ -29,18 +31,22 @@ class S1Dialect:
     stop: tuple[str, ...] = ()
     think_end: str | None = _ANSWER
 
-    def encode_prompt(self, problem: str, tokenizer: Tokenizer) -> list[int]:
+    def prompt_texts(self, *, runs_code: bool) -> PromptTexts:
+        return PromptTexts(user=USER_TEXT)
+
+    def encode_prompt(self, problem: str, prompt: Prompt, tokenizer: Tokenizer) -> list[int]:
         """Raises InputError if the checkpoint's tokenizer has no ChatML tokens."""
         if len(tokenizer.encode(_START)) != 1:
             raise InputError(
                 f"dialect s1 needs a ChatML tokenizer: this one has no token {_START}; name another preset"
             )
-        return tokenizer.encode_chat([{"role": "user", "content": problem}]) + tokenizer.encode(_THINK)
+        token_ids = encode_messages(tokenizer, prompt.system, prompt.messages(problem))
+        return token_ids + tokenizer.encode(_THINK)
 
     def find_code(self, turn: str) -> Call | None:
         return None
 
-    def render_output(self, output: str) -> str:
+    def render_output(self, output: str, opened: str = "") -> str:
         return ""
 
     def close_thinking(self, text: str) -> str:

@@ -24,7 +24,8 @@ class CodeTool:
     def __init__(self, dialect: Dialect, settings: RolloutSettings) -> None:
         self.timeout_seconds = settings.code_timeout_seconds or dialect.tool.timeout_seconds
         """For each cell."""
-        self._output_chars = settings.output_chars or dialect.tool.output_chars
+        self.output_chars = settings.output_chars or dialect.tool.output_chars
+        """Of a cell's output that the model is shown, at most."""
         self._disabled = settings.code is CodeMode.DISABLED
 
     async def run(
@@ -41,7 +42,7 @@ class CodeTool:
         if call.code is None:
             return call.error or NO_CODE, ExecutionStatus.ERROR
         result = await execute(call.code)
-        return shown_output(result, self._output_chars), result.status
+        return shown_output(result, self.output_chars), result.status
 
 
 async def close_quietly(session: Session) -> None:

@@ -32,7 +32,8 @@ class EngineRollouts:
         parts, text = self._parts, task.problem.text
         if self._prompt[0] != text:
             tokenizer, prefill = parts.engine.tokenizer, parts.settings.prefill
-            self._prompt = text, tuple(encode_prompt(parts.dialect, text, tokenizer, prefill=prefill))
+            encoded = encode_prompt(parts.dialect, text, tokenizer, prompt=parts.prompt, prefill=prefill)
+            self._prompt = text, tuple(encoded)
         place = task.run, task.problem.id
         if self._gate[0] != place:
             self._gate = place, _confidence_gate(parts.settings)

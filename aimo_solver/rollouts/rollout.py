@@ -12,7 +12,7 @@ from itertools import chain
 
 from aimo_solver.config.names import CodeMode
 from aimo_solver.dialects.calls import Call
-from aimo_solver.dialects.prompt import opened_thought
+from aimo_solver.dialects.prompt import opened_thought, reopened_thought
 from aimo_solver.engine.base import FinishReason
 from aimo_solver.rollouts.base import RolloutTask
 from aimo_solver.rollouts.code_tool import CodeTool, close_quietly
@@ -35,6 +35,8 @@ class Rollout(RolloutLifeCycle):
         self._sandbox, self._tool = parts.sandbox, CodeTool(parts.dialect, parts.settings)
         self._context: list[int] = list(prompt_token_ids)
         self._opened = opened_thought(prompt_token_ids, parts.engine.tokenizer)
+        self._written = [self._opened]
+        """The assistant's text so far, without tool output: the turns', and the thinking that was opened for them."""
         self._gate = gate
         self._group = None if gate is None else RunningGroup(gate.window_tokens)
         self._waits_left = parts.settings.waits
@@ -80,7 +82,7 @@ class Rollout(RolloutLifeCycle):
 
     async def _flush(self) -> None:
         """Closes the text and asks for the answer (s1's budget forcing, maximum side)."""
-        closing = self._dialect.close_thinking(self._opened + self._text())
+        closing = self._dialect.close_thinking("".join(self._written))
         self._context += self._engine.tokenizer.encode(closing)
         room = self._engine.context_tokens - len(self._context)
         self._opening = closing
@@ -176,7 +178,9 @@ class Rollout(RolloutLifeCycle):
         generation.code_started_at = self._loop.time()
         output, status = await self._tool.run(call, self._execute)
         self._finish_turn(None if call is None else call.code, output, status)
-        self._context += self._engine.tokenizer.encode(self._dialect.render_output(output))
+        shown = self._dialect.render_output(output, self._opened)
+        self._context += self._engine.tokenizer.encode(shown)
+        self._written.append(reopened_thought(shown, self._opened))
 
     async def _execute(self, code: str) -> ExecutionResult:
         if self._session is None:
@@ -205,6 +209,7 @@ class Rollout(RolloutLifeCycle):
             confidences=tuple(generation.confidences) if self._settings.logprobs else None,
         )
         self._turns.append(turn)
+        self._written.append(turn.text)
         self._observer.turn_finished(self.task.index, turn)
 
     def _text(self) -> str:

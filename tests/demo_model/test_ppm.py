@@ -13,6 +13,7 @@ import torch
 from transformers import LlamaConfig, LlamaForSequenceClassification
 
 from aimo_solver.dialects.numina import NUMINA
+from aimo_solver.dialects.prompt import Prompt
 from aimo_solver.engine.checkpoint import check_one_label, check_same_vocabulary
 from aimo_solver.engine.tokenizer import HfTokenizer
 from aimo_solver.errors import EngineLoadError, InputError
@@ -48,6 +49,7 @@ def trajectory(*turns: Turn) -> Trajectory:
         turns=turns,
         answer=2,
         stop_reason=StopReason.ANSWERED,
+        ended_itself=True,
         started_seconds=0.0,
         seconds=1.0,
     )
@@ -172,13 +174,13 @@ def test_texts_of_a_comparison_begin_with_prompt_and_prefix(tokenizer: HfTokeniz
     (found,) = comparisons(
         [node(1.0, -1.0, prefix="So far.\n\n"), node(0.1, 0.0)], NUMINA, tokenizer, context_tokens=4096
     )
-    path = [*NUMINA.encode_prompt("1 + 1?", tokenizer), *tokenizer.encode("So far.\n\n")]
+    path = [*NUMINA.encode_prompt("1 + 1?", Prompt(), tokenizer), *tokenizer.encode("So far.\n\n")]
     assert found.texts == tuple((*path, *tokenizer.encode(f"step {index}")) for index in (0, 1))
 
 
 def test_the_prefill_stands_between_prompt_and_prefix(tokenizer: HfTokenizer) -> None:
     (found,) = comparisons([replace(node(1.0, -1.0), prefill="<think>\n")], NUMINA, tokenizer, context_tokens=4096)
-    start = [*NUMINA.encode_prompt("1 + 1?", tokenizer), *tokenizer.encode("<think>\n")]
+    start = [*NUMINA.encode_prompt("1 + 1?", Prompt(), tokenizer), *tokenizer.encode("<think>\n")]
     assert found.texts[0] == (*start, *tokenizer.encode("step 0"))
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.numina import NUMINA
+from aimo_solver.dialects.prompt import Prompt
 from aimo_solver.problems.problem import ANY_INTEGER
 from tests.helpers.contests import AIMO3
 from tests.helpers.fakes import PROBLEM, PROMPT, TOKENIZER, code
@@ -16,7 +17,7 @@ programs = st.text("x=1()# \n\tπ'", max_size=40)
 
 
 def test_the_prompt_is_the_bare_problem_in_the_models_own_template() -> None:
-    ids = NUMINA.encode_prompt(PROBLEM.text, TOKENIZER)
+    ids = NUMINA.encode_prompt(PROBLEM.text, Prompt(), TOKENIZER)
     assert TOKENIZER.decode(ids) == PROMPT
 
 

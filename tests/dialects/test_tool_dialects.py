@@ -9,12 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aimo_solver.config.names import Effort
+from aimo_solver.config.prompt_settings import PromptExample
 from aimo_solver.dialects import DIALECTS
 from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.dialect import Dialect
 from aimo_solver.dialects.harmony import HARMONY, harmony_prompt
 from aimo_solver.dialects.hermes import HERMES
 from aimo_solver.dialects.openmath import OPENMATH
+from aimo_solver.dialects.prompt import Prompt
 from aimo_solver.dialects.s1 import S1
 from aimo_solver.engine.scripted import ByteTokenizer
 from aimo_solver.errors import InputError
@@ -139,18 +142,37 @@ def test_harmony_gives_each_message_one_frame(text: str) -> None:
     assert "<|channel|>final<|message|>" in frames[-1]
 
 
-def test_the_harmony_prompt_is_the_librarys_own() -> None:
-    text = harmony_prompt(PROBLEM, "high")
-    assert "Reasoning: high" in text
-    assert "## python" in text
-    assert text.endswith(f"<|start|>user<|message|>{PROBLEM}<|end|><|start|>assistant")
+def test_the_harmony_prompt_is_the_librarys_own_but_for_what_its_tool_promises() -> None:
+    prompt = Prompt(system="Box it.", tool="Runs code.", effort=Effort.LOW, date="2026-11-28")
+    system = harmony.SystemContent.new().with_reasoning_effort(harmony.ReasoningEffort.LOW)
+    system = system.with_conversation_start_date(prompt.date).with_python_tool()
+    developer = harmony.DeveloperContent.new().with_instructions(prompt.system)
+    whole = rendered(
+        harmony.Message.from_role_and_content(harmony.Role.SYSTEM, system),
+        harmony.Message.from_role_and_content(harmony.Role.DEVELOPER, developer),
+        harmony.Message.from_role_and_content(harmony.Role.USER, PROBLEM),
+    )
+    promised = harmony.ToolNamespaceConfig.python().description
+    assert promised
+    text = harmony_prompt(PROBLEM, prompt)
+    assert text == whole.replace(promised, prompt.tool)
     tokenizer = ByteTokenizer(HARMONY_TOKENS)
-    assert tokenizer.decode(HARMONY.encode_prompt(PROBLEM, tokenizer)) == text
+    assert tokenizer.decode(HARMONY.encode_prompt(PROBLEM, prompt, tokenizer)) == text
+
+
+def test_harmony_without_a_tool_declares_none() -> None:
+    assert "# Tools" not in harmony_prompt(PROBLEM, Prompt())
+
+
+def test_harmony_shows_examples_as_answers_of_an_earlier_exchange() -> None:
+    text = harmony_prompt(PROBLEM, Prompt(examples=(PromptExample(problem="1 + 1?", solution="$\\boxed{2}$"),)))
+    earlier = "<|start|>user<|message|>1 + 1?<|end|><|start|>assistant<|channel|>final<|message|>$\\boxed{2}$<|end|>"
+    assert text.endswith(f"{earlier}<|start|>user<|message|>{PROBLEM}<|end|><|start|>assistant")
 
 
 def test_a_tokenizer_that_cannot_express_harmony_is_refused() -> None:
     with pytest.raises(InputError, match="dialect harmony needs a gpt-oss tokenizer"):
-        HARMONY.encode_prompt(PROBLEM, ByteTokenizer())
+        HARMONY.encode_prompt(PROBLEM, Prompt(), ByteTokenizer())
 
 
 def test_a_message_without_a_recipient_is_no_call() -> None:
@@ -163,7 +185,7 @@ def test_a_message_without_a_recipient_is_no_call() -> None:
 
 def test_s1_opens_thinking_and_closes_it_string_for_string() -> None:
     tokenizer = ByteTokenizer(("<|im_start|>", "<|im_end|>"))
-    prompt = tokenizer.decode(S1.encode_prompt(PROBLEM, tokenizer))
+    prompt = tokenizer.decode(S1.encode_prompt(PROBLEM, Prompt(), tokenizer))
     assert prompt.endswith("assistant: <|im_start|>think")
     cut = S1.close_thinking("\nSix times seven is")
     assert cut == "\n<|im_start|>answer\nFinal Answer: The final answer is $\\boxed{"
@@ -172,7 +194,7 @@ def test_s1_opens_thinking_and_closes_it_string_for_string() -> None:
 
 def test_s1_needs_chatml() -> None:
     with pytest.raises(InputError, match=r"dialect s1 needs a ChatML tokenizer: this one has no token <\|im_start\|>"):
-        S1.encode_prompt(PROBLEM, ByteTokenizer())
+        S1.encode_prompt(PROBLEM, Prompt(), ByteTokenizer())
 
 
 @pytest.mark.parametrize("name", DIALECTS)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from aimo_solver.dialects.numina import NUMINA
+from aimo_solver.dialects.prompt import Prompt
 from aimo_solver.engine.base import Sampling
 from aimo_solver.engine.vllm.engine import VllmEngine
 from aimo_solver.problems.problem_set import load_problem_set
@@ -40,7 +41,7 @@ def engine(loop: asyncio.AbstractEventLoop, speculative: dict[str, Any] | None =
 
 
 async def completions(made: VllmEngine, sampling: Sampling) -> list[list[int]]:
-    prompts = [NUMINA.encode_prompt(problem.text, made.tokenizer) for problem in PROBLEMS]
+    prompts = [NUMINA.encode_prompt(problem.text, Prompt(), made.tokenizer) for problem in PROBLEMS]
     joined = await asyncio.gather(*(complete(made, prompt, sampling) for prompt in prompts))
     return [one.token_ids for one in joined]
 
@@ -57,7 +58,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 def plain(loop: asyncio.AbstractEventLoop) -> list[list[int]]:
     """Greedy completions without speculation."""
     with engine(loop) as made:
-        prompt = NUMINA.encode_prompt(PROBLEMS[0].text, made.tokenizer)
+        prompt = NUMINA.encode_prompt(PROBLEMS[0].text, Prompt(), made.tokenizer)
         rows = loop.run_until_complete(made.next_tokens(prompt, 20))
         assert len(rows) == len(prompt) - 1 and all(20 <= len(row) <= 21 for row in rows)
         assert mean_divergence([rows], [rows]) == pytest.approx(0.0, abs=1e-6)

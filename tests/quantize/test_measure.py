@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from aimo_solver.cli import main as cli
 from aimo_solver.dialects.numina import NUMINA
+from aimo_solver.dialects.prompt import Prompt
 from aimo_solver.engine.checkpoint import check_checkpoint
 from aimo_solver.errors import InputError
 from aimo_solver.reports.metrics import pass_at_1_difference
@@ -111,7 +112,7 @@ def test_the_difference_is_paired_by_problem() -> None:
 
 def test_reference_texts_are_of_the_first_run() -> None:
     solutions = [solution(rollouts(None, 42)), solution(rollouts(42), problem_id="p2", run=1)]
-    (text,) = base_texts(solutions, NUMINA, TOKENIZER)
+    (text,) = base_texts(solutions, NUMINA, TOKENIZER, prompt=Prompt())
     assert TOKENIZER.decode(text.token_ids).endswith("text")
 
 

@@ -16,16 +16,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from aimo_solver.app.prompts import run_prompt
 from aimo_solver.config.settings import Hardware, checked, load_preset
 from aimo_solver.dialects import find_dialect
 from aimo_solver.engine.tokenizer import HfTokenizer
 from aimo_solver.engine.vllm.configuration import Configuration, read_configuration
 from aimo_solver.engine.vllm.settings import VllmSettings
 from aimo_solver.errors import AimoError
+from aimo_solver.problems.problem import AnswerRule
 
 ANSWER_SECONDS: Final = 180.0
 """A cold import of vLLM on a slow disk takes most of a minute."""
 TRIAL_PROBLEM: Final = "1 + 1?"
+TRIAL_RULE: Final = AnswerRule("trial", minimum=0, maximum=999, modulus=1000)
+"""Fills every placeholder, as only the tokenizer is asked."""
 PROGRAM: Final = (sys.executable, "-m", "aimo_solver.app.doctor.interview")
 _MAX_CHARS: Final = 300
 
@@ -138,7 +142,7 @@ def ask_tokenizer(model: Path, preset_name: str) -> TokenizerAnswer:
     dialect = find_dialect(preset.dialect)
     try:
         tokenizer = HfTokenizer(model)
-        prompt = dialect.encode_prompt(TRIAL_PROBLEM, tokenizer)
+        prompt = dialect.encode_prompt(TRIAL_PROBLEM, run_prompt(preset, dialect, TRIAL_RULE), tokenizer)
         if preset.genselect is not None:
             tokenizer.encode_chat([{"role": "user", "content": TRIAL_PROBLEM}])
     except AimoError as error:

@@ -40,6 +40,8 @@ class Step:
     shown: str = ""
     """The output as the dialect writes it."""
     shown_token_ids: tuple[int, ...] = ()
+    opened: str = ""
+    """The thinking that the output, as it is written, opens for what follows."""
     status: ExecutionStatus | None = None
     code_seconds: float = 0.0
     entropies: tuple[float, ...] | None = None

@@ -75,14 +75,23 @@ class SearchRollout(RolloutLifeCycle):
         tree_finished: TreeFinished,
     ) -> None:
         dialect, settings, text = parts.dialect, parts.settings, task.problem.text
-        prompt = encode_prompt(dialect, text, parts.engine.tokenizer, prefill=settings.prefill)
+        prompt = encode_prompt(
+            dialect, text, parts.engine.tokenizer, prompt=parts.prompt, prefill=settings.prefill
+        )
         super().__init__(task, parts, prompt_tokens=len(prompt))
         self._search, self._tree_finished = search, tree_finished
         self._sessions = PathSessions(parts.sandbox, CodeTool(dialect, settings).timeout_seconds)
         self._source = StepSource(
             parts, sessions=self._sessions, search=search, prompt_token_ids=prompt, generated=self._generated
         )
-        step_scorer = StepScorer(scorer, dialect=dialect, problem_text=text, log=self._log, prefill=settings.prefill)
+        step_scorer = StepScorer(
+            scorer,
+            dialect=dialect,
+            problem_text=text,
+            log=self._log,
+            prompt=parts.prompt,
+            prefill=settings.prefill,
+        )
         self._tree = Tree(
             self._source, step_scorer, find_answer=self._find_answer, max_depth=search.depth, seed=task.seed
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aimo_solver.dialects.dialect import Dialect
-from aimo_solver.dialects.prompt import encode_prompt
+from aimo_solver.dialects.prompt import Prompt, encode_prompt
 from aimo_solver.engine.base import Scorer
 from aimo_solver.errors import EngineError, InputError
 from aimo_solver.rollouts.search.path import Path
@@ -21,11 +21,18 @@ class StepScorer:
     """Scores the paths of one tree."""
 
     def __init__(
-        self, scorer: Scorer | None, *, dialect: Dialect, problem_text: str, log: Log, prefill: str = ""
+        self,
+        scorer: Scorer | None,
+        *,
+        dialect: Dialect,
+        problem_text: str,
+        log: Log,
+        prompt: Prompt,
+        prefill: str = "",
     ) -> None:
         """`prefill`: the model's first words."""
         self._scorer, self._dialect, self._problem_text, self._log = scorer, dialect, problem_text, log
-        self._prefill = prefill
+        self._prompt, self._prefill = prompt, prefill
 
     async def scores(self, paths: Sequence[Path]) -> list[float | None]:
         """Returns one score per path; None where there is no scorer, or no longer one."""
@@ -39,7 +46,9 @@ class StepScorer:
             return [None] * len(paths)
 
     async def _ask(self, scorer: Scorer, paths: Sequence[Path]) -> list[float]:
-        prompt = encode_prompt(self._dialect, self._problem_text, scorer.tokenizer, prefill=self._prefill)
+        prompt = encode_prompt(
+            self._dialect, self._problem_text, scorer.tokenizer, prompt=self._prompt, prefill=self._prefill
+        )
         scores = await scorer.score([[*prompt, *scorer.tokenizer.encode(path.text)] for path in paths])
         if len(scores) != len(paths):
             raise EngineError(f"scores must be {len(paths)}, one per text, got {len(scores)}")

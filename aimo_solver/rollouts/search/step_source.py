@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from aimo_solver.config.names import CodeMode
 from aimo_solver.config.settings import SearchSettings
-from aimo_solver.dialects.prompt import opened_thought
+from aimo_solver.dialects.prompt import opened_thought, reopened_thought
 from aimo_solver.engine.base import Completion, FinishReason
 from aimo_solver.rollouts.code_tool import CodeTool
 from aimo_solver.rollouts.generation import Generation, sampling_of
@@ -86,12 +86,13 @@ class StepSource:
         started_at = asyncio.get_running_loop().time()
         call = self._dialect.find_code((path + step).turn_text)
         output, status = await self._tool.run(call, lambda code: self._sessions.attempt(path.cells, code))
-        shown = self._dialect.render_output(output)
+        shown = self._dialect.render_output(output, self._opened)
         return replace(
             step,
             code=None if call is None else call.code,
             output=output,
             shown=shown,
+            opened=reopened_thought(shown, self._opened),
             shown_token_ids=tuple(self._engine.tokenizer.encode(shown)),
             status=status,
             code_seconds=asyncio.get_running_loop().time() - started_at,
@@ -100,7 +101,7 @@ class StepSource:
     def closing(self, path: Path) -> Generation:
         """Returns the start of the path's flush: its text, closed so that the answer is next (s1's budget forcing)."""
         return Generation(
-            asyncio.get_running_loop().time(), self._dialect.close_thinking(self._opened + path.written), flush=True
+            asyncio.get_running_loop().time(), self._dialect.close_thinking(self._opened + path.thoughts), flush=True
         )
 
     async def flush(self, path: Path, closing: Generation, seed: int) -> None:
