@@ -93,8 +93,8 @@ class Path:
 
     @property
     def written(self) -> str:
-        """What the model wrote, without outputs."""
-        return "".join(step.text for step in self.steps)
+        """What the model wrote, without outputs, and the thinking that was opened for it after them."""
+        return "".join(step.text + step.opened for step in self.steps)
 
     @property
     def turn_text(self) -> str:

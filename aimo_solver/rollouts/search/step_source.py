@@ -101,7 +101,7 @@ class StepSource:
     def closing(self, path: Path) -> Generation:
         """Returns the start of the path's flush: its text, closed so that the answer is next (s1's budget forcing)."""
         return Generation(
-            asyncio.get_running_loop().time(), self._dialect.close_thinking(self._opened + path.thoughts), flush=True
+            asyncio.get_running_loop().time(), self._dialect.close_thinking(self._opened + path.written), flush=True
         )
 
     async def flush(self, path: Path, closing: Generation, seed: int) -> None:
