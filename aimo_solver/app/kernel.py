@@ -24,7 +24,7 @@ from aimo_solver.kaggle.gateways.inference_server import is_scoring_run
 from aimo_solver.kaggle.inputs import INPUT_ROOT, INPUTS_VARIABLE, find_checkpoint, require_inputs
 from aimo_solver.problems.problem import answer_rule, rule_of
 from aimo_solver.problems.problem_set import load_problem_set
-from aimo_solver.reports.tables import run_table
+from aimo_solver.reports.tables import print_flushes, run_table
 from aimo_solver.utils.exit import one_sentence_errors
 from aimo_solver.utils.paths import DEMO_MODEL, DEMO_SET
 
@@ -126,4 +126,5 @@ def _answer_file(
         run_set(options, problem_set, runs_folder, console, submission=submission, started_at=started_at)
     )
     console.print(run_table(outcome.solutions, f"{problem_set.name}: {outcome.folder}"))
+    print_flushes(outcome.solutions, console)
     console.print(f"{submission}: {len(problem_set.problems)} answers")

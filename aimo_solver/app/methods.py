@@ -81,17 +81,19 @@ def limited(preset: Preset, tokens: int) -> Preset:
             raise InputError(f"tokens must be at least {2 * judging}, twice what judging may take, got {tokens}")
         tokens -= judging
         judge = replace(judge, max_candidates=min(judge.max_candidates, judge.window))
-    max_tokens = max(1, tokens - rollout.flush_tokens)
     return replace(
         preset,
         policy=replace(preset.policy, max_tokens=tokens),
         genselect=judge,
-        rollout=replace(rollout, max_tokens=min(rollout.max_tokens, max_tokens)),
+        rollout=replace(rollout, max_tokens=min(rollout.max_tokens, tokens)),
     )
 
 
 def _forced(preset: Preset, budget: Budget) -> Preset:
-    return replace(preset, rollout=replace(preset.rollout, max_tokens=budget.max_tokens, waits=budget.waits))
+    """Returns the method with that budget for thinking; what asking for the answer may take comes on top of it."""
+    rollout = preset.rollout
+    asking = min(rollout.flush_tokens, budget.max_tokens)
+    return replace(preset, rollout=replace(rollout, max_tokens=budget.max_tokens + asking, waits=budget.waits))
 
 
 async def _run_all(wanted: dict[str, RunOptions], study: Study) -> dict[str, LoggedRun]:

@@ -37,7 +37,7 @@ from aimo_solver.sandbox.process_sandbox import ProcessSandbox
 from aimo_solver.solver.observer import Observer
 from aimo_solver.solver.solver import Solver
 from aimo_solver.utils.log import Log
-from aimo_solver.voting import VOTE_RULES
+from aimo_solver.voting import VOTE_RULES, VoteCounter
 from aimo_solver.voting.genselect import GenerativeSelector
 
 TRIAL_PROBLEM: Final = "1 + 1?"
@@ -84,8 +84,7 @@ class Runtime:
             policy=make_run_policy(preset.policy),
             rule=options.rule,
             base_seed=options.seed,
-            tie_break=preset.tie_break,
-            vote_rule=VOTE_RULES[preset.vote],
+            votes=VoteCounter(VOTE_RULES[preset.vote], tie_break=preset.tie_break, accepted=options.rule, log=self.log),
             observer=observer,
             max_seconds=options.limits.problem_seconds,
             selector=None if judge is None else GenerativeSelector(self.engine, judge, self.log),
@@ -97,9 +96,10 @@ class Runtime:
             engine=self.engine,
             sandbox=self.sandbox,
             dialect=find_dialect(preset.dialect),
-            prompt=self.options.prompt,
             settings=preset.rollout,
             rule=self.options.rule,
+            forms=preset.answers.forms,
+            prompt=self.options.prompt,
             observer=observer,
             log=self.log,
         )

@@ -20,6 +20,7 @@ from aimo_solver.reports.inspect_export import export_inspect
 from aimo_solver.reports.revote import Revote
 from aimo_solver.reports.revote import revote as revote_solutions
 from aimo_solver.reports.tables import revote_table
+from aimo_solver.runs.flushes import count_flushes
 from aimo_solver.runs.reader import LoggedRun, latest_runs, read_run
 from aimo_solver.utils.text import plural
 from aimo_solver.voting import VOTE_RULES, find_vote_rule
@@ -58,6 +59,9 @@ def report(
     for one in logged:
         for note in one.notes:
             typer.echo(f"{one.path}: {note}", err=True)
+    for one in logged:
+        if words := count_flushes(one.solutions).words:
+            typer.echo(f"{one.path}: {words}")
     path = output or logged[0].path / "report.html"
     write_report(logged, path)
     typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB; open it in a browser")

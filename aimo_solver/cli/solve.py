@@ -40,7 +40,7 @@ from aimo_solver.policies.ledger import Ledger
 from aimo_solver.problems.problem import Problem, answer_rule
 from aimo_solver.problems.sets.fetch import find_problems
 from aimo_solver.reports.live import Transcript
-from aimo_solver.reports.tables import run_table
+from aimo_solver.reports.tables import print_flushes, run_table
 from aimo_solver.utils.log import console_log
 from aimo_solver.utils.paths import DEMO_MODEL, shown_path
 
@@ -146,6 +146,7 @@ def replay(
 
 def _print_outcome(outcome: RunOutcome, console: Console, *, as_json: bool) -> None:
     console.print(run_table(outcome.solutions, str(outcome.folder)))
+    print_flushes(outcome.solutions, console)
     if as_json:
         typer.echo(json.dumps(outcome.to_json(), indent=2))
     else:

@@ -76,12 +76,21 @@ class Dialect(Protocol):
         ...
 
     def close_thinking(self, text: str) -> str:
-        """Returns the text to append to an unfinished one so that the next tokens are the answer."""
+        """Returns the text to append to an unfinished one so that the next tokens are the answer.
+
+        `text` is what the model wrote, without outputs. Where the model has ended its turn, `text` ends with the
+        token that ends it, which the context no longer holds: the same turn continues.
+        """
         ...
 
     def find_answer(self, text: str, rule: AnswerRule, forms: AnswerForms = BOXED_ONLY) -> int | None:
         """Returns the answer that the generated text, without tool output, commits to in one of the forms."""
         ...
+
+
+def closing_tokens(dialect: Dialect, tokenizer: Tokenizer) -> int:
+    """Returns the tokens that closing a text may take, whatever is open in it: nothing, a message or a thought."""
+    return max(len(tokenizer.encode(dialect.close_thinking(text))) for text in ("", "x", _THINK_START))
 
 
 CALL_START, CALL_END = "<tool_call>", "</tool_call>"

@@ -41,6 +41,8 @@ class Progress:
     running: int
     waiting: int
     """Granted rollouts that have not begun."""
+    settled: int | None = None
+    """The answer that wins whatever the other rollouts answer, by the vote in use; None where none is known to."""
 
     @property
     def votes(self) -> Counter[int]:

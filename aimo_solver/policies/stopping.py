@@ -1,7 +1,8 @@
 """Stopping rules: parts that policies combine. Each returns its reason to stop, or None.
 
 They certify which answer leads, not that it is right. Votes count in the order in which rollouts
-finished; a rollout without an answer casts none.
+finished, all alike; a rollout without an answer casts none. Only `cannot_be_caught` knows the weights of
+the vote in use: it stops where nothing that is still to come can change the winner.
 """
 
 from __future__ import annotations
@@ -25,10 +26,9 @@ class StoppingRule(Protocol):
 
 
 def cannot_be_caught(progress: Progress) -> str | None:
-    """Stops when the lead exceeds the votes still to come: the winner is that of the full vote."""
-    leader, votes, runner_up = leader_of(progress)
+    """Stops when the lead exceeds all that the votes still to come can add: the winner is that of the full vote."""
     to_come = progress.running + progress.waiting
-    return f"{leader} cannot be caught" if votes - runner_up > to_come > 0 else None
+    return f"{progress.settled} cannot be caught" if progress.settled is not None and to_come else None
 
 
 def agreement(needed: int, first: int) -> StoppingRule:

@@ -10,14 +10,14 @@ from aimo_solver.sandbox.base import ExecutionStatus
 
 _STOP_REASONS: Final[Mapping[StopReason, str]] = {
     StopReason.ANSWERED: "The model ended its turn with an answer.",
-    StopReason.FLUSHED: "Cut short by time, tokens or code rounds, asked for its answer, and gave one.",
-    StopReason.NO_ANSWER: "The model ended its turn without an answer that the rules accept.",
+    StopReason.FLUSHED: "It ended, or was cut short, without an answer; asked for one, it gave it.",
+    StopReason.NO_ANSWER: "The model ended its turn without an answer that the rules accept, and gave none when asked.",
     StopReason.TOKEN_LIMIT: "Its tokens or the context were used up, and asking for the answer gave none.",
     StopReason.ROUND_LIMIT: "It asked to run code more often than allowed, and asking for the answer gave none.",
     StopReason.DEADLINE: "Its time was up, and asking for the answer gave none.",
     StopReason.UNSURE: "Stopped because its confidence fell below that of the problem's first rollouts.",
     StopReason.CANCELLED: "Stopped because the vote was settled without it.",
-    StopReason.SANDBOX_FAILED: "The sandbox itself failed.",
+    StopReason.SANDBOX_FAILED: "The sandbox itself failed, and asking for the answer gave none.",
     StopReason.ENGINE_FAILED: "The engine itself failed.",
     StopReason.FAILED: "An unexpected error; the run's log.txt names it.",
 }
@@ -45,6 +45,7 @@ GLOSSARY: Final[Mapping[str, str]] = {
     "right per run": "Mean number of right answers in a whole pass over the set.",
     "sd": "Standard deviation over runs: how much of one run's result is luck.",
     "contested": "The rollouts of a problem gave more than one answer.",
+    "votes by a flush": "Rollouts without an answer that gave one when they were asked for it, of all that were asked.",
     "votes": "Answers with their weights: how many rollouts gave each, where every rollout counts alike.",
     "lead": "Votes of the winner less votes of the runner-up, as a share of all votes.",
     "no answer": "The rollout ended without an answer that the rules accept.",

@@ -97,6 +97,7 @@ def _run_facts(run: LoggedRun) -> dict[str, Any]:
         "name": run.name,
         "notes": run.notes,
         "summary": summary,
+        "flushes": (("the model's own end", summary.flushes.after_end), ("a cut", summary.flushes.after_cut)),
         "spread": spread if spread.correct else None,
         "no_answer": sum(t.answer is None for t in finished) / len(finished) if finished else 0.0,
         "contested": summary.contested / len(run.solutions) if run.solutions else 0.0,
@@ -182,6 +183,7 @@ def _rollout(trajectory: Trajectory, gold: int | None) -> dict[str, Any]:
     return {
         "n": trajectory.rollout,
         "kind": charts.kind(trajectory, gold),
+        "own_end": trajectory.ended_itself,
         "answer": None if trajectory.answer is None else str(trajectory.answer),
         "stop": trajectory.stop_reason,
         "tokens": trajectory.tokens,

@@ -18,6 +18,7 @@ from aimo_solver.engine.base import Completion
 from aimo_solver.policies.policy import Grant
 from aimo_solver.problems.problem import Problem
 from aimo_solver.rollouts.trajectory import Trajectory, Turn
+from aimo_solver.runs.flushes import count_flushes
 from aimo_solver.solver.observer import Observer
 from aimo_solver.solver.solution import Solution
 from aimo_solver.utils.text import plural
@@ -38,6 +39,7 @@ class LiveScreen:
         self._number = self._done = len(past)
         self._judged = sum(solution.correct is not None for solution in past)
         self._right = sum(bool(solution.correct) for solution in past)
+        self._flushes = count_flushes(past)
         self._answered_now = self.tokens = 0
         self._begun_at: float | None = None
         self._drawn_at = 0.0
@@ -67,6 +69,7 @@ class LiveScreen:
         """Prints the line of an answered problem."""
         self._done += 1
         self._answered_now += 1
+        self._flushes += count_flushes([solution])
         line.append(f"  -> {solution.answer}", style="bold")
         if solution.correct is not None:
             self._judged += 1
@@ -84,7 +87,8 @@ class LiveScreen:
         if force or now - self._drawn_at >= _REDRAW_SECONDS:
             self._drawn_at = now
             lines = [lane.line(now) for lane in self._lanes if lane.problem is not None]
-            self._live.update(Group(self._progress(now - self._begun_at), *lines), refresh=True)
+            flushes = [Text(self._flushes.words, style="dim")] if self._flushes.words else []
+            self._live.update(Group(self._progress(now - self._begun_at), *flushes, *lines), refresh=True)
 
     def _progress(self, seconds: float) -> Text:
         line = f"{self._done}/{self.total} answered"
@@ -168,6 +172,8 @@ class Transcript(Observer):
     def rollout_finished(self, trajectory: Trajectory, vote: Vote) -> None:
         votes = " ".join(f"{answer}:{weight:.3g}" for answer, weight in vote.tally) or "none"
         answer = "no answer" if trajectory.answer is None else trajectory.answer
+        if trajectory.asked:
+            answer = f"{answer} when asked after {'its own end' if trajectory.ended_itself else 'a cut'}"
         self._console.print(
             f"rollout {trajectory.rollout} ended: {trajectory.stop_reason}, {answer}; votes {votes}", style="bold"
         )

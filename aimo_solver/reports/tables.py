@@ -10,11 +10,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.table import Table
 
 from aimo_solver.reports.compare import compare
 from aimo_solver.reports.revote import Revote
 from aimo_solver.reports.scaling import Scaling
+from aimo_solver.runs.flushes import count_flushes
 from aimo_solver.runs.summary import summarise
 from aimo_solver.solver.solution import Solution
 from aimo_solver.utils.statistics import Estimate
@@ -63,6 +65,13 @@ def run_table(solutions: Sequence[Solution], title: str) -> Table:
         table.add_section()
     _add_run_row(table, "all", solutions)
     return table
+
+
+def print_flushes(solutions: Sequence[Solution], console: Console) -> None:
+    """Prints the line about votes that came by a flush; nothing where no rollout was asked."""
+    words = count_flushes(solutions).words
+    if words:
+        console.print(words, highlight=False)
 
 
 def _add_run_row(table: Table, name: str, solutions: Sequence[Solution]) -> None:

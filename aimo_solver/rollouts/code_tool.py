@@ -15,6 +15,8 @@ from aimo_solver.sandbox.base import ExecutionResult, ExecutionStatus, Session
 CLOSE_SECONDS = 2.0
 """Closing a session takes at most this long; after that it is left to the sandbox's own clean-up."""
 DISABLED = "code execution is disabled"
+NO_MORE_CODE = "no more code can be run"
+"""The reply to a call whose rollout is asked for its answer instead."""
 NO_CODE = "there is no code to run: write a whole block first"
 
 

@@ -55,12 +55,17 @@ class Generation:
 
 def entropies(logprobs: Sequence[TokenLogprob]) -> list[float]:
     """Returns, per token, the entropy in nats of its logged alternatives (a lower bound on the true one)."""
-    return [-sum(math.exp(value) * value for value in token.top.values()) for token in logprobs]
+    return [-sum(math.exp(value) * value for value in _possible(token)) for token in logprobs]
 
 
 def confidences(logprobs: Sequence[TokenLogprob]) -> list[float]:
     """Returns, per token, minus the mean log-probability of its logged alternatives: high where the model is sure."""
-    return [-sum(token.top.values()) / max(1, len(token.top)) for token in logprobs]
+    return [-sum(values) / max(1, len(values)) for values in map(_possible, logprobs)]
+
+
+def _possible(token: TokenLogprob) -> list[float]:
+    """Returns the log-probabilities of its alternatives that could have been drawn: one of minus infinity could not."""
+    return [value for value in token.top.values() if value > -math.inf]
 
 
 def sampling_of(settings: RolloutSettings, *, max_tokens: int, seed: int, stop: tuple[str, ...]) -> Sampling:

@@ -1,8 +1,9 @@
 """RolloutLifeCycle: how a generated rollout runs, is asked for its answer, and ends.
 
 Guarantees: it ends by its deadline whether or not a token arrives; every end has a StopReason; an answer
-already written is not lost because of how the rollout ended; an error in it ends this rollout only.
-Cancelling it frees its engine slots and its sessions; `cancelled` then returns what it left.
+already written is not lost because of how the rollout ended; a rollout that ends without one, for whatever
+reason, is asked for it once (a flush), within its tokens and its time, unless the engine has failed or its
+confidence was too low to vote; an error in it ends this rollout only. Cancelling it frees its engine slots and its sessions; `cancelled` then returns what it left.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from typing import Final
 
+from aimo_solver.config.settings import RolloutSettings
 from aimo_solver.errors import EngineError, SandboxError
 from aimo_solver.rollouts.base import RolloutTask
 from aimo_solver.rollouts.parts import RolloutParts
@@ -18,7 +20,11 @@ from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
 from aimo_solver.utils.log import unbreakable
 
 FLUSH_SHARE = 0.25
-"""A flush takes at most this share of a problem's time."""
+"""Before the deadline, at most this share of a problem's time is kept for a flush."""
+FLUSH_TOKEN_SHARE = 0.5
+"""A flush takes at most this share of a rollout's tokens."""
+_NEVER_ASKED: Final = frozenset({StopReason.UNSURE, StopReason.ENGINE_FAILED})
+"""How an attempt ends that is not asked for its answer: it is to cast no vote, or there is nothing to ask."""
 _STOP_REASONS: Final[dict[type[Exception], StopReason]] = {
     TimeoutError: StopReason.DEADLINE,
     EngineError: StopReason.ENGINE_FAILED,
@@ -38,12 +44,16 @@ class RolloutLifeCycle(ABC):
         self.task = task
         self._prompt_tokens = prompt_tokens
         self._engine, self._dialect, self._settings = parts.engine, parts.dialect, parts.settings
-        self._rule, self._observer, self._write_line = parts.rule, parts.observer, unbreakable(parts.log)
+        self._rule, self._forms = parts.rule, parts.forms
+        self._observer, self._write_line = parts.observer, unbreakable(parts.log)
         self._loop = asyncio.get_running_loop()
         self._started_at = self._loop.time()
         self._flush_reserve_seconds = _flush_reserve_seconds(self._settings.flush_seconds, task)
+        self._flush_reserve_tokens = flush_reserve_tokens(self._settings)
         self._flushed = False
         """Whether the answer, if there is one now, came from a flush."""
+        self._ended_itself = False
+        """Whether the model ended the attempt."""
 
     async def run(self) -> Trajectory:
         """Runs the rollout to its end."""
@@ -72,12 +82,8 @@ class RolloutLifeCycle(ABC):
         """
 
     @abstractmethod
-    def _may_flush(self, reason: StopReason) -> bool:
-        """Whether a rollout without an answer, whose attempt ended for that reason, is asked for it."""
-
-    @abstractmethod
     async def _flush(self) -> None:
-        """Closes the text and asks for the answer, and sets `_flushed`. May be cut short by TimeoutError."""
+        """Closes the text and asks for the answer, if there is room. May be cut short by TimeoutError."""
 
     @abstractmethod
     async def _close(self) -> None:
@@ -100,26 +106,34 @@ class RolloutLifeCycle(ABC):
         """Is called with the trajectory of a rollout that was not cancelled."""
 
     async def _run_to_end(self) -> StopReason:
+        reason = StopReason.DEADLINE
         try:
             async with self.task.deadline.limit():
                 reason = await self._attempt_in_time()
-                if self._may_flush(reason) and self._answer() is None:
+                self._ended_itself = reason is StopReason.NO_ANSWER
+                if reason not in _NEVER_ASKED and self._answer() is None:
+                    self._flushed = True
                     await self._flush()
-                return reason
+        except TimeoutError:  # A flush that is cut does not change why the attempt ended.
+            pass
         except Exception as error:  # noqa: BLE001  An error must end this rollout only.
-            reason = stop_reason(error)
-            if reason is StopReason.FAILED:
-                self._log(f"{type(error).__name__}: {error}")
-            return reason
+            reason = self._reason_of(error)
         finally:
             await self._close()
+        return reason
 
     async def _attempt_in_time(self) -> StopReason:
         try:
             async with self.task.deadline.limit(before_seconds=self._flush_reserve_seconds):
                 return await self._attempt()
-        except TimeoutError:
-            return StopReason.DEADLINE
+        except Exception as error:  # noqa: BLE001  What was written before the error can still be asked for its answer.
+            return self._reason_of(error)
+
+    def _reason_of(self, error: Exception) -> StopReason:
+        reason = stop_reason(error)
+        if reason is StopReason.FAILED:
+            self._log(f"{type(error).__name__}: {error}")
+        return reason
 
     def _trajectory(self, reason: StopReason, answer: int | None) -> Trajectory:
         turns = self._all_turns()
@@ -132,14 +146,24 @@ class RolloutLifeCycle(ABC):
             turns=turns,
             answer=answer,
             stop_reason=reason,
+            ended_itself=self._ended_itself,
             started_seconds=self._started_at - self.task.problem_started_at,
             seconds=self._loop.time() - self._started_at,
             side_tokens=self.tokens - sum(turn.tokens for turn in turns),
             score=self._score(),
         )
 
+    def _find_answer(self, written: str) -> int | None:
+        """Returns the answer that a text of the model's commits to."""
+        return self._dialect.find_answer(written, self._rule, self._forms)
+
     def _log(self, line: str) -> None:
         self._write_line(f"{self.task.problem.id}, rollout {self.task.index}: {line}")
+
+
+def flush_reserve_tokens(settings: RolloutSettings) -> int:
+    """Returns how many of a rollout's tokens are kept to ask for the answer."""
+    return min(settings.flush_tokens, int(FLUSH_TOKEN_SHARE * settings.max_tokens))
 
 
 def _flush_reserve_seconds(flush_seconds: float, task: RolloutTask) -> float:

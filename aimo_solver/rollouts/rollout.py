@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from itertools import chain
 
 from aimo_solver.config.names import CodeMode
 from aimo_solver.dialects.calls import Call
+from aimo_solver.dialects.dialect import closing_tokens
 from aimo_solver.dialects.prompt import opened_thought, reopened_thought
 from aimo_solver.engine.base import FinishReason
 from aimo_solver.rollouts.base import RolloutTask
-from aimo_solver.rollouts.code_tool import CodeTool, close_quietly
+from aimo_solver.rollouts.code_tool import NO_MORE_CODE, CodeTool, close_quietly
 from aimo_solver.rollouts.confidence import ConfidenceGate, RunningGroup
 from aimo_solver.rollouts.generation import Generation, sampling_of
 from aimo_solver.rollouts.life_cycle import RolloutLifeCycle
 from aimo_solver.rollouts.parts import RolloutParts
 from aimo_solver.rollouts.seeds import turn_seed
-from aimo_solver.rollouts.trajectory import ENDED_BY_ITSELF, StopReason, Trajectory, Turn
+from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
 from aimo_solver.sandbox.base import ExecutionResult, ExecutionStatus, Session
 
 
@@ -39,10 +41,13 @@ class Rollout(RolloutLifeCycle):
         """The assistant's text so far, without tool output: the turns', and the thinking that was opened for them."""
         self._gate = gate
         self._group = None if gate is None else RunningGroup(gate.window_tokens)
+        self._closing_tokens = closing_tokens(parts.dialect, parts.engine.tokenizer)
         self._waits_left = parts.settings.waits
         self._turns: list[Turn] = []
         self._generation: Generation | None = None
         """The turn under way."""
+        self._last: Generation | None = None
+        """The turn that ended last."""
         self._opening = ""
         """What is written for the model at the start of its next turn."""
         self._session: Session | None = None
@@ -76,21 +81,31 @@ class Rollout(RolloutLifeCycle):
         finally:
             self._finish_turn()
 
-    def _may_flush(self, reason: StopReason) -> bool:
-        """A model that ended its turn has said what it has to say; one that was unsure casts no vote."""
-        return reason not in (StopReason.NO_ANSWER, StopReason.UNSURE)
-
     async def _flush(self) -> None:
         """Closes the text and asks for the answer (s1's budget forcing, maximum side)."""
-        closing = self._dialect.close_thinking("".join(self._written))
+        self._reopen()
+        written = self._opening
+        closing = self._dialect.close_thinking("".join(self._written) + written)
         self._context += self._engine.tokenizer.encode(closing)
-        room = self._engine.context_tokens - len(self._context)
-        self._opening = closing
+        room = min(self._settings.max_tokens - self.tokens, self._engine.context_tokens - len(self._context))
+        if room < 1:
+            return
+        self._opening = written + closing
         try:
-            await self._generate(min(self._settings.flush_tokens, room), (), flush=True)
+            await self._generate(min(self._flush_reserve_tokens, room), (), flush=True)
         finally:
             self._finish_turn()
-        self._flushed = True
+
+    def _reopen(self) -> None:
+        """Brings the context to where the model's turn continues: before its end, or after the reply to an open call."""
+        last = self._last
+        if last is None:
+            return
+        if last.ended_itself:
+            del self._context[len(self._context) - min(1, len(last.token_ids)) :]
+        elif last.stop is not None and last.stop in self._dialect.stop and self._turns[-1].output is None:
+            self._turns[-1] = replace(self._turns[-1], output=NO_MORE_CODE, status=ExecutionStatus.ERROR)
+            self._show(NO_MORE_CODE)
 
     async def _close(self) -> None:
         session, self._session = self._session, None
@@ -100,8 +115,8 @@ class Rollout(RolloutLifeCycle):
     def _answer(self) -> int | None:
         """Returns a flushed turn's own answer, else that of the whole text: an older, open box must not swallow it."""
         last = self._turns[-1] if self._turns else None
-        flushed = self._dialect.find_answer(last.text, self._rule) if last is not None and last.flush else None
-        return self._dialect.find_answer(self._text(), self._rule) if flushed is None else flushed
+        flushed = self._find_answer(last.text) if last is not None and last.flush else None
+        return self._find_answer("".join(self._written)) if flushed is None else flushed
 
     def _all_turns(self) -> tuple[Turn, ...]:
         return tuple(self._turns)
@@ -110,8 +125,9 @@ class Rollout(RolloutLifeCycle):
         return None
 
     def _ended(self, trajectory: Trajectory) -> None:
-        if self._gate is not None and trajectory.stop_reason in ENDED_BY_ITSELF:
-            self._gate.learn(list(chain.from_iterable(turn.confidences or () for turn in trajectory.turns)))
+        if self._gate is not None and trajectory.ended_itself:
+            own = (turn.confidences or () for turn in trajectory.turns if not turn.flush)
+            self._gate.learn(list(chain.from_iterable(own)))
 
     def _is_to_wait(self, generation: Generation) -> bool:
         """Whether it would end its thinking, or its turn, and is to think on (s1's budget forcing, minimum side)."""
@@ -136,9 +152,8 @@ class Rollout(RolloutLifeCycle):
 
     def _tokens_left(self) -> int:
         """Returns how many tokens the rollout and the context have left, less what a flush needs."""
-        closing = len(self._engine.tokenizer.encode(self._dialect.close_thinking("")))
-        room = self._engine.context_tokens - len(self._context) - closing - self._settings.flush_tokens
-        return min(self._settings.max_tokens - self.tokens, room)
+        room = self._engine.context_tokens - len(self._context) - self._closing_tokens
+        return min(self._settings.max_tokens - self.tokens, room) - self._flush_reserve_tokens
 
     async def _generate(self, max_tokens: int, stop: tuple[str, ...], *, flush: bool = False) -> Generation:
         """Generates one turn, which stays under way until `_finish_turn`; an empty one if there is no room."""
@@ -178,6 +193,10 @@ class Rollout(RolloutLifeCycle):
         generation.code_started_at = self._loop.time()
         output, status = await self._tool.run(call, self._execute)
         self._finish_turn(None if call is None else call.code, output, status)
+        self._show(output)
+
+    def _show(self, output: str) -> None:
+        """Appends the output of a call to the context."""
         shown = self._dialect.render_output(output, self._opened)
         self._context += self._engine.tokenizer.encode(shown)
         self._written.append(reopened_thought(shown, self._opened))
@@ -194,6 +213,7 @@ class Rollout(RolloutLifeCycle):
         generation, self._generation = self._generation, None
         if generation is None:
             return
+        self._last = generation
         now, code_started_at = self._loop.time(), generation.code_started_at
         self._context += generation.token_ids
         turn = Turn(
@@ -211,7 +231,3 @@ class Rollout(RolloutLifeCycle):
         self._turns.append(turn)
         self._written.append(turn.text)
         self._observer.turn_finished(self.task.index, turn)
-
-    def _text(self) -> str:
-        """Returns what the model wrote, without tool output."""
-        return "".join(turn.text for turn in self._turns)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
-from typing import Final
 
 from aimo_solver.sandbox.base import ExecutionStatus
 
@@ -15,11 +14,11 @@ class StopReason(StrEnum):
     ANSWERED = "answered"
     """The model ended its turn with an answer."""
     FLUSHED = "flushed"
-    """It was cut short by time, tokens or code rounds, asked for its answer, and gave one."""
+    """It had no answer when the model ended it, or when it was cut short; asked for one, it gave it."""
     NO_ANSWER = "no_answer"
-    """The model ended its turn without an answer the rule accepts."""
+    """The model ended its turn without an answer the rule accepts, and the flush gave none."""
     TOKEN_LIMIT = "token_limit"
-    """Its tokens or its context were used up, and the flush gave no answer."""
+    """Its tokens or its context were used up, and the flush gave no answer, or had no room."""
     ROUND_LIMIT = "round_limit"
     """It asked for more code than it may run, and the flush gave no answer."""
     DEADLINE = "deadline"
@@ -29,17 +28,15 @@ class StopReason(StrEnum):
     CANCELLED = "cancelled"
     """The vote was settled without it."""
     SANDBOX_FAILED = "sandbox_failed"
-    """The sandbox raised SandboxError."""
+    """The sandbox raised SandboxError, and the flush gave no answer."""
     ENGINE_FAILED = "engine_failed"
     """The engine raised EngineError."""
     FAILED = "failed"
-    """An unexpected error ended it; the run's log says which."""
+    """An unexpected error ended it, and the flush gave no answer; the run's log says which."""
 
 
 RolloutKey = tuple[int, str, int]
 """Identifies a rollout: run, problem id, index."""
-ENDED_BY_ITSELF: Final = frozenset({StopReason.ANSWERED, StopReason.NO_ANSWER})
-"""The model ended the rollout, so that its length was not cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,7 @@ class Turn:
     code_seconds: float = 0.0
     """Time spent waiting for the sandbox, its queue included."""
     flush: bool = False
-    """Whether the turn continues a text that was closed for the model, to force its answer."""
+    """Whether the turn continues a text that was closed for the model, to ask for its answer."""
     entropies: tuple[float, ...] | None = None
     """Per token, in nats, over the logged alternatives; None unless log-probabilities were asked for."""
     confidences: tuple[float, ...] | None = None
@@ -80,6 +77,8 @@ class Trajectory:
     turns: tuple[Turn, ...]
     answer: int | None
     stop_reason: StopReason
+    ended_itself: bool
+    """Whether the model ended its text, before any flush: its length was not cut."""
     started_seconds: float
     """Seconds between the start of the problem and that of the rollout."""
     seconds: float
@@ -96,6 +95,11 @@ class Trajectory:
     def tokens(self) -> int:
         """Tokens generated, including side tokens, without tool output and prompt."""
         return self.side_tokens + sum(turn.tokens for turn in self.turns)
+
+    @property
+    def asked(self) -> bool:
+        """Whether it was asked for its answer."""
+        return any(turn.flush for turn in self.turns)
 
     @property
     def code_calls(self) -> int:

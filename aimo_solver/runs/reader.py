@@ -38,6 +38,8 @@ _CUT_SHORT: Final = frozenset(
     {StopReason.CANCELLED, StopReason.ENGINE_FAILED, StopReason.SANDBOX_FAILED, StopReason.FAILED}
 )
 """How rollouts end that would have ended otherwise in a run that was not stopped."""
+_ENDED_ITSELF: Final = frozenset({StopReason.ANSWERED, StopReason.NO_ANSWER})
+"""How rollouts ended of which an older version did not write whether the model had ended them."""
 _REQUIRED: Final = ("problem_id", "run", "stop_reason", "started_seconds", "seconds", "tokens", "answer")
 _AMOUNTS: Final = ("started_seconds", "seconds", "tokens")
 
@@ -135,6 +137,7 @@ def trajectory_of(row: Mapping[str, Any]) -> Trajectory:
         turns=tuple(_turn(turn) for turn in row["turns"]),
         answer=None if row["answer"] is None else int(row["answer"]),
         stop_reason=StopReason(row["stop_reason"]),
+        ended_itself=bool(row.get("ended_itself", row["stop_reason"] in _ENDED_ITSELF)),
         started_seconds=float(row["started_seconds"]),
         seconds=float(row["seconds"]),
         side_tokens=int(row.get("side_tokens", 0)),

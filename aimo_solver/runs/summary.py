@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from aimo_solver.rollouts.trajectory import StopReason
+from aimo_solver.runs.flushes import Flushes, count_flushes
 from aimo_solver.solver.solution import Solution
 from aimo_solver.utils.statistics import Estimate, estimate_mean
 
@@ -41,6 +42,8 @@ class Summary:
     """Time that rollouts waited for code, added up."""
     solve_seconds: float
     stop_reasons: dict[str, int]
+    flushes: Flushes
+    """Rollouts that were asked for their answer."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -66,6 +69,7 @@ def summarise(solutions: Sequence[Solution]) -> Summary:
         code_seconds=sum(trajectory.code_seconds for trajectory in trajectories),
         solve_seconds=sum(solution.seconds for solution in solutions),
         stop_reasons=dict(Counter(str(trajectory.stop_reason) for trajectory in trajectories)),
+        flushes=count_flushes(solutions),
     )
 
 

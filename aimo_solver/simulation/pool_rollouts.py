@@ -72,6 +72,7 @@ class PoolRollout:
             turns=(Turn("", self.tokens, seconds),),
             answer=answer,
             stop_reason=reason,
+            ended_itself=reason in (StopReason.ANSWERED, StopReason.NO_ANSWER),
             started_seconds=self._started_at - task.problem_started_at,
             seconds=seconds,
         )

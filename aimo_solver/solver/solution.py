@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from aimo_solver.policies.ledger import Spend
 from aimo_solver.policies.policy import Grant
 from aimo_solver.problems.problem import Problem
-from aimo_solver.rollouts.trajectory import ENDED_BY_ITSELF, Trajectory
+from aimo_solver.rollouts.trajectory import Trajectory
 from aimo_solver.voting import Vote
 from aimo_solver.voting.selection import Selection
 
@@ -44,7 +44,7 @@ class Solution:
     @property
     def spend(self) -> Spend:
         """What the problem took, for the ledger; only the rollouts' tokens, from which policies learn their length."""
-        ended = sum(trajectory.stop_reason in ENDED_BY_ITSELF for trajectory in self.trajectories)
+        ended = sum(trajectory.ended_itself for trajectory in self.trajectories)
         stream_seconds = sum(trajectory.seconds for trajectory in self.trajectories)
         return Spend(1, self.seconds, tokens=self.rollout_tokens, ended=ended, stream_seconds=stream_seconds)
 

@@ -14,7 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from aimo_solver.config.names import TieBreak, VoteName
 from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.policy import Action, Grant, Policy, Progress
 from aimo_solver.problems.problem import AnswerRule, Problem
@@ -24,7 +23,7 @@ from aimo_solver.rollouts.trajectory import Trajectory
 from aimo_solver.solver.observer import Observer
 from aimo_solver.solver.solution import Solution
 from aimo_solver.utils.deadline import Deadline
-from aimo_solver.voting import VOTE_RULES, Vote, VoteRule
+from aimo_solver.voting import Vote, VoteCounter
 from aimo_solver.voting.selection import Selection, Selector
 
 GRACE_SECONDS: Final = 3.0
@@ -47,16 +46,18 @@ class Solver:
         policy: Policy,
         rule: AnswerRule,
         base_seed: int = 0,
-        tie_break: TieBreak = TieBreak.FIRST_ROLLOUT,
-        vote_rule: VoteRule = VOTE_RULES[VoteName.PLURALITY],
+        votes: VoteCounter | None = None,
         observer: Observer | None = None,
         max_seconds: float = math.inf,
         selector: Selector | None = None,
     ) -> None:
-        """`max_seconds` is a contest's limit on one call: no problem takes more, whatever the policy grants."""
+        """`votes` is plurality's where there is none.
+
+        `max_seconds` is a contest's limit on one call: no problem takes more, whatever the policy grants.
+        """
         self._selector = selector
         self._rollouts, self._policy, self.rule, self._max_seconds = rollouts, policy, rule, max_seconds
-        self._base_seed, self._tie_break, self._vote_rule = base_seed, tie_break, vote_rule
+        self._base_seed, self._votes = base_seed, votes or VoteCounter(accepted=rule)
         self._observer = observer or Observer()
         self.provisional: int = rule.fallback
         """The answer to give if everything stopped now."""
@@ -81,7 +82,7 @@ class Solver:
         group.waiting = self._tasks(problem, run, grant, group)
         try:
             stop = await self._run(group, grant, ledger)
-            vote = self._vote(group)
+            vote = self._votes.cast(group.trajectories)
             selection = await self._select(problem, run, group, vote, deadline)
         finally:
             if self._deadline is deadline:  # Not that of a problem that began meanwhile.
@@ -143,7 +144,7 @@ class Solver:
                 return "the tokens granted are used up"
             if not group.running:
                 return "all rollouts have ended"
-            decision = self._policy.review(group.progress(loop.time()), ledger)
+            decision = self._policy.review(self._progress(group), ledger)
             if decision.action is Action.STOP:
                 return decision.reason
             now, last_moment = loop.time(), group.deadline.at + GRACE_SECONDS
@@ -156,7 +157,7 @@ class Solver:
 
     def _count(self, group: _Group, trajectory: Trajectory) -> None:
         group.trajectories.append(trajectory)
-        vote = self._vote(group)
+        vote = self._votes.cast(group.trajectories)
         if vote.answer is not None:
             self.provisional = vote.answer
         self._observer.rollout_finished(trajectory, vote)
@@ -171,7 +172,7 @@ class Solver:
         for rollout in running.values():
             trajectory = rollout.cancelled()
             group.trajectories.append(trajectory)
-            self._observer.rollout_finished(trajectory, self._vote(group))
+            self._observer.rollout_finished(trajectory, self._votes.cast(group.trajectories))
 
     async def _select(
         self, problem: Problem, run: int, group: _Group, vote: Vote, deadline: Deadline
@@ -194,8 +195,18 @@ class Solver:
             await asyncio.wait({selecting}, timeout=GRACE_SECONDS)
         return selecting.result() if selecting.done() and not selecting.cancelled() else None
 
-    def _vote(self, group: _Group) -> Vote:
-        return self._vote_rule.cast(group.trajectories, self._tie_break)
+    def _progress(self, group: _Group) -> Progress:
+        """Returns the progress for the policy, without the time lost to restarts."""
+        running, waiting = len(group.running), len(group.waiting)
+        return Progress(
+            now=asyncio.get_running_loop().time(),
+            started_at=group.started_at + group.deadline.moved_seconds,
+            deadline=group.deadline.at,
+            answers=tuple([trajectory.answer for trajectory in group.trajectories]),
+            running=running,
+            waiting=waiting,
+            settled=self._votes.settled(group.trajectories, running + waiting),
+        )
 
 
 @dataclass(slots=True)
@@ -230,17 +241,6 @@ class _Group:
         task = asyncio.create_task(rollout.run())
         self.running[task] = rollout
         task.add_done_callback(self._note_end)
-
-    def progress(self, now: float) -> Progress:
-        """Returns the progress for the policy, without the time lost to restarts."""
-        return Progress(
-            now=now,
-            started_at=self.started_at + self.deadline.moved_seconds,
-            deadline=self.deadline.at,
-            answers=tuple([trajectory.answer for trajectory in self.trajectories]),
-            running=len(self.running),
-            waiting=len(self.waiting),
-        )
 
     async def any_end(self, wake_at: float) -> None:
         """Waits until a rollout ends, at most until `wake_at`. Uses one timer, whatever the number of rollouts."""

@@ -16,5 +16,10 @@ def top_scored(trajectories: Sequence[Trajectory], k: int) -> list[Trajectory]:
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k!r}")
     answered = [(place, trajectory) for place, trajectory in enumerate(trajectories) if trajectory.answer is not None]
-    answered.sort(key=lambda entry: (-entry[1].score if entry[1].score is not None else math.inf, entry[1].rollout))
+    answered.sort(key=lambda entry: score_rank(entry[1]))
     return [trajectory for _, trajectory in sorted(answered[:k], key=lambda entry: entry[0])]
+
+
+def score_rank(trajectory: Trajectory) -> tuple[float, int]:
+    """Returns where a rollout stands by its score: the best first, those without a score last, ties by index."""
+    return math.inf if trajectory.score is None else -trajectory.score, trajectory.rollout

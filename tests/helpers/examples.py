@@ -17,10 +17,12 @@ def trajectory(
     *,
     tokens: int = 10,
     stop_reason: StopReason | None = None,
+    ended_itself: bool | None = None,
     turns: tuple[Turn, ...] | None = None,
     problem_id: str = "p1",
 ) -> Trajectory:
     """Returns a rollout of one turn with that answer, or none."""
+    reason = stop_reason or (StopReason.NO_ANSWER if answer is None else StopReason.ANSWERED)
     return Trajectory(
         problem_id=problem_id,
         run=0,
@@ -29,7 +31,8 @@ def trajectory(
         prompt_tokens=5,
         turns=(Turn("text", tokens, 1.0),) if turns is None else turns,
         answer=answer,
-        stop_reason=stop_reason or (StopReason.NO_ANSWER if answer is None else StopReason.ANSWERED),
+        stop_reason=reason,
+        ended_itself=reason in (StopReason.ANSWERED, StopReason.NO_ANSWER) if ended_itself is None else ended_itself,
         started_seconds=0.0,
         seconds=1.0,
     )

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
 from aimo_solver.config.policy_settings import NemoSkillsSettings
 from aimo_solver.config.settings import RolloutSettings
+from aimo_solver.dialects.dialect import Dialect
 from aimo_solver.dialects.numina import NuminaDialect
 from aimo_solver.engine.base import Engine, Sampling
 from aimo_solver.engine.scripted import ByteTokenizer, Reply, ScriptedEngine
@@ -106,7 +108,8 @@ class SolverHarness:
         default_factory=lambda: NemoSkillsPolicy(NemoSkillsSettings(rollouts=4, concurrent=4, base_seconds=60.0))
     )
     rule: AnswerRule = ANY_INTEGER
-    dialect: NuminaDialect = field(default_factory=NuminaDialect)
+    forms: AnswerForms = BOXED_ONLY
+    dialect: Dialect = field(default_factory=NuminaDialect)
     sandbox: InProcessSandbox = field(default_factory=InProcessSandbox)
     observer: Observer = field(default_factory=Observer)
     context_tokens: int = 4096
@@ -129,6 +132,7 @@ class SolverHarness:
                 dialect=self.dialect,
                 settings=self.settings,
                 rule=self.rule,
+                forms=self.forms,
                 observer=self.observer,
             )
         )

@@ -21,6 +21,7 @@ from aimo_solver.policies.policy import Action, Grant, Progress, ScalablePolicy
 from aimo_solver.policies.speed_table import SpeedTable, Workload
 from aimo_solver.policies.stopping import STOPPING_RULES
 from tests.helpers.own_settings import own_settings
+from tests.helpers.progress import progress as made_progress
 
 AMPLE = Ledger(0.0, 1e6, problems_left=50)
 EVEN = Workload(100.0, SpeedTable("even", streams=(1,), tokens_per_second=(1.0,), sources=("a unit",)))
@@ -28,7 +29,7 @@ EVEN = Workload(100.0, SpeedTable("even", streams=(1,), tokens_per_second=(1.0,)
 
 
 def progress(now: float, *answers: int | None, running: int = 8) -> Progress:
-    return Progress(now=now, started_at=0.0, deadline=1000.0, answers=answers, running=running, waiting=0)
+    return made_progress(*answers, now=now, deadline=1000.0, running=running)
 
 
 # Peers

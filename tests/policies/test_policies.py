@@ -15,9 +15,10 @@ from aimo_solver.policies.adjusted import AdjustedPolicy
 from aimo_solver.policies.factory import make_policy
 from aimo_solver.policies.ledger import Ledger, Spend
 from aimo_solver.policies.nemoskills import NemoSkillsPolicy
-from aimo_solver.policies.policy import Action, Decision, Policy, Progress
+from aimo_solver.policies.policy import Action, Decision, Policy
 from aimo_solver.policies.stopping import agreement, cannot_be_caught, enough_finished
 from tests.helpers.own_settings import own_settings
+from tests.helpers.progress import progress
 
 POLICY = NemoSkillsPolicy()
 HOURS = 3600.0
@@ -27,10 +28,6 @@ LEDGER = Ledger(0.0, 5 * HOURS, problems_left=50)
 def ample(*spent: float) -> Ledger:
     """Far more time than any policy wants, after problems that took so long."""
     return Ledger(0.0, 100 * HOURS, problems_left=50, spent=Spend(len(spent), sum(spent)))
-
-
-def progress(*answers: int | None, running: int = 0, waiting: int = 0) -> Progress:
-    return Progress(now=10.0, started_at=0.0, deadline=350.0, answers=answers, running=running, waiting=waiting)
 
 
 def review(*answers: int | None, rollouts: int = 16, policy: Policy = POLICY) -> Decision:

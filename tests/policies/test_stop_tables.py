@@ -26,6 +26,7 @@ from aimo_solver.simulation.pool import Pool, PoolProblem, Sample
 from aimo_solver.simulation.rollout_groups import draw_groups
 from aimo_solver.simulation.stop_table_learning import FOLDS, learn_stop_table, learn_stop_table_for_fold
 from tests.helpers.own_settings import own_settings
+from tests.helpers.progress import progress as made_progress
 
 SPEEDS = SpeedTable("even", streams=(1,), tokens_per_second=(100.0,), sources=("a test",))
 # u is 10 s. A share of 20 s or less: two rollouts, stopped at 1-0-1 from 10 s on. More: four.
@@ -39,7 +40,7 @@ POLICY = TablePolicy(TABLE, AdaptivePolicy(Workload(1000.0, SPEEDS)))
 
 
 def progress(now: float, *answers: int | None, running: int = 1) -> Progress:
-    return Progress(now=now, started_at=0.0, deadline=1000.0, answers=answers, running=running, waiting=0)
+    return made_progress(*answers, now=now, deadline=1000.0, running=running)
 
 
 def ledger(share_seconds: float) -> Ledger:

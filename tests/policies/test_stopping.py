@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -20,6 +21,7 @@ from aimo_solver.policies.stopping import (
     same_window,
     sequential_ratio,
 )
+from tests.helpers.progress import progress as made_progress
 
 RULES: dict[str, StoppingRule] = {
     "4 of 5": agreement(4, 5),
@@ -32,7 +34,7 @@ RULES: dict[str, StoppingRule] = {
 
 
 def progress(*answers: int | None, running: int = 100) -> Progress:
-    return Progress(now=10.0, started_at=0.0, deadline=350.0, answers=answers, running=running, waiting=0)
+    return made_progress(*answers, running=running)
 
 
 def stops_after(rule: StoppingRule, answers: list[int]) -> int | None:
@@ -58,6 +60,16 @@ def test_adaptive_consistency_needs_more_for_each_vote_against(against: int, nee
 def test_half_the_rollouts_and_one_cannot_be_caught() -> None:
     assert cannot_be_caught(progress(*[1] * 8, running=8)) is None
     assert cannot_be_caught(progress(*[1] * 9, running=7)) is not None
+
+
+def test_nothing_is_caught_once_nothing_is_to_come() -> None:
+    assert cannot_be_caught(progress(1, 1, 1, running=0)) is None
+
+
+def test_what_cannot_be_caught_is_what_the_vote_in_use_says() -> None:
+    ahead = progress(*[1] * 9, running=7)
+    assert cannot_be_caught(replace(ahead, settled=None)) is None
+    assert cannot_be_caught(replace(ahead, settled=2)) == "2 cannot be caught"
 
 
 def test_a_rollout_without_an_answer_casts_no_vote() -> None:

@@ -44,4 +44,5 @@ def test_a_rollout_less_confident_than_the_first_ones_is_given_up() -> None:
 
     third = run_virtual(story()).trajectories[2]
     assert (third.answer, third.stop_reason) == (None, StopReason.UNSURE)
+    assert not third.asked
     assert third.tokens < 20

@@ -60,12 +60,12 @@ def test_a_box_is_kept_when_the_code_after_it_fails() -> None:
 
 
 def test_a_box_in_tool_output_is_no_answer() -> None:
-    trajectory = run_one(code(r"print('\\boxed{7}')"), "Well.")
+    trajectory = run_one(code(r"print('\\boxed{7}')"), "Well.", "no idea")
     assert (trajectory.answer, trajectory.stop_reason) == (None, StopReason.NO_ANSWER)
 
 
 def test_an_answer_outside_the_rule_is_none() -> None:
-    trajectory = run_one(boxed(-5), rule=AIMO3)
+    trajectory = run_one(boxed(-5), "-5}$.", rule=AIMO3)
     assert (trajectory.answer, trajectory.stop_reason) == (None, StopReason.NO_ANSWER)
 
 
@@ -89,10 +89,10 @@ def test_too_many_code_rounds_without_an_answer_have_their_own_stop_reason() -> 
 
 
 def test_tokens_are_counted_over_all_turns() -> None:
-    settings = replace(SETTINGS, max_tokens=60)
-    trajectory = run_one(code("print(1)"), "x" * 500, "nothing", settings=settings)
+    settings = replace(SETTINGS, max_tokens=60, flush_tokens=20)
+    trajectory = run_one(code("print(1)"), "x" * 500, "y" * 500, settings=settings)
     assert trajectory.stop_reason is StopReason.TOKEN_LIMIT
-    assert sum(turn.tokens for turn in trajectory.turns if not turn.flush) == 60
+    assert [sum(turn.tokens for turn in trajectory.turns if turn.flush is flush) for flush in (False, True)] == [40, 20]
 
 
 def test_a_full_context_is_flushed_inside_the_context() -> None:
@@ -138,7 +138,7 @@ def test_a_dead_engine_ends_the_rollout_with_its_reason() -> None:
 
 def test_a_broken_sandbox_ends_the_rollout_with_its_reason() -> None:
     sandbox = InProcessSandbox(failure=SandboxError("no processes"))
-    assert run_one(code("print(1)"), sandbox=sandbox).stop_reason is StopReason.SANDBOX_FAILED
+    assert run_one(code("print(1)"), "no idea", sandbox=sandbox).stop_reason is StopReason.SANDBOX_FAILED
 
 
 def test_a_call_is_answered_that_code_is_disabled() -> None:
@@ -189,4 +189,4 @@ def test_an_unexpected_error_ends_the_rollout_with_its_reason() -> None:
         async def open_session(self) -> InProcessSession:
             raise OSError("no descriptors left")
 
-    assert run_one(code("1"), sandbox=Broken()).stop_reason is StopReason.FAILED
+    assert run_one(code("1"), "no idea", sandbox=Broken()).stop_reason is StopReason.FAILED

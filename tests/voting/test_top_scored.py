@@ -19,6 +19,7 @@ def scored(rollout: int, answer: int | None, score: float | None) -> Trajectory:
         turns=turns,
         answer=answer,
         stop_reason=StopReason.ANSWERED,
+        ended_itself=True,
         started_seconds=0.0,
         seconds=0.0,
         score=score,

@@ -74,9 +74,10 @@ function refresh() {
 
 // One problem
 
-function turnNodes(turn) {
+function turnNodes(turn, ownEnd) {
   const nodes = turn.text ? [markup("div", "said", turn.text)] : []; // text_html.py
-  if (turn.flush) nodes.unshift(node("p", { className: "dim" }, "cut short and asked for its answer (", term("flushed"), ")"));
+  const asked = ownEnd ? "ended without an answer, and asked for it (" : "cut short, and asked for its answer (";
+  if (turn.flush) nodes.unshift(node("p", { className: "dim" }, asked, term("flushed"), ")"));
   if (turn.code !== undefined) {
     const failed = turn.status !== "ok";
     nodes.push(markup("pre", "code", turn.code)); // Pygments
@@ -92,7 +93,7 @@ function rolloutNode(rollout) {
   const entropy = rollout.entropy === null ? [] : [" · ", term("entropy"), ` ${rollout.entropy}`];
   const facts = node("span", { className: "dim" }, " · ", term(rollout.stop), ` · ${plural(rollout.tokens, "token")} · ${plural(rollout.calls, "code call")} · ${rollout.seconds} s`, ...entropy, ` · seed ${rollout.seed}`);
   const made = node("details", { className: "rollout" }, node("summary", {}, title, verdict, facts));
-  made.addEventListener("toggle", () => { if (made.open && made.children.length === 1) made.append(...rollout.turns.flatMap(turnNodes)); });
+  made.addEventListener("toggle", () => { if (made.open && made.children.length === 1) made.append(...rollout.turns.flatMap((turn) => turnNodes(turn, rollout.own_end))); });
   return made;
 }
 

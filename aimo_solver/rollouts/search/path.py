@@ -87,6 +87,12 @@ class Path:
         return tuple(token_id for step in self.steps for token_id in (*step.token_ids, *step.shown_token_ids))
 
     @property
+    def open_token_ids(self) -> tuple[int, ...]:
+        """The token ids up to where the model's turn can be continued: without the token that ended it, if one did."""
+        ended = bool(self.steps) and self.steps[-1].end is StepEnd.TURN and bool(self.steps[-1].token_ids)
+        return self.token_ids[:-1] if ended else self.token_ids
+
+    @property
     def text(self) -> str:
         """Everything after the prompt, outputs included."""
         return "".join(step.text + step.shown for step in self.steps)

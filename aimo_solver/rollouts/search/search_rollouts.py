@@ -1,7 +1,7 @@
 """SearchRollouts: rollouts that are trees of steps, so that the solver's vote is over several trees.
 
-Guarantees those of a rollout's life cycle (life_cycle.py), and: all generated tokens of the tree together
-stay within `max_tokens`, but for the flush; what it had found when it was cut short counts.
+Guarantees those of a rollout's life cycle (life_cycle.py), and: all generated tokens of the tree together, the
+flush's too, stay within `max_tokens`; what it had found when it was cut short counts.
 Its trajectory is the tree's best path, one turn per step; the other branches' tokens are its side tokens.
 """
 
@@ -75,9 +75,7 @@ class SearchRollout(RolloutLifeCycle):
         tree_finished: TreeFinished,
     ) -> None:
         dialect, settings, text = parts.dialect, parts.settings, task.problem.text
-        prompt = encode_prompt(
-            dialect, text, parts.engine.tokenizer, prompt=parts.prompt, prefill=settings.prefill
-        )
+        prompt = encode_prompt(dialect, text, parts.engine.tokenizer, prompt=parts.prompt, prefill=settings.prefill)
         super().__init__(task, parts, prompt_tokens=len(prompt))
         self._search, self._tree_finished = search, tree_finished
         self._sessions = PathSessions(parts.sandbox, CodeTool(dialect, settings).timeout_seconds)
@@ -108,15 +106,12 @@ class SearchRollout(RolloutLifeCycle):
         await _METHODS[self._search.method](self._tree, self._search)
         return StopReason.TOKEN_LIMIT if self._tree.spent else StopReason.NO_ANSWER
 
-    def _may_flush(self, reason: StopReason) -> bool:
-        """A search that ended without an answer has paths that can be asked for one."""
-        return True
-
     async def _flush(self) -> None:
         """Asks the most promising path for its answer."""
         path = self._tree.most_promising().path
+        if self._source.flush_room_tokens(path) < 1:
+            return
         self._flush_generation = self._source.closing(path)
-        self._flushed = True
         try:
             await self._source.flush(path, self._flush_generation, turn_seed(self.task.seed, len(path.steps)))
         finally:
@@ -166,6 +161,3 @@ class SearchRollout(RolloutLifeCycle):
     def _generated(self, piece: Completion) -> None:
         self.task.spend(len(piece.token_ids))
         self._observer.generated(self.task.index, piece)
-
-    def _find_answer(self, written: str) -> int | None:
-        return self._dialect.find_answer(written, self._rule)

@@ -14,10 +14,12 @@ from dataclasses import replace
 
 from aimo_solver.config.names import CodeMode
 from aimo_solver.config.settings import SearchSettings
+from aimo_solver.dialects.dialect import closing_tokens
 from aimo_solver.dialects.prompt import opened_thought, reopened_thought
 from aimo_solver.engine.base import Completion, FinishReason
 from aimo_solver.rollouts.code_tool import CodeTool
 from aimo_solver.rollouts.generation import Generation, sampling_of
+from aimo_solver.rollouts.life_cycle import flush_reserve_tokens
 from aimo_solver.rollouts.parts import RolloutParts
 from aimo_solver.rollouts.search.path import Path, Step, StepEnd
 from aimo_solver.rollouts.search.path_sessions import PathSessions
@@ -46,6 +48,8 @@ class StepSource:
         self._opened = opened_thought(prompt_token_ids, parts.engine.tokenizer)
         code_stop = () if parts.settings.code is CodeMode.OFF else parts.dialect.stop
         self._stop = (search.separator, *code_stop)
+        self._closing_tokens = closing_tokens(parts.dialect, parts.engine.tokenizer)
+        self._flush_reserve_tokens = flush_reserve_tokens(parts.settings)
         self.tokens = 0
         """Tokens generated so far, for all steps together."""
 
@@ -55,15 +59,14 @@ class StepSource:
         The tokens are divided before the steps are generated, so that the division does not depend on which
         of them is faster.
         """
-        left = self._settings.max_tokens - self.tokens
+        left = self._settings.max_tokens - self._flush_reserve_tokens - self.tokens
         steps = min(steps, left // (nodes * MIN_STEP_TOKENS))
         return (steps, min(self._search.step_tokens, left // (nodes * steps))) if steps > 0 else (0, 0)
 
     def room_tokens(self, path: Path) -> int:
         """Returns how many tokens of the context are left after the path, less what a flush needs."""
-        closing = len(self._engine.tokenizer.encode(self._dialect.close_thinking("")))
         used = len(self._prompt) + len(path.token_ids)
-        return self._engine.context_tokens - used - closing - self._settings.flush_tokens
+        return self._engine.context_tokens - used - self._closing_tokens - self._flush_reserve_tokens
 
     async def sample(self, path: Path, seeds: Sequence[int], max_tokens: int) -> list[Step]:
         """Returns one step per seed, whose code has not run; of steps that read the same the first.
@@ -104,11 +107,16 @@ class StepSource:
             asyncio.get_running_loop().time(), self._dialect.close_thinking(self._opened + path.written), flush=True
         )
 
+    def flush_room_tokens(self, path: Path) -> int:
+        """Returns how many tokens the path's flush may generate, of the tree's and of the context."""
+        closing = self._engine.tokenizer.encode(self.closing(path).opening)
+        room = self._engine.context_tokens - len(self._prompt) - len(path.open_token_ids) - len(closing)
+        return min(self._flush_reserve_tokens, self._settings.max_tokens - self.tokens, room)
+
     async def flush(self, path: Path, closing: Generation, seed: int) -> None:
         """Asks for the answer. What has been generated when it is cut short stays in `closing`."""
-        context = [*self._prompt, *path.token_ids, *self._engine.tokenizer.encode(closing.opening)]
-        max_tokens = min(self._settings.flush_tokens, self._engine.context_tokens - len(context))
-        await self._generate(closing, context, seed=seed, max_tokens=max_tokens, stop=())
+        context = [*self._prompt, *path.open_token_ids, *self._engine.tokenizer.encode(closing.opening)]
+        await self._generate(closing, context, seed=seed, max_tokens=self.flush_room_tokens(path), stop=())
 
     async def _step(self, path: Path, seed: int, max_tokens: int) -> Step:
         loop = asyncio.get_running_loop()

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from aimo_solver.rollouts.search.node import FAILED_VALUE, Node
-from aimo_solver.rollouts.search.path import Step
+from aimo_solver.rollouts.search.path import Step, StepEnd
 from aimo_solver.rollouts.search.step_scorer import StepScorer
 from aimo_solver.rollouts.search.step_source import StepSource
 from aimo_solver.rollouts.seeds import step_seed
@@ -73,10 +73,13 @@ class Tree:
         return max(self._answered, key=lambda node: (node.score is not None, self.value(node)), default=None)
 
     def most_promising(self) -> Node:
-        """Returns the node to ask for an answer when there is none: at each level the best step that continues."""
+        """Returns the node to ask for an answer when there is none: at each level the best step that can be asked.
+
+        Of steps that are equally good, one with which the model ended its turn: nothing is missing but the answer.
+        """
         node = self.root
-        while continuing := [child for child in node.children if child.path.steps[-1].continues]:
-            node = max(continuing, key=lambda child: child.prior)
+        while askable := [child for child in node.children if _can_be_asked(child.path.steps[-1])]:
+            node = max(askable, key=lambda child: (child.prior, child.path.steps[-1].end is StepEnd.TURN))
         return node
 
     def _seeds(self, node: Node, count: int) -> list[int]:
@@ -103,3 +106,8 @@ class Tree:
         for node in sound:
             if node.answer is not None:
                 node.back_up(self.value(node))
+
+
+def _can_be_asked(step: Step) -> bool:
+    """Whether the answer can be asked for after the step: another step could follow, or the model ended its turn."""
+    return step.continues or step.end is StepEnd.TURN
