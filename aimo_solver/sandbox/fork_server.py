@@ -224,6 +224,8 @@ def session_environment() -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "MALLOC_ARENA_MAX": "2",  # Each further arena takes 64 MB of address space.
+        "MPLBACKEND": "agg",
+        "DISPLAY": ":none",  # Otherwise plt.show() does not say that it shows nothing.
         "CUDA_VISIBLE_DEVICES": "",  # The GPU's memory belongs to the engine.
         **({"LD_LIBRARY_PATH": libraries} if libraries else {}),
     }

@@ -33,7 +33,7 @@ from aimo_solver.errors import SandboxError
 from aimo_solver.sandbox.base import ExecutionResult, ExecutionStatus
 from aimo_solver.sandbox.cell_report import VariableState
 from aimo_solver.sandbox.fork_server import ForkServer
-from aimo_solver.sandbox.inside.cell import clip
+from aimo_solver.sandbox.inside.error_text import clip
 from aimo_solver.sandbox.interpreter import Interpreter
 
 PRELOADED = ("math", "itertools", "collections", "functools", "fractions", "numpy", "sympy")

@@ -25,7 +25,7 @@ ERRORS = {
     "recursion": ("def f(): return f()\nf()", "RecursionError: maximum recursion depth exceeded"),
     "syntax": ("x = 1\nfor", "SyntaxError: invalid syntax"),
     "null_byte": ("x = '\0'", "source code string cannot contain null bytes"),
-    "shell_line": ("!pip install sympy", "SyntaxError: invalid syntax"),
+    "assignment_to_nothing": ("x = ", "SyntaxError: invalid syntax"),
     "input": ("input()", "EOFError: EOF when reading a line"),
     "exception_chain": (
         "e = None\nfor i in range(200):\n    n = ValueError(i)\n    n.__cause__ = e\n    e = n\nraise e",

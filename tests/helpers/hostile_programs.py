@@ -80,7 +80,7 @@ ERRORS = {
     "syntax": HostileProgram("for", _ERROR, "SyntaxError"),
     "deep_syntax": HostileProgram("(" * 1000 + ")" * 1000, _ends("error", "memory_limit")),
     "null_byte": HostileProgram("x = '\0'", _ERROR, "null"),
-    "shell_line": HostileProgram("!pip install sympy", _ERROR, "SyntaxError"),
+    "shell_line": HostileProgram("!pip install sympy\n1 / 0", _ERROR, "ZeroDivisionError"),
     "exception_chain": HostileProgram(
         "e = None\nfor i in range(200):\n    n = ValueError(i)\n    n.__cause__ = e\n    e = n\nraise e", _ERROR, "199"
     ),

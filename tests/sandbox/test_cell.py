@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from aimo_solver.sandbox.inside.cell import CellOutcome, clip, run_cell
+from aimo_solver.sandbox.inside.cell import CellOutcome, run_cell
+from aimo_solver.sandbox.inside.error_text import clip
 
 Namespace = dict[str, object]
 
@@ -40,11 +41,58 @@ def run(code: str, namespace: Namespace | None = None) -> tuple[str, CellOutcome
         ("def f():\n    return 1", ""),
         ("", ""),
         ("# nothing", ""),
+        ("5;", ""),
+        ("(5); # quiet", ""),
+        ("5 # not; quiet", "5\n"),
+        ("(';')", "';'\n"),
+        ("'é'; 'é'", "'é'\n"),
     ],
 )
 def test_only_a_last_expression_is_echoed(code: str, echo: str) -> None:
     printed, outcome = run(code)
     assert (printed, outcome.status, outcome.error) == (echo, "ok", "")
+
+
+def test_the_last_echoes_have_names() -> None:
+    namespace: Namespace = {}
+    for code in ("1", "x = 5", "2", "None", "3;", "3"):
+        run(code, namespace)
+    assert run("_, __, ___", namespace)[0] == "(3, 2, 1)\n"
+
+
+def test_a_name_of_the_codes_own_is_not_taken_for_an_echo() -> None:
+    namespace: Namespace = {}
+    run("for _ in range(7): pass", namespace)
+    run("5", namespace)
+    assert run("_", namespace)[0] == "6\n"
+
+
+def test_a_cell_sees_no_error_of_the_runners_own() -> None:
+    assert run("%time 1\nimport sys\nsys.exc_info()")[0].endswith("(None, None, None)\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (
+            "import nosuchmodule",
+            "ModuleNotFoundError: No module named 'nosuchmodule'; these libraries can be imported: ",
+        ),
+        ("import IPython", "it is not needed: display, await and %time work here without it"),
+        ("import sympy.nosuch", "ModuleNotFoundError: No module named 'sympy.nosuch'"),
+        ("raise ModuleNotFoundError('mine')", "ModuleNotFoundError: mine"),
+        ("open('/mnt/data/a', 'w')", "'/mnt/data/a'; only the current folder is yours: use a relative path"),
+        ("open('missing')", "FileNotFoundError: [Errno 2] No such file or directory: 'missing'"),
+        ("Out[3]", "NameError: name 'Out' is not defined; outputs have no numbers here: _ is the last one"),
+        ("_1", "NameError: name '_1' is not defined; outputs have no numbers here: _ is the last one"),
+        ("raise EOFError('mine')", "EOFError: mine"),
+    ],
+)
+def test_an_error_that_comes_from_where_cells_run_names_the_cure(code: str, error: str) -> None:
+    last = run(code)[1].error.splitlines()[-1]
+    assert error in last
+    if "; " not in error and not error.startswith("it"):
+        assert last == error
 
 
 def test_the_namespace_lasts() -> None:
@@ -147,14 +195,15 @@ def test_errors_of_modules_carry_their_modules_name() -> None:
     ("code", "error"),
     [
         ("import sys\nsys.exit()", "SystemExit"),
+        ("exit()", "SystemExit"),
         ("exit(3)", "SystemExit: 3"),
         ("raise SystemExit('bye')", "SystemExit: bye"),
     ],
 )
-def test_an_exit_has_its_own_status(code: str, error: str) -> None:
+def test_an_exit_has_its_own_status_and_says_that_the_session_goes_on(code: str, error: str) -> None:
     with contextlib.redirect_stdout(io.StringIO()):
         outcome = run_cell(code, {"exit": sys.exit})
-    assert (outcome.status, outcome.error) == ("exit", error)
+    assert (outcome.status, outcome.error) == ("exit", f"{error}; the cell ended there, and the session goes on")
 
 
 def test_a_memory_error_is_the_memory_limit() -> None:

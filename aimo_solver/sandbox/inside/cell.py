@@ -1,36 +1,32 @@
-"""Runs one cell of Python in a namespace, as a notebook does, and formats its errors for a model.
+"""Runs one cell of Python in a namespace, as a notebook does.
 
-Guarantees: the last expression is found in the syntax tree, never by editing text; whatever the
-code raises comes back as a CellOutcome, except KeyboardInterrupt, which is left to the caller; an
-error text has at most MAX_ERROR_CHARS characters and is the same in a sandbox and in the caller's
-own process. Isolates nothing, and does not limit time, memory or output.
+Guarantees: the last expression is found in the syntax tree, never by editing text; only a cell that is
+not Python is read as notebook syntax (notebook.py); whatever the code raises comes back as a
+CellOutcome, except KeyboardInterrupt, which is left to the caller; outcomes are the same in a sandbox
+and in the caller's own process. Isolates nothing, and does not limit time, memory or output.
 
 Every sandbox process imports this file when it starts, so it imports almost nothing: no `ast`
-(its C half, `_ast`, is built in), `traceback`, `dataclasses` or `typing`.
+(its C half, `_ast`, is built in), `asyncio`, `dataclasses` or `typing`.
 """
 
 from __future__ import annotations
 
 import sys
-from _ast import Expr, Expression, Module, PyCF_ONLY_AST
+from _ast import Expr, Expression, Module, PyCF_ALLOW_TOP_LEVEL_AWAIT, PyCF_ONLY_AST
+
+from aimo_solver.sandbox.inside.error_text import describe_error, exit_line
+from aimo_solver.sandbox.inside.history import History, history_of, keep_echo, remember, source_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType, TracebackType
-    from typing import Literal, TypeAlias
+    from collections.abc import Coroutine
+    from types import CodeType
+    from typing import Any, Literal, TypeAlias
 
     CellStatus: TypeAlias = Literal["ok", "error", "exit", "memory_limit"]
 
-MAX_ERROR_CHARS = 2000
-MAX_MESSAGE_CHARS = 1000
-MAX_SOURCE_LINE_CHARS = 200
-MAX_FRAMES = 6
-MAX_RECURSION_FRAMES = 2
-"""All frames of a recursion look the same."""
-
-_SOURCES = "__cell_sources__"
-"""Where a namespace keeps its cells' source: a function of an early cell may raise in a later one."""
-_CUT_LINE_CHARS = 40
+_COROUTINE = 0x80
+"""inspect.CO_COROUTINE: the code awaits."""
 
 
 class CellOutcome:
@@ -49,8 +45,17 @@ class CellOutcome:
         return f"CellOutcome(status={self.status!r}, error={self.error!r})"
 
 
-class _Sources(dict[str, str]):
-    """The cells' source by the file names of their code objects."""
+class _Compiled:
+    """A cell's statements, and its last expression if it ends with one."""
+
+    __slots__ = ("awaits", "body", "last", "quiet")
+
+    def __init__(self, body: CodeType, last: CodeType | None, *, quiet: bool) -> None:
+        self.body = body
+        self.last = last
+        self.quiet = quiet
+        """The last expression ends with a semicolon, so it is not echoed."""
+        self.awaits = bool((body.co_flags | (last.co_flags if last is not None else 0)) & _COROUTINE)
 
 
 def run_cell(code: str, namespace: dict[str, object]) -> CellOutcome:
@@ -59,14 +64,17 @@ def run_cell(code: str, namespace: dict[str, object]) -> CellOutcome:
     Set `__name__` to "__main__" in the namespace for code that checks it. Lets KeyboardInterrupt through.
     """
     try:
-        body, last = _compile(code, _remember(code, namespace))
-        exec(body, namespace)
-        if last is not None:
-            _echo(eval(last, namespace))
+        name = remember(code, namespace)
+        # Not run where the error is handled: the code would see it as the one being handled.
+        cell = _compile_python(code, name)
+        if cell is None:
+            _run_notebook(code, name, namespace)
+        else:
+            _run(cell, namespace)
     except KeyboardInterrupt:
         raise
     except SystemExit as error:
-        return CellOutcome("exit", _message(error))
+        return CellOutcome("exit", f"{exit_line(error)}; the cell ended there, and the session goes on")
     except MemoryError as error:
         return CellOutcome("memory_limit", describe_error(error))
     except BaseException as error:  # Model code may raise anything, and all of it is data.
@@ -74,139 +82,84 @@ def run_cell(code: str, namespace: dict[str, object]) -> CellOutcome:
     return CellOutcome("ok")
 
 
-def clip(text: str, chars: int) -> str:
-    """Returns `text` in at most `chars` characters (80 or more): its head, how much was cut, its tail."""
-    if len(text) <= chars:
-        return text
-    kept = chars - _CUT_LINE_CHARS
-    head, tail = kept // 2, kept - kept // 2
-    return f"{text[:head]}\n... {len(text) - kept} characters cut ...\n{text[-tail:]}"
+def _compile_python(code: str, name: str) -> _Compiled | None:
+    try:
+        return _compile(code, name)
+    except SyntaxError:
+        return None
 
 
-def describe_error(error: BaseException) -> str:
-    """Returns a short traceback in Python's own format, without the frames of this file.
+def _run_notebook(code: str, name: str, namespace: dict[str, object]) -> None:
+    """Runs a cell that is not Python as a notebook does. Raises the SyntaxError if it is neither."""
+    from aimo_solver.sandbox.inside import magics, notebook
 
-    Shows the last error only, not the chain that led to it: that is the one to fix.
-    """
-    lines = _frame_lines(error)
-    if isinstance(error, SyntaxError):
-        lines += _syntax_lines(error)
-    return clip("\n".join([*lines, _message(error)]), MAX_ERROR_CHARS)
+    translation = notebook.translate(code)
+    try:
+        cell = _compile(translation.text, name)
+    except SyntaxError as error:
+        line = source_line(name, error.lineno or 0, namespace)
+        if line and line != (error.text or "").strip():  # Translated, so that the place in it would mislead.
+            error.text, error.offset = line, None
+        raise
+    namespace[notebook.MAGICS] = magics.MAGICS
+    if translation.timed:
+        with magics.MAGICS.timer:
+            _run(cell, namespace)
+    else:
+        _run(cell, namespace)
 
 
-def _compile(code: str, name: str) -> tuple[CodeType, CodeType | None]:
-    """Returns the statements, and the last expression if the cell ends with one."""
+def _compile(code: str, name: str) -> _Compiled:
     # dont_inherit=True: the cell must not get this file's own `from __future__` imports.
     tree = compile(code, name, "exec", PyCF_ONLY_AST, True)
     assert isinstance(tree, Module), "PyCF_ONLY_AST returns a module"
-    last = None
+    last, quiet = None, False
     if tree.body and isinstance(tree.body[-1], Expr):
         expression = tree.body.pop()
         assert isinstance(expression, Expr), "checked above"
-        last = compile(Expression(expression.value), name, "eval", 0, True)
-    return compile(tree, name, "exec", 0, True), last
+        last = compile(Expression(expression.value), name, "eval", PyCF_ALLOW_TOP_LEVEL_AWAIT, True)
+        quiet = ";" in code and _ends_with_semicolon(code, expression)
+    return _Compiled(compile(tree, name, "exec", PyCF_ALLOW_TOP_LEVEL_AWAIT, True), last, quiet=quiet)
 
 
-def _echo(value: object) -> None:
-    if value is not None:
+def _ends_with_semicolon(code: str, last: Expr) -> bool:
+    """Returns whether one follows the cell's last statement: there is nothing else but space and comments."""
+    lines = code.split("\n")[(last.end_lineno or 1) - 1 :]
+    rest = lines[0].encode()[last.end_col_offset :].decode()
+    return any(";" in line.partition("#")[0] for line in (rest, *lines[1:]))
+
+
+def _run(cell: _Compiled, namespace: dict[str, object]) -> None:
+    if cell.awaits:
+        value = _await(_evaluate_in_loop(cell, namespace), history_of(namespace))
+    else:
+        eval(cell.body, namespace)
+        value = None if cell.last is None else eval(cell.last, namespace)
+    if value is not None and not cell.quiet:
         sys.stdout.write(repr(value) + "\n")
+        keep_echo(value, namespace)
 
 
-def _remember(code: str, namespace: dict[str, object]) -> str:
-    """Keeps the cell's source for tracebacks; returns the file name for its code objects."""
-    sources = namespace.get(_SOURCES)
-    if not isinstance(sources, _Sources):  # The first cell, or the code cleared its own globals.
-        sources = namespace[_SOURCES] = _Sources()
-    name = f"<cell {len(sources) + 1}>"
-    sources[name] = code
-    return name
+async def _evaluate_in_loop(cell: _Compiled, namespace: dict[str, object]) -> object:
+    """Evaluates all of the cell inside the event loop, as what it does before it awaits may need the loop."""
+    value = None
+    for code in (cell.body, cell.last):
+        if code is not None:
+            value = eval(code, namespace)
+            if code.co_flags & _COROUTINE:
+                value = await value
+    return value
 
 
-def _source_line(name: str, line: int, namespace: dict[str, object]) -> str:
-    sources = namespace.get(_SOURCES)
-    lines = sources.get(name, "").split("\n") if isinstance(sources, _Sources) else []
-    return lines[line - 1].strip() if 0 < line <= len(lines) else ""
+def _await(coroutine: Coroutine[Any, Any, object], history: History) -> object:
+    import asyncio
 
-
-def _frame_lines(error: BaseException) -> list[str]:
-    """Formats the traceback's last frames; the cell's own innermost line is always included."""
-    max_frames = MAX_RECURSION_FRAMES if isinstance(error, RecursionError) else MAX_FRAMES
-    step = _outside_this_file(error.__traceback__)
-    kept: list[TracebackType] = []
-    total, innermost_in_cell = 0, -1
-    in_cell: TracebackType | None = None
-    while step is not None:
-        if step.tb_frame.f_code.co_filename.startswith("<cell "):
-            in_cell, innermost_in_cell = step, total
-        kept.append(step)
-        del kept[:-max_frames]
-        total += 1
-        step = step.tb_next
-    if not kept:
-        return []
-    # No count: in a recursion it would depend on how deep the caller of run_cell is.
-    cut = ["  ... more frames ..."] if total > len(kept) else []
-    if in_cell is not None and innermost_in_cell < total - max_frames:
-        kept[0] = in_cell  # Deep in a library: the model can only fix its own line.
-        cut = [*_lines_of_frame(kept.pop(0)), *cut]
-    lines = ["Traceback (most recent call last):", *cut]
-    for frame in kept:
-        lines += _lines_of_frame(frame)
-    return lines
-
-
-def _outside_this_file(step: TracebackType | None) -> TracebackType | None:
-    this_file = run_cell.__code__.co_filename
-    while step is not None and step.tb_frame.f_code.co_filename == this_file:
-        step = step.tb_next
-    return step
-
-
-def _lines_of_frame(step: TracebackType) -> list[str]:
-    code = step.tb_frame.f_code
-    name = code.co_filename
-    lines = [f'  File "{_shown(name)}", line {step.tb_lineno}, in {code.co_name}']
-    source = _source_line(name, step.tb_lineno, step.tb_frame.f_globals)
-    if source:
-        lines.append("    " + clip(source, MAX_SOURCE_LINE_CHARS))
-    return lines
-
-
-def _shown(name: str) -> str:
-    """Models know "<cell>"; the number is only for finding the source."""
-    return "<cell>" if name.startswith("<cell ") else name
-
-
-def _syntax_lines(error: SyntaxError) -> list[str]:
-    """Shows where the code does not parse, with a caret under the place."""
-    if error.lineno is None:
-        return []
-    lines = [f'  File "{_shown(str(error.filename))}", line {error.lineno}']
-    text = str(error.text or "").rstrip()
-    source = text.lstrip()
-    if not source or len(source) > MAX_SOURCE_LINE_CHARS:
-        return lines
-    lines.append("    " + source)
-    if error.offset:
-        column = error.offset - 1 - (len(text) - len(source))
-        width = 1
-        if error.end_lineno == error.lineno and error.end_offset:
-            width = max(1, error.end_offset - error.offset)
-        if column >= 0:
-            lines.append("    " + " " * column + "^" * width)
-    return lines
-
-
-def _message(error: BaseException) -> str:
-    """Returns the last line of Python's traceback: the type's name, and the message if there is one."""
-    kind = type(error)
-    name = kind.__qualname__
-    if kind.__module__ not in ("builtins", "__main__"):
-        name = f"{kind.__module__}.{name}"
+    if history.loop is None or history.loop.is_closed():
+        history.loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(history.loop)
     try:
-        message = error.msg if isinstance(error, SyntaxError) else str(error)
+        return history.loop.run_until_complete(coroutine)
     except KeyboardInterrupt:
+        for task in asyncio.all_tasks(history.loop):
+            task.cancel()  # Otherwise it would go on in the next cell that awaits.
         raise
-    except BaseException:  # `__str__` is model code too; the wording is Python's own.
-        message = "<exception str() failed>"
-    return f"{name}: {clip(str(message), MAX_MESSAGE_CHARS)}" if message else name

@@ -18,6 +18,7 @@ What a keeper is denied is in layers.py.
 
 from __future__ import annotations
 
+import builtins
 import fcntl
 import os
 import random
@@ -29,6 +30,7 @@ from contextlib import suppress
 
 from aimo_solver.sandbox.inside import layers
 from aimo_solver.sandbox.inside.cell import run_cell
+from aimo_solver.sandbox.inside.magics import display
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ def prepare(leader: int, locks: Sequence[str], *, scratch: str, mark: str, memor
     random.seed(0)  # Python seeds its own from the system in every fork.
     sys.modules["__main__"] = type(sys)("__main__")
     sys.argv = [""]
+    builtins.__dict__["display"] = display
 
 
 def serve(channel: int, output: int, leader: int) -> None:

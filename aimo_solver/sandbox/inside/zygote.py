@@ -33,6 +33,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from aimo_solver.sandbox.inside import keeper, layers
+from aimo_solver.sandbox.inside.cell import run_cell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def _warm_up(modules: list[str]) -> None:
         sympy.core.random.seed(0)
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed(0)
+    run_cell("%matplotlib inline", {})  # Loads what reads notebook syntax: cells may not read this package's files.
     gc.collect()
     gc.freeze()  # Keeps the pages of existing objects shared: no collection writes to them.
 
