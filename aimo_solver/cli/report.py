@@ -124,7 +124,7 @@ def revote(
     rows: list[Revote] = []
     for rule in rules:
         try:
-            rows.append(revote_solutions(solutions, rule, tie_break))
+            rows.append(revote_solutions(solutions, rule, tie_break, run.rule))
         except InputError as error:
             if votes:
                 raise

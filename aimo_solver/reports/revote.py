@@ -8,11 +8,12 @@ from typing import Any
 
 from aimo_solver.config.names import TieBreak, VoteName
 from aimo_solver.errors import InputError
+from aimo_solver.problems.problem import ANY_INTEGER, AnswerRule
 from aimo_solver.reports.compare import compare
 from aimo_solver.runs.summary import summarise
 from aimo_solver.solver.solution import Solution
 from aimo_solver.utils.statistics import Estimate
-from aimo_solver.voting import VOTE_RULES, VoteRule
+from aimo_solver.voting import VOTE_RULES, Vote, VoteRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,28 +34,47 @@ class Revote:
 
 
 def recast(
-    solutions: Sequence[Solution], rule: VoteRule, tie_break: TieBreak = TieBreak.FIRST_ROLLOUT
+    solutions: Sequence[Solution],
+    rule: VoteRule,
+    tie_break: TieBreak = TieBreak.FIRST_ROLLOUT,
+    accepted: AnswerRule = ANY_INTEGER,
 ) -> list[Solution]:
     """Returns the solutions with that rule's votes; where no rollout answered, the fallback stands.
 
-    Raises InputError when the rollouts do not hold what the rule needs.
+    `accepted`: the contest's answer rule. Raises InputError when the rollouts do not hold what the rule needs, or the
+    rule fails on them.
     """
     _require_logged(solutions, rule)
-    cast = [(solution, rule.cast(solution.trajectories, tie_break)) for solution in solutions]
+    cast = [(solution, _cast(solution, rule, tie_break, accepted)) for solution in solutions]
     return [
         replace(solution, vote=vote, answer=solution.answer if vote.answer is None else vote.answer, selection=None)
         for solution, vote in cast
     ]
 
 
-def revote(solutions: Sequence[Solution], rule: VoteRule, tie_break: TieBreak = TieBreak.FIRST_ROLLOUT) -> Revote:
+def _cast(solution: Solution, rule: VoteRule, tie_break: TieBreak, accepted: AnswerRule) -> Vote:
+    finished = sorted(solution.trajectories, key=lambda one: (one.started_seconds + one.seconds, one.rollout))
+    try:
+        return rule.cast(finished, tie_break, accepted)
+    except Exception as error:
+        raise InputError(
+            f"vote {rule.name} failed on {solution.problem.id} ({type(error).__name__}: {error})"
+        ) from error
+
+
+def revote(
+    solutions: Sequence[Solution],
+    rule: VoteRule,
+    tie_break: TieBreak = TieBreak.FIRST_ROLLOUT,
+    accepted: AnswerRule = ANY_INTEGER,
+) -> Revote:
     """Returns the rule's figures, and its difference to plurality. Raises InputError as `recast` does."""
     plurality = VOTE_RULES[VoteName.PLURALITY]
-    mine = recast(solutions, rule, tie_break)
+    mine = recast(solutions, rule, tie_break, accepted)
     summary = summarise(mine)
     comparison = None
     if rule is not plurality and summary.with_gold:
-        comparison = compare(recast(solutions, plurality, tie_break), mine)
+        comparison = compare(recast(solutions, plurality, tie_break, accepted), mine)
     return Revote(
         name=rule.name,
         description=rule.description,

@@ -3,7 +3,8 @@
 Guarantees: it ends by its deadline whether or not a token arrives; every end has a StopReason; an answer
 already written is not lost because of how the rollout ended; a rollout that ends without one, for whatever
 reason, is asked for it once (a flush), within its tokens and its time, unless the engine has failed or its
-confidence was too low to vote; an error in it ends this rollout only. Cancelling it frees its engine slots and its sessions; `cancelled` then returns what it left.
+confidence was too low to vote; an error in it ends this rollout only.
+Cancelling it frees its engine slots and its sessions; `cancelled` then returns what it left.
 """
 
 from __future__ import annotations

@@ -33,9 +33,9 @@ class FlushCount:
         )
 
     def __str__(self) -> str:
-        """As in "12 of 15, 8 of 12 right"."""
+        """As in "12 of 15 asked, 8 of 12 right"."""
         judged = f", {self.right} of {self.judged} right" if self.judged else ""
-        return f"{self.votes} of {self.asked}{judged}"
+        return f"{self.votes} of {self.asked} asked{judged}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Flushes:
         if not self.after_end.asked + self.after_cut.asked:
             return ""
         votes = plural(self.after_end.votes + self.after_cut.votes, "vote")
-        return f"asked for their answers: {votes}; after the model's own end {self.after_end}, after a cut {self.after_cut}"
+        return f"{votes} by a flush: after the model's own end {self.after_end}; after a cut {self.after_cut}"
 
 
 def count_flushes(solutions: Iterable[Solution]) -> Flushes:

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from aimo_solver.errors import InputError
 from aimo_solver.policies.policy import Grant
-from aimo_solver.problems.problem import Problem
+from aimo_solver.problems.problem import ANY_INTEGER, AnswerRule, Problem
 from aimo_solver.problems.problem_set import load_problem_set
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
 from aimo_solver.sandbox.base import ExecutionStatus
@@ -60,6 +60,14 @@ class LoggedRun:
     @property
     def name(self) -> str:
         return self.path.resolve().name
+
+    @property
+    def rule(self) -> AnswerRule:
+        """The contest's answer rule; any integer where the settings do not hold one."""
+        try:
+            return AnswerRule(**self.settings["rule"])
+        except (KeyError, TypeError):
+            return ANY_INTEGER
 
     def to_resume(self) -> LoggedRun:
         """Returns the run without the rollouts that a kill cut short."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -207,6 +208,18 @@ def test_words_explain_themselves_and_counts_are_grammatical(browser: Browser, r
 def test_every_end_of_a_rollout_and_of_code_is_explained() -> None:
     assert {*map(str, StopReason), *map(str, ExecutionStatus)} <= GLOSSARY.keys()
     assert all(text.endswith(".") for text in GLOSSARY.values())
+
+
+def test_votes_by_a_flush_are_shown_by_what_came_before_and_how_many_are_right(tmp_path: Path) -> None:
+    own_end = replace(trajectory(7, 0, stop_reason=StopReason.FLUSHED, turns=(FLUSH,)), ended_itself=True)
+    cut = [trajectory(42, n, stop_reason=StopReason.FLUSHED, turns=(FLUSH,)) for n in (1, 2)]
+    with RunFolder(tmp_path / "run", {}) as folder:
+        folder.add(solution([own_end, *cut]))
+    page = re.sub(r"<[^>]+>", "", render_report([read_run(tmp_path / "run")]))
+    assert "votes by a flush after the model&#39;s own end1 / 1 0 of 1 right" in page
+    assert "votes by a flush after a cut2 / 2 2 of 2 right" in page
+    said = CliRunner().invoke(cli.app, ["report", str(tmp_path / "run")]).output
+    assert "3 votes by a flush: after the model's own end 1 of 1 asked, 0 of 1 right; after a cut 2 of 2" in said
 
 
 def test_an_empty_code_block_is_reported(tmp_path: Path) -> None:

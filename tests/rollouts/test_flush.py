@@ -70,9 +70,8 @@ def test_the_flush_continues_the_same_turn_before_its_end_of_turn_token(dialect:
 
 
 def test_harmony_is_asked_in_a_new_final_message() -> None:
-    said = (
-        "<|channel|>analysis<|message|>6 x 7.<|end|><|start|>assistant<|channel|>final<|message|>Forty-two.<|return|>"
-    )
+    thought = "<|channel|>analysis<|message|>6 x 7.<|end|>"
+    said = f"{thought}<|start|>assistant<|channel|>final<|message|>Forty-two.<|return|>"
     closing = HarmonyDialect().close_thinking(said)
     assert closing == "<|end|><|start|>assistant<|channel|>final<|message|>The answer is $\\boxed{"
 

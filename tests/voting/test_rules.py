@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,10 +12,11 @@ from hypothesis import strategies as st
 
 from aimo_solver.config.names import TieBreak, VoteName
 from aimo_solver.errors import InputError
+from aimo_solver.problems.problem import AnswerRule
 from aimo_solver.reports.revote import recast, revote
 from aimo_solver.rollouts.trajectory import Trajectory, Turn
 from aimo_solver.sandbox.base import ExecutionStatus
-from aimo_solver.voting import VOTE_RULES, find_vote_rule, plurality
+from aimo_solver.voting import VOTE_RULES, VoteRule, find_vote_rule, plurality
 from tests.helpers.examples import rollouts, solution, trajectory
 
 FLOATS = st.floats(-5, 20)
@@ -57,6 +60,22 @@ def test_code_that_printed_the_answer_counts_double() -> None:
     talkers = [said(7, 0), said(7, 1, output="9")]
     assert winner("code", *talkers, said(42, 2, output="6 times 7 is 42")) == 7  # 2 to 2: the lower index.
     assert winner("code", said(7, 0), said(42, 1, output="42")) == 42
+
+
+@pytest.mark.parametrize(
+    ("output", "winner_by_code"), [("np.int64(42)", 42), ("3.42", 7), ("1042", 7), ("9" * 5000, 7), ("42.0", 42)]
+)
+def test_what_a_program_printed_is_read_as_answers_are(output: str, winner_by_code: int) -> None:
+    assert winner("code", said(7, 0), said(42, 1, output=output)) == winner_by_code
+
+
+def test_what_a_program_printed_is_reduced_by_the_contests_modulus() -> None:
+    voters, modulus = (said(7, 0), said(42, 1, output="1042")), AnswerRule("modulus", minimum=0, modulus=1000)
+    assert find_vote_rule("code").cast(voters, accepted=modulus).answer == 42
+
+
+def test_an_entropy_that_is_no_number_weighs_nothing() -> None:
+    assert winner("entropy", said(7, 0, values=(math.nan,)), said(42, 1, values=(2.0,))) == 42
 
 
 def test_imagination_weighs_small_and_round_answers_less() -> None:
@@ -126,6 +145,21 @@ def test_a_run_is_voted_on_again() -> None:
     assert (found.correct, found.judged) == (2, 2)
     assert found.difference is not None and found.difference.mean == pytest.approx(0.5)
     assert [s.answer for s in recast(solutions, find_vote_rule("plurality"))] == [7, 42]
+
+
+def test_votes_on_a_finished_run_are_in_the_order_in_which_its_rollouts_ended() -> None:
+    slow, quick = replace(said(7, 0), seconds=9.0), replace(said(42, 1), started_seconds=1.0, seconds=2.0)
+    rule = find_vote_rule("plurality")
+    assert [s.answer for s in recast([solution([slow, quick])], rule, TieBreak.FIRST_FINISHED)] == [42]
+    assert [s.answer for s in recast([solution([slow, quick])], rule)] == [7]
+
+
+def test_a_rule_that_fails_on_a_finished_run_is_refused_by_name() -> None:
+    def fail(voters: Sequence[Trajectory], accepted: AnswerRule) -> list[float]:
+        raise ZeroDivisionError("no tokens")
+
+    with pytest.raises(InputError, match=r"vote short failed on p1 \(ZeroDivisionError: no tokens\)"):
+        recast([solution(rollouts(42))], VoteRule(VoteName.SHORT, "fails", fail))
 
 
 def test_the_fallback_stays_without_an_answer() -> None:
