@@ -53,6 +53,9 @@ _MEMBERS: Final = {
     "vllm/outputs.py:PoolingOutput": "data",
     "vllm/logprobs.py:Logprob": "logprob rank",
     "vllm/platforms/interface.py:Platform": "is_cpu",
+    "vllm/tool_parsers/abstract_tool_parser.py:ToolParserManager": "get_tool_parser",
+    "vllm/tool_parsers/abstract_tool_parser.py:ToolParser": "extract_tool_calls",
+    "vllm/entrypoints/openai/chat_completion/protocol.py:ChatCompletionRequest": "messages tools",
     "vllm/v1/metrics/reader.py:Metric": "name",
     "vllm/v1/metrics/reader.py:Counter": "value",
     "vllm/v1/worker/gpu_model_runner.py:GPUModelRunner": "get_model",
@@ -73,6 +76,8 @@ _PARAMETERS: Final = {
     f"{_MODEL}.get_and_verify_max_len": "max_model_len",
     f"{_MODEL}.verify_with_parallel_config": "parallel_config",
     "vllm/model_executor/model_loader/weight_utils.py:get_quant_config": "model_config load_config",
+    "vllm/tool_parsers/abstract_tool_parser.py:ToolParser.__init__": "tokenizer tools",
+    "vllm/tool_parsers/abstract_tool_parser.py:ToolParser.extract_tool_calls": "model_output request",
 }
 """By function: its first parameters, in order."""
 _TEXTS: Final = {

@@ -30,7 +30,8 @@ BEGIN: Final = "<!-- python -m bench vllm-sources writes this table -->"
 END: Final = "<!-- end of the table -->"
 _KEPT: Final = re.compile(
     r"vllm/(\w+|(config|engine|platforms|v1/engine|v1/metrics|v1/spec_decode)/\w+|v1/worker/gpu_model_runner"
-    r"|model_executor/model_loader/weight_utils|model_executor/layers/quantization/base_config)\.py"
+    r"|model_executor/model_loader/weight_utils|model_executor/layers/quantization/base_config"
+    r"|tool_parsers/(__init__|abstract_tool_parser)|entrypoints/openai/chat_completion/protocol)\.py"
 )
 _METADATA: Final = re.compile(r"vllm-[^/]*\.dist-info/METADATA")
 
