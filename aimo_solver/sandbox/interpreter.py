@@ -40,6 +40,8 @@ _SWEEP_SECONDS = 5.0
 _RESTORE_SECONDS = 15.0
 _REPORT_SECONDS = 2.0
 _WATCH_SECONDS = 0.25
+_IDLE_BYTES = 64 * 2**20
+"""What a session's processes hold before a cell does anything, generously: a cell is not charged for it."""
 _RESTORED = "restored"
 _STATUSES = {
     "ok": ExecutionStatus.OK,
@@ -165,7 +167,7 @@ class Interpreter:
         output = CellOutput(self._pipe.fileno())
         answered = asyncio.ensure_future(self._converse(code, keep, cell))
         died = asyncio.ensure_future(self._events.wait_for_death(self._keeper))
-        overfull = asyncio.ensure_future(self._watch_memory())
+        overfull = asyncio.ensure_future(self._watch_memory(cell))
         ends = (answered, died)
         started = loop.time()
         try:
@@ -205,14 +207,17 @@ class Interpreter:
         if word in _STATUSES:
             cell.reply = _STATUSES[word], error
 
-    async def _watch_memory(self) -> None:
-        """Ends when the whole family, a cell's forks included, holds more than a session may."""
+    async def _watch_memory(self, cell: _Cell) -> None:
+        """Ends when the family, a cell's forks included, holds more than a session may.
+
+        The snapshot is left out: what it alone holds are variables that the cell has replaced.
+        """
         birth = self._events.birth
         assert birth is not None, "a cell is running"
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
-            family_bytes = await self._off_loop(processes.family_bytes, birth.leader, self._prepared.mark)
-            if family_bytes > self._memory_bytes:
+            held = partial(processes.family_bytes, birth.leader, self._prepared.mark, without=cell.snapshot)
+            if await self._off_loop(held) > self._memory_bytes + _IDLE_BYTES:
                 return
 
     def _interrupt(self) -> None:

@@ -68,9 +68,9 @@ def cpu_seconds(pid: int) -> float | None:
     return None
 
 
-def family_bytes(leader: int, mark: str) -> int:
-    """Returns the family's memory; shared pages are divided among the processes that share them."""
-    return sum(map(proportional_bytes, _family(leader, mark)))
+def family_bytes(leader: int, mark: str, without: int = 0) -> int:
+    """Returns the family's memory, without one process's; shared pages are divided among those that share them."""
+    return sum(proportional_bytes(pid) for pid in _family(leader, mark) if pid != without)
 
 
 def proportional_bytes(pid: int) -> int:
