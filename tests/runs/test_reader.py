@@ -90,6 +90,13 @@ def test_a_folder_of_an_older_version_is_read_without_statements(tmp_path: Path)
     assert "the statements are not in the folder" in run.notes[0]
 
 
+def test_of_a_rollout_of_an_older_version_its_end_says_whether_the_model_ended_it() -> None:
+    for end in StopReason:
+        row = trajectory_row(trajectory(42, stop_reason=end))
+        del row["ended_itself"]
+        assert trajectory_of(row).ended_itself is (end in (StopReason.ANSWERED, StopReason.NO_ANSWER))
+
+
 def test_a_line_of_another_version_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "run")
     file = path / "trajectories.jsonl"
