@@ -1,6 +1,7 @@
 # What the Harmony dialect uses of oss-harmony, which ships no types.
 from collections.abc import Sequence
 from enum import Enum
+from typing import Any
 
 class Role(Enum):
     USER = "user"
@@ -56,6 +57,9 @@ class Conversation:
     def from_messages(cls, messages: Sequence[Message]) -> Conversation: ...
 
 class HarmonyEncoding:
+    _inner: Any  # The library's own encoding, in Rust.
+    def encode(self, text: str, *, allowed_special: str) -> list[int]: ...
+    def parse_messages_from_completion_tokens(self, tokens: Sequence[int], role: Role) -> list[Message]: ...
     def decode(self, tokens: Sequence[int]) -> str: ...
     def render_conversation_for_completion(self, conversation: Conversation, next_turn_role: Role) -> list[int]: ...
 
