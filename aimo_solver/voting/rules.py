@@ -15,11 +15,11 @@ from itertools import chain
 from typing import Final
 
 from aimo_solver.config.names import TieBreak, VoteName, find_name
+from aimo_solver.problems.printed import printed_integers
 from aimo_solver.problems.problem import ANY_INTEGER, AnswerRule
 from aimo_solver.rollouts.confidence import bottom_confidence, tail_confidence
 from aimo_solver.rollouts.trajectory import Trajectory
 from aimo_solver.sandbox.base import ExecutionStatus
-from aimo_solver.voting.printed_numbers import printed_answers
 from aimo_solver.voting.top_scored import score_rank, top_scored
 from aimo_solver.voting.vote import Vote, plurality
 from aimo_solver.voting.weight_bounds import Bound, WeightBounds, fixed, settled_answer
@@ -131,7 +131,7 @@ def _by_code(voters: Sequence[Trajectory], accepted: AnswerRule) -> list[float]:
 def _code_agrees(voter: Trajectory, accepted: AnswerRule) -> bool:
     """Whether the last program that ran printed the answer."""
     ran = [turn.output or "" for turn in voter.turns if turn.status is ExecutionStatus.OK]
-    return bool(ran) and voter.answer in printed_answers(ran[-1], accepted)
+    return bool(ran) and voter.answer in printed_integers(ran[-1], accepted)
 
 
 def _by_imagination(voters: Sequence[Trajectory], accepted: AnswerRule) -> list[float]:
