@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import tomllib
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +23,7 @@ from aimo_solver.app.options import RunOptions, options_of_run, options_to_toml
 from aimo_solver.app.runtime import OpenRuntime, Runtime, open_runtime
 from aimo_solver.engine.supervised import EngineRestart
 from aimo_solver.errors import InputError
-from aimo_solver.kaggle.submission import check_submission_path, write_submission
+from aimo_solver.kaggle.submission import Submission
 from aimo_solver.problems.problem import AnswerRule
 from aimo_solver.problems.problem_set import ProblemSet
 from aimo_solver.reports.live import LiveScreen
@@ -37,9 +37,11 @@ from aimo_solver.runs.summary import summarise
 from aimo_solver.runs.writer import Recorder, RunFolder, new_run_path, without_none
 from aimo_solver.solver.observer import Observers
 from aimo_solver.solver.solution import Solution
+from aimo_solver.utils.contained import CONTAINABLE
+from aimo_solver.utils.log import console_log
 
 MAX_FOLDER_NAME_CHARS: Final = 60
-UNCOMPARED_SETTINGS: Final = frozenset({"preset_name", "prompt"})
+UNCOMPARED_SETTINGS: Final = frozenset({"preset_name", "prompt", "dialect_reason"})
 """A preset is compared by what it says, not by what its file is called, nor by the day on which it was filled in."""
 
 
@@ -77,8 +79,8 @@ async def run_set(
 
     `after` may use the engine once more before it ends. A `runtime` that is open is used and left open.
     """
-    if submission is not None:
-        check_submission_path(submission)
+    answers = {problem.id: options.rule.fallback for problem in problem_set.problems}
+    kept = None if submission is None else Submission(submission, answers, log=console_log(console))
     path = new_run_path(runs_folder, _folder_name(problem_set.name))
     _report_golds(problem_set, options.rule, console)
     settings = {"version": __version__, "problem_set": problem_set.name, "runs": runs, "at_once": at_once}
@@ -93,18 +95,34 @@ async def run_set(
         runtime=runtime,
         open_runtime=open_runtime,
     )
-    answers: dict[str, int] = {problem.id: options.rule.fallback for problem in problem_set.problems}
+    with RunFolder(
+        path, settings | options_to_toml(options), problem_set.problems, warn=console_log(console)
+    ) as folder:
+        outcome = await _answer_set(work, folder, kept)
+    if not folder.whole:
+        raise InputError(f"{path}: not everything could be written, as was said; make room on the disk")
+    return outcome
+
+
+async def _answer_set(work: _Replay, folder: RunFolder, submission: Submission | None) -> RunOutcome:
+    """Runs it. The submission is whole from the moment the model is loaded, and is finished before this returns."""
     loaded = False
-    with RunFolder(path, settings | options_to_toml(options), problem_set.problems) as folder:
-        try:
-            async with work.open(folder) as opened:
-                loaded = True
-                return await work.go(folder, opened, lambda done: answers.update({done.problem.id: done.answer}))
-        finally:
-            if not loaded:
-                shutil.rmtree(path, ignore_errors=True)
-            elif submission is not None:
-                write_submission(submission, answers)
+    try:
+        async with work.open(folder) as runtime:
+            loaded = True
+            if submission is None:
+                return await work.go(folder, runtime)
+            submission.save()
+            return await work.go(folder, runtime, lambda done: submission.answer(done.problem.id, done.answer))
+    except asyncio.CancelledError:
+        if not loaded:
+            work.say("interrupted before the model had loaded: nothing was answered")
+        raise
+    finally:
+        if not loaded:
+            shutil.rmtree(folder.path, ignore_errors=True)
+        elif submission is not None:
+            submission.finish()
 
 
 async def resume(
@@ -136,7 +154,7 @@ async def resume(
     console.print(f"{path}: {len(logged.solutions)} of {asked} answers are there", highlight=False)
     if len(logged.solutions) >= asked and after is None:
         return RunOutcome(path, logged.solutions, ())
-    with RunFolder.resume(path, logged) as folder:
+    with RunFolder.resume(path, logged, warn=console_log(console)) as folder:
         folder.log(f"resumed after {len(logged.solutions)} of {asked} answers")
         async with work.open(folder) as opened:
             return await work.go(folder, opened)
@@ -179,10 +197,17 @@ class _Replay:
     logged: LoggedRun | None = None
     """What an earlier process left."""
 
+    def say(self, line: str) -> None:
+        """Prints a line, if there still is a terminal."""
+        with suppress(*CONTAINABLE):
+            self.console.print(line, soft_wrap=True, markup=False, highlight=False)
+
     def open(self, folder: RunFolder) -> AbstractAsyncContextManager[Runtime]:
+        show = console_log(self.console)
+
         def log(line: str) -> None:
             folder.log(line)
-            self.console.print(line, style="dim", soft_wrap=True, markup=False, highlight=False)
+            show(line)
 
         if self.runtime is not None:
             log(self.options.description)
@@ -214,9 +239,7 @@ class _Replay:
                     finished=finished,
                 )
             except asyncio.CancelledError:
-                self.console.print(
-                    f"resume it with: aimo replay --resume {folder.path}", soft_wrap=True, highlight=False
-                )
+                self.say(f"interrupted; resume it with: aimo replay --resume {folder.path}")
                 raise
         outcome = RunOutcome(folder.path, tuple(solutions), tuple(runtime.engine.restarts[restarts_before:]))
         folder.finish(outcome.to_json())

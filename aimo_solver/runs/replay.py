@@ -106,10 +106,10 @@ class _Run:
         while self._left:
             solution = await solver.solve(self._left.pop(0), self._ledger, self._number)
             self._ledger = self._ledger.charge(_part(solution.spend, lanes))
+            if self._finished is not None:  # A submission comes before the record of it.
+                self._finished(solution)
             self._folder.add(solution)
             self._solutions.append(solution)
-            if self._finished is not None:
-                self._finished(solution)
 
 
 def _part(spend: Spend, lanes: int) -> Spend:

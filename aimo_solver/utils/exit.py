@@ -1,8 +1,8 @@
 """Errors to exit codes: one sentence on stderr, and a traceback only for those who ask for it.
 
 Guarantees: an error of ours, of the operating system or of the code itself ends the command with
-one sentence and exit code 1; Ctrl-C and SIGTERM end it with 130. `--debug` or AIMO_DEBUG=1 shows
-the traceback first.
+one sentence and exit code 1; Ctrl-C, SIGTERM and SIGHUP (a closed terminal) end it with 130. `--debug`
+or AIMO_DEBUG=1 shows the traceback first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import sys
 import threading
 import traceback
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import Final
 
 from aimo_solver.errors import AimoError
@@ -34,17 +35,16 @@ def debugging() -> bool:
 def one_sentence_errors(*, debug: bool | None = None) -> Generator[None]:
     """Runs a command and turns what ends it into one sentence and an exit code.
 
-    `debug` shows tracebacks; None asks AIMO_DEBUG. SIGTERM ends a command as Ctrl-C does: killed outright, it
+    `debug` shows tracebacks; None asks AIMO_DEBUG. SIGTERM and SIGHUP end a command as Ctrl-C does: killed outright, it
     would leave the engine's processes running.
     """
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler) if in_main_thread else None
     try:
-        yield
+        with _ended_as_by_ctrl_c():
+            yield
     except AimoError as error:
         _end(str(error), debug)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted; what was finished is in the run folder\n")
+        _say("interrupted")
         raise SystemExit(INTERRUPTED) from None
     except OSError as error:
         if error.errno == errno.EPIPE:  # The reader of stdout has left, so nothing more can be said.
@@ -54,9 +54,32 @@ def one_sentence_errors(*, debug: bool | None = None) -> Generator[None]:
         if type(error).__module__.split(".")[0] in ("click", "typer"):  # Usage errors print themselves.
             raise
         _end(f"unexpected {type(error).__name__}: {error}; run it again with --debug for the traceback", debug)
+
+
+@contextmanager
+def _ended_as_by_ctrl_c() -> Generator[None]:
+    """Has SIGTERM and SIGHUP do what Ctrl-C does, unless the program was started to ignore them (nohup)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, _interrupt)
+    try:
+        yield
     finally:
-        if in_main_thread:
-            signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Does what Ctrl-C would do at this moment: asyncio, for one, ends its tasks in order."""
+    handler = signal.getsignal(signal.SIGINT)
+    if callable(handler):
+        handler(signal.SIGINT, frame)
+    else:  # Ctrl-C is ignored, as in a shell's background job.
+        raise KeyboardInterrupt
 
 
 def _sentence(error: OSError) -> str:
@@ -66,5 +89,12 @@ def _sentence(error: OSError) -> str:
 def _end(sentence: str, debug: bool | None) -> None:
     if debugging() if debug is None else debug:
         traceback.print_exc()
-    sys.stderr.write(f"error: {sentence}\n")
+    _say(f"error: {sentence}")
     raise SystemExit(FAILED) from None
+
+
+def _say(sentence: str) -> None:
+    """Writes it on stderr, if there still is a reader."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"{sentence}\n")
+        sys.stderr.flush()

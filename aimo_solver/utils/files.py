@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -33,8 +34,23 @@ def make_folder(path: Path) -> None:
         raise InputError(f"{path}: cannot be created: {error.strerror}; name another folder") from None
 
 
+def require_replaceable(path: Path) -> None:
+    """Raises InputError for what is no file that may be replaced: a folder, a device such as /dev/null, a pipe."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}; name another file") from None
+    if stat.S_ISDIR(mode):
+        raise InputError(f"{path}: is a folder; name a file")
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{path}: is a device or a pipe; name a file")
+
+
 def write_text(path: Path, text: str) -> None:
     """Replaces the whole file. Raises InputError, and then leaves the file as it was."""
+    require_replaceable(path)
     partial = path.with_name(f".{path.name}.partial")
     try:
         partial.write_text(text, encoding="utf-8")
