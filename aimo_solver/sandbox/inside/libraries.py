@@ -12,7 +12,7 @@ from aimo_solver.sandbox.inside import layers
 
 LIBRARIES = (
     *("numpy", "sympy", "scipy", "networkx", "mpmath", "pandas", "matplotlib", "numba", "gmpy2", "shapely", "sklearn"),
-    *("more_itertools", "sortedcontainers", "cvxpy", "pulp", "ortools", "z3", "pysat", "igraph", "galois"),
+    *("more_itertools", "sortedcontainers", "cvxpy", "pulp", "ortools", "z3", "pysat", "galois"),
 )
 """By the names of their modules, what models import most first. docs/sandbox.md says where each is."""
 
