@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from aimo_solver.app.dialects import load_dialect
 from aimo_solver.app.options import (
     STUDY_LIMIT_SECONDS,
     Overrides,
@@ -36,7 +37,6 @@ from aimo_solver.cli.options import (
     Temperature,
 )
 from aimo_solver.config.settings import load_preset
-from aimo_solver.dialects import find_dialect
 from aimo_solver.engine.hardware import AUTO, KAGGLE_CARDS, find_cards
 from aimo_solver.engine.tokenizer import HfTokenizer
 from aimo_solver.errors import InputError
@@ -157,7 +157,7 @@ def run_scheme(
         rows=_calibration_rows(calibrate_on or (), judged_by or (), rows, seed, plain_text=plain_text)
         if chosen.calibrated
         else [],
-        dialect=find_dialect(dialect or load_preset(preset_for(model)).dialect),
+        dialect=load_dialect(dialect or load_preset(preset_for(model)).dialect, model),
         tokenizer=HfTokenizer(model),
         seed=seed,
     )
@@ -233,6 +233,7 @@ def measure_checkpoints(
         ),
     ] = None,
     preset: PresetName = None,
+    dialect: DialectName = None,
     temperature: Temperature = None,
     seed: Seed = 0,
     hardware: HardwareName = AUTO,
@@ -253,17 +254,20 @@ def measure_checkpoints(
     console = Console(stderr=as_json)
     if plot is not None:
         check_plot_path(plot)
-    options = [
-        choose_options(
+    overrides = Overrides(dialect=dialect, rollouts=rollouts, early_stop=False, temperature=temperature)
+    options: list[RunOptions] = []
+    for model in models:
+        chosen = choose_options(
             model,
             preset=preset or preset_for(models[0]),
             hardware=hardware,
             seed=seed,
             limit_seconds=STUDY_LIMIT_SECONDS,
-            overrides=Overrides(rollouts=rollouts, early_stop=False, temperature=temperature),
+            overrides=overrides,
         )
-        for model in models
-    ]
+        # All are asked as the base is, whatever the others' folders are called.
+        overrides = replace(overrides, dialect=chosen.preset.dialect)
+        options.append(chosen)
     variants = [Variant(one.model.resolve().name, one) for one in options]
     variants += [_speculating(variants[0], text) for text in speculative or ()]
     rows = asyncio.run(

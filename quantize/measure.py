@@ -22,7 +22,6 @@ from rich.console import Console
 from aimo_solver.app.options import RunOptions
 from aimo_solver.app.run import AfterRun, RunOutcome, begun_run, resume, run_set
 from aimo_solver.app.runtime import Runtime
-from aimo_solver.dialects import find_dialect
 from aimo_solver.dialects.dialect import Dialect
 from aimo_solver.dialects.prompt import Prompt, encode_prompt
 from aimo_solver.engine.base import Engine, Sampling, Tokenizer
@@ -155,7 +154,7 @@ class _Measurement:
     async def _answer(self, variant: Variant, place: Path, folder: Path | None, probe_file: Path) -> Path:
         async def after(runtime: Runtime, outcome: RunOutcome) -> None:
             preset = variant.options.preset
-            dialect, prefill, words = find_dialect(preset.dialect), preset.rollout.prefill, variant.options.prompt
+            dialect, prefill, words = runtime.dialect, preset.rollout.prefill, variant.options.prompt
             tokenizer = runtime.engine.tokenizer
             texts = self.texts
             if texts is None:

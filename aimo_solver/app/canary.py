@@ -20,7 +20,7 @@ from itertools import groupby
 from typing import Final
 
 from aimo_solver.config.settings import Hardware, Preset
-from aimo_solver.dialects import find_dialect
+from aimo_solver.dialects.dialect import Dialect
 from aimo_solver.dialects.prompt import Prompt, encode_prompt
 from aimo_solver.engine.base import Completion, Engine, FinishReason, Sampling
 from aimo_solver.errors import EngineError
@@ -142,7 +142,7 @@ AskEngine = Callable[..., Awaitable[Verdict]]
 
 
 def asking(
-    preset: Preset, ask: AskEngine, log: Log, *, prompt: Prompt
+    preset: Preset, ask: AskEngine, log: Log, *, dialect: Dialect, prompt: Prompt
 ) -> Callable[[Engine, Hardware], Awaitable[Verdict]]:
     """Returns a function that asks an engine as the preset's rollouts do, and logs the verdict."""
     rollout = preset.rollout
@@ -155,7 +155,6 @@ def asking(
     )
 
     async def ask_and_log(engine: Engine, hardware: Hardware) -> Verdict:
-        dialect = find_dialect(preset.dialect)
         token_ids = encode_prompt(dialect, QUESTION, engine.tokenizer, prompt=prompt, prefill=rollout.prefill)
         # Ends before the supervisor takes a wedged engine for a dead one and restarts it.
         limit_seconds = min(LIMIT_SECONDS, STALL_SHARE * hardware.stall_seconds)

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from aimo_solver.app.doctor import DoctorTarget, diagnose
-from aimo_solver.app.options import DEFAULT_LIMIT_SECONDS, RunOptions, choose_options
+from aimo_solver.app.options import DEFAULT_LIMIT_SECONDS, Overrides, RunOptions, choose_options
 from aimo_solver.app.run import run_set
 from aimo_solver.app.serve import find_attached_contest, serve_contest
 from aimo_solver.engine.hardware import AUTO
@@ -48,6 +48,10 @@ def main(started_at: float, arguments: Sequence[str] | None = None) -> None:
         preset: Annotated[
             str | None,
             typer.Option(help="A preset's name or TOML file. If not given: the one that goes with the checkpoint."),
+        ] = None,
+        dialect: Annotated[
+            str | None,
+            typer.Option(help="How the model writes; auto: as its files say. If not given: the preset's."),
         ] = None,
         hardware: Annotated[str, typer.Option(help="Hardware settings, by name or file; auto: by the cards.")] = AUTO,
         contest: Annotated[
@@ -91,7 +95,7 @@ def main(started_at: float, arguments: Sequence[str] | None = None) -> None:
         checkpoint = checkpoint or DEMO_MODEL
         if attached is not None:
             log(attached.description)
-            for finding in diagnose(DoctorTarget(checkpoint, hardware, inputs, preset, contest)):
+            for finding in diagnose(DoctorTarget(checkpoint, hardware, inputs, preset, dialect, contest)):
                 log(f"{finding.severity:<5} {finding.name:<10} {finding.text}")
         rule = answer_rule(contest) if attached is None else rule_of(attached.contest)
         options = choose_options(
@@ -101,6 +105,7 @@ def main(started_at: float, arguments: Sequence[str] | None = None) -> None:
             rule=rule if fallback is None else rule.with_fallback(fallback),
             seed=seed,
             limit_seconds=limit_seconds,
+            overrides=Overrides(dialect=dialect),
         )
         if attached is not None:
             serve_contest(attached, options, runs_folder, started_at=started_at, log=log)

@@ -11,11 +11,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from aimo_solver.app.dialects import load_dialect, with_dialect
 from aimo_solver.app.prompts import run_prompt
 from aimo_solver.config.names import CodeMode, PolicyName, find_name
+from aimo_solver.config.prompt_settings import PromptSettings
 from aimo_solver.config.renamed_keys import with_current_keys
 from aimo_solver.config.settings import Hardware, PolicySettings, Preset, checked, load_preset
-from aimo_solver.dialects import find_dialect
+from aimo_solver.dialects.detection import AUTO as AUTO_DIALECT
+from aimo_solver.dialects.detection import is_demo
 from aimo_solver.dialects.prompt import Prompt, recorded_prompt
 from aimo_solver.engine.checkpoint import check_checkpoint, check_one_label, check_same_vocabulary, check_writes_text
 from aimo_solver.engine.hardware import AUTO, check_hardware
@@ -26,7 +29,7 @@ from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.policy import Policy
 from aimo_solver.problems.problem import ANY_INTEGER, AnswerRule
 from aimo_solver.runs.replay import RunLimits
-from aimo_solver.utils.paths import DEMO_MODEL, DEMO_PPM, shown_path
+from aimo_solver.utils.paths import DEMO_PPM, shown_path
 from aimo_solver.utils.text import plural
 from aimo_solver.voting import VOTE_RULES
 
@@ -67,7 +70,13 @@ class Overrides:
             policy = replace(policy, concurrent=self.concurrent)
         changes = {"code": self.code, "temperature": self.temperature, "max_tokens": self.max_tokens}
         rollout = replace(preset.rollout, **{name: value for name, value in changes.items() if value is not None})
-        return replace(preset, dialect=self.dialect or preset.dialect, policy=policy, rollout=rollout)
+        return replace(self._in_dialect(preset), policy=policy, rollout=rollout)
+
+    def _in_dialect(self, preset: Preset) -> Preset:
+        """Returns the preset in the dialect that is wanted: its own texts are for the dialect that it names."""
+        dialect = preset.dialect if self.dialect is None else self.dialect.casefold()
+        kept = dialect == preset.dialect or preset.dialect == AUTO_DIALECT
+        return replace(preset, dialect=dialect, prompt=preset.prompt if kept else PromptSettings())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +87,9 @@ class RunOptions:
     preset_name: str = ""
     """As it was chosen: a shipped preset's name or a TOML file. Empty in runs of older versions."""
     preset: Preset
-    """With the user's overrides."""
+    """With the user's overrides, and the checkpoint's dialect in place of `auto`."""
+    dialect_reason: str = ""
+    """Why that dialect was taken; empty where it was named."""
     prompt: Prompt
     """The preset's texts, filled when the run began."""
     hardware: Hardware
@@ -92,10 +103,14 @@ class RunOptions:
         preset = self.preset
         fresh = Ledger(0.0, self.limits.total_seconds, reserve_seconds=self.limits.reserve_seconds)
         rollouts = preset.policy.rollouts or make_run_policy(preset.policy).grant(fresh, 0.0).rollouts
+        why = f" ({self.dialect_reason})" if self.dialect_reason else ""
         kind = "tree" if preset.search is not None else "rollout"
+        unbounded = preset.policy.early_stop and VOTE_RULES[preset.vote].bound is None
+        vote = f", vote {preset.vote} (its weights have no limit, so any leader can be caught)" if unbounded else ""
         return (
-            f"{shown_path(self.model)}: preset {self.preset_name or '?'}, dialect {preset.dialect}, "
+            f"{shown_path(self.model)}: preset {self.preset_name or '?'}, dialect {preset.dialect}{why}, "
             f"policy {preset.policy.name}, {plural(rollouts, kind)} of at most {preset.rollout.max_tokens:,} tokens"
+            f"{vote}"
         )
 
 
@@ -105,14 +120,7 @@ def preset_for(model: Path) -> str:
     The demo model and what was made from it (copies, quantised and merged forms) write as `demo` expects;
     they are recognised by their tokenizer. Everything else gets `default`.
     """
-    return "demo" if _tokenizer_bytes(model) == _tokenizer_bytes(DEMO_MODEL) else "default"
-
-
-def _tokenizer_bytes(model: Path) -> bytes | None:
-    try:
-        return (model / "tokenizer.json").read_bytes()
-    except OSError:
-        return None
+    return "demo" if is_demo(model) else "default"
 
 
 def choose_options(
@@ -128,15 +136,17 @@ def choose_options(
     """Returns the options, all checked against one another; without a preset, the checkpoint's. Raises InputError."""
     check_checkpoint(model)
     name = preset if preset is not None else preset_for(model)
-    chosen = (overrides or Overrides()).apply(load_preset(name))
+    chosen, dialect_reason = with_dialect((overrides or Overrides()).apply(load_preset(name)), model)
     limits = RunLimits(limit_seconds, min(DEFAULT_RESERVE_SECONDS, MAX_RESERVE_SHARE * limit_seconds))
     Ledger(0.0, limits.total_seconds, reserve_seconds=limits.reserve_seconds)  # Refuses an impossible limit.
     _check_preset(chosen, name)  # Before the driver is asked for its cards.
+    prompt = _filled_prompt(chosen, name, model, rule)
     options = RunOptions(
         model=model,
         preset_name=name,
         preset=chosen,
-        prompt=_filled_prompt(chosen, name, rule),
+        dialect_reason=dialect_reason,
+        prompt=prompt,
         hardware=check_hardware(hardware, model),
         rule=rule,
         seed=seed,
@@ -161,7 +171,8 @@ def options_of_run(settings: Mapping[str, Any], path: Path) -> RunOptions:
             model=Path(settings["model"]),
             preset_name=str(settings.get("preset_name", "")),
             preset=preset,
-            prompt=_filled_prompt(preset, str(path), rule) if prompt is None else prompt,
+            dialect_reason=str(settings.get("dialect_reason", "")),
+            prompt=_filled_prompt(preset, str(path), Path(settings["model"]), rule) if prompt is None else prompt,
             hardware=checked(Hardware, settings["hardware"], path),
             rule=rule,
             seed=int(settings["seed"]),
@@ -234,16 +245,15 @@ def _check_together(options: RunOptions) -> None:
     require_speculation_works(options)
 
 
-def _filled_prompt(preset: Preset, name: str, rule: AnswerRule) -> Prompt:
+def _filled_prompt(preset: Preset, name: str, model: Path, rule: AnswerRule) -> Prompt:
     try:
-        return run_prompt(preset, find_dialect(preset.dialect), rule)
+        return run_prompt(preset, load_dialect(preset.dialect, model), rule)
     except InputError as error:
         raise InputError(f"preset {name}: {error}") from None
 
 
 def _check_preset(preset: Preset, name: str) -> None:
     try:
-        find_dialect(preset.dialect)
         make_run_policy(preset.policy)
         if VOTE_RULES[preset.vote].needs_logprobs and not preset.rollout.logprobs:
             raise InputError(f"vote {preset.vote} needs log-probabilities; set logprobs = 20 in [rollout]")

@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Final
 
 from aimo_solver.app.canary import AskEngine, ask_canary, asking
+from aimo_solver.app.dialects import load_dialect
 from aimo_solver.app.engine_settings import engine_settings, scorer_settings
+from aimo_solver.app.fit import known_context, require_fits, require_prompt_fits, tokenizer_notes
 from aimo_solver.app.ladder import Ladder, Patience, rungs_of
 from aimo_solver.app.options import RunOptions, make_run_policy, require_one_engine, scorer_path
 from aimo_solver.config.settings import Hardware
-from aimo_solver.dialects import find_dialect
+from aimo_solver.dialects.dialect import Dialect
 from aimo_solver.engine.base import ManagedEngine, ManagedScorer, MeasurableEngine, Scorer, Tokenizer
 from aimo_solver.engine.number_format import SLOW_ON_CPU, read_number_format
 from aimo_solver.engine.supervised import SupervisedEngine
+from aimo_solver.engine.tokenizer import HfTokenizer
 from aimo_solver.engine.vllm.engine import VllmEngine
 from aimo_solver.engine.vllm.scorer import VllmScorer
 from aimo_solver.engine.vllm.settings import ScorerSettings, VllmSettings
@@ -40,7 +43,6 @@ from aimo_solver.utils.log import Log
 from aimo_solver.voting import VOTE_RULES, VoteCounter
 from aimo_solver.voting.genselect import GenerativeSelector
 
-TRIAL_PROBLEM: Final = "1 + 1?"
 LOAD_PAUSE_SECONDS: Final = 5.0
 """Before another attempt to load: a dead driver or process may need it to release the memory."""
 LADDER_SHARE: Final = 0.2
@@ -50,6 +52,7 @@ MakeEngine = Callable[[VllmSettings], ManagedEngine]
 MakeScorer = Callable[[ScorerSettings], ManagedScorer]
 MakeSandbox = Callable[..., Sandbox]
 """Takes `memory_bytes`, the memory limit of a session."""
+ReadTokenizer = Callable[[Path], Tokenizer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,7 @@ class Runtime:
     """A loaded engine and a sandbox, and the solvers that work with them."""
 
     options: RunOptions
+    dialect: Dialect
     engine: SupervisedEngine
     sandbox: Sandbox
     log: Log
@@ -95,7 +99,7 @@ class Runtime:
         parts = RolloutParts(
             engine=self.engine,
             sandbox=self.sandbox,
-            dialect=find_dialect(preset.dialect),
+            dialect=self.dialect,
             settings=preset.rollout,
             rule=self.options.rule,
             forms=preset.answers.forms,
@@ -113,8 +117,10 @@ class Runtime:
         wanted = scorer_path(options.preset)
         if wanted is not None and self.scorer is None:
             raise InputError(f"the scorer {wanted} was not loaded with the engine; name a method that has it first")
-        _require_fits(options, self.engine.tokenizer)
-        return replace(self, options=options, log=log, scorer=None if wanted is None else self.scorer)
+        dialect = load_dialect(options.preset.dialect, options.model)
+        prompt_tokens = require_fits(options, dialect, self.engine.tokenizer)
+        require_prompt_fits(prompt_tokens, self.engine.context_tokens)
+        return replace(self, options=options, dialect=dialect, log=log, scorer=None if wanted is None else self.scorer)
 
 
 OpenRuntime = Callable[..., AbstractAsyncContextManager[Runtime]]
@@ -137,6 +143,7 @@ async def open_runtime(
     make_engine: MakeEngine = VllmEngine,
     make_scorer: MakeScorer = VllmScorer,
     make_sandbox: MakeSandbox = ProcessSandbox,
+    read_tokenizer: ReadTokenizer = HfTokenizer,
 ) -> AsyncGenerator[Runtime]:
     """Loads the engine before `ends_at` (loop time), and ends it again.
 
@@ -162,12 +169,18 @@ async def open_runtime(
     )
     if measured and options.hardware.speculative:
         canary = None  # The drafts of its answers would count as the runs'.
-    asked = None if canary is None else asking(options.preset, canary, log, prompt=options.prompt)
+    dialect = load_dialect(options.preset.dialect, options.model)
+    tokenizer = read_tokenizer(options.model)
+    prompt_tokens = require_fits(options, dialect, tokenizer)
+    require_prompt_fits(prompt_tokens, known_context(options.model, options.hardware))
+    asked = None if canary is None else asking(options.preset, canary, log, dialect=dialect, prompt=options.prompt)
     rungs = rungs_of(options.hardware)[: None if climbs else 1]
     ladder = Ladder(rungs, make_supervised, ask=asked, patience=patience, log=log)
     scorer = None if settings_of_scorer is None else make_scorer(settings_of_scorer)
     sandbox = make_sandbox(memory_bytes=options.preset.sandbox_memory_bytes)
     log(options.description)
+    for note in tokenizer_notes(tokenizer, dialect):
+        log(f"warning: {note}")
     if options.hardware.cpu_kvcache_gib is not None and read_number_format(options.model).slow_on_cpu:
         log(SLOW_ON_CPU)
     async with AsyncExitStack() as stack:  # Each is ended, in the opposite order, whatever ending another raises.
@@ -188,9 +201,10 @@ async def open_runtime(
         load_seconds = loop.time() - started_at - ladder.canary_seconds
         log(f"engine loaded in {load_seconds:.1f} s")
         _log_context(engine.context_tokens, hardware, log)
-        _require_fits(options, engine.tokenizer)
+        require_prompt_fits(prompt_tokens, engine.context_tokens)
         yield Runtime(
             options=replace(options, hardware=hardware),
+            dialect=dialect,
             engine=engine,
             sandbox=sandbox,
             log=log,
@@ -209,13 +223,6 @@ async def _load_scorer(scorer: ManagedScorer, log: Log, *, needed: bool) -> bool
         log(f"the search continues without its scorer: {error}")
         return False
     return True
-
-
-def _require_fits(options: RunOptions, tokenizer: Tokenizer) -> None:
-    """Refuses a tokenizer that cannot express the dialect, or that has no chat template to ask a judge with."""
-    find_dialect(options.preset.dialect).encode_prompt(TRIAL_PROBLEM, options.prompt, tokenizer)
-    if options.preset.genselect is not None:
-        tokenizer.encode_chat([{"role": "user", "content": TRIAL_PROBLEM}])
 
 
 def _log_context(context_tokens: int, hardware: Hardware, log: Log) -> None:

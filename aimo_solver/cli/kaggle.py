@@ -15,7 +15,7 @@ from rich.table import Table
 
 from aimo_solver.app.doctor import DoctorTarget, Severity, diagnose
 from aimo_solver.cli.kernel_folder import notebook, single_file
-from aimo_solver.cli.options import AsJson, HardwareName, Model, PresetName
+from aimo_solver.cli.options import AsJson, DialectName, HardwareName, Model, PresetName
 from aimo_solver.config.contest import find_contest
 from aimo_solver.engine.checkpoint import check_checkpoint
 from aimo_solver.engine.hardware import AUTO
@@ -45,6 +45,7 @@ def doctor(
     model: Model = DEMO_MODEL,
     hardware: HardwareName = AUTO,
     preset: PresetName = None,
+    dialect: DialectName = None,
     inputs: Annotated[
         Path,
         typer.Option(metavar="DIR", envvar=INPUTS_VARIABLE, help="Where a contest and a model may be attached."),
@@ -57,7 +58,7 @@ def doctor(
 
     Example: aimo doctor --model /models/my-checkpoint --hardware h100
     """
-    found = diagnose(DoctorTarget(model, hardware, inputs, preset))
+    found = diagnose(DoctorTarget(model, hardware, inputs, preset, dialect))
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in found], indent=2))
     else:
@@ -163,6 +164,7 @@ def rehearse(
     ] = DEMO_SET,
     model: Model = DEMO_MODEL,
     preset: PresetName = None,
+    dialect: DialectName = None,
     wheels: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="A folder made by `aimo package wheels`.", show_default="this environment"),
@@ -189,7 +191,10 @@ def rehearse(
         model=model,
         kernel=kernel,
         wheels=wheels,
-        arguments=() if preset is None else ("--preset", from_anywhere(preset)),
+        arguments=(
+            *(() if preset is None else ("--preset", from_anywhere(preset))),
+            *(() if dialect is None else ("--dialect", dialect)),
+        ),
         scored=not saved,
         limit_seconds=limit_seconds,
     )

@@ -45,7 +45,7 @@ DialectName = Annotated[
     typer.Option(
         "--dialect",
         metavar="NAME",
-        help="Another dialect than the preset's: how the model writes.",
+        help="Another dialect than the preset's: how the model writes; auto reads it from the checkpoint.",
         rich_help_panel=METHOD,
     ),
 ]

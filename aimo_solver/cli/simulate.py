@@ -14,12 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from aimo_solver.app.options import RunOptions, choose_options
+from aimo_solver.app.options import Overrides, RunOptions, choose_options
 from aimo_solver.app.runtime import open_runtime
-from aimo_solver.cli.options import METHOD, AsJson, ContestName, HardwareName, Model, PresetName
+from aimo_solver.cli.options import METHOD, AsJson, ContestName, DialectName, HardwareName, Model, PresetName
 from aimo_solver.config.names import PolicyName, find_name
 from aimo_solver.config.settings import load_preset
-from aimo_solver.dialects import find_dialect
 from aimo_solver.engine.hardware import AUTO
 from aimo_solver.errors import InputError
 from aimo_solver.policies.speed_table import SpeedTable, Workload, load_speed_table
@@ -223,6 +222,7 @@ def profile_engine(
     model: Model = DEMO_MODEL,
     hardware: HardwareName = AUTO,
     preset: PresetName = None,
+    dialect: DialectName = None,
 ) -> None:
     """Measures tokens/s per stream at several numbers of streams: what `aimo simulate --speed-table` reads.
 
@@ -232,7 +232,7 @@ def profile_engine(
 
     if not seconds > 0:  # Before minutes of loading.
         raise InputError(f"seconds must be positive, got {seconds!r}")
-    options = choose_options(model, preset=preset, hardware=hardware)
+    options = choose_options(model, preset=preset, hardware=hardware, overrides=Overrides(dialect=dialect))
     table = asyncio.run(_profile(options, sorted(set(streams)), seconds, out.stem, console))
     write_text(out, f"# {model} with hardware {hardware}. Tokens/s of one stream.\n" + speed_table_toml(table))
     console.print(f"{out}: {plural(len(table.streams), 'row')}")
@@ -247,8 +247,7 @@ async def _profile(
         console.print(f"{count:>4} streams  {speed:,.1f} tokens/s each  {speed * count:,.0f} in all")
 
     async with open_runtime(options, console_log(console), ends_at) as runtime:
-        dialect = find_dialect(options.preset.dialect)
-        prompt = dialect.encode_prompt(PROFILE_PROBLEM, options.prompt, runtime.engine.tokenizer)
+        prompt = runtime.dialect.encode_prompt(PROFILE_PROBLEM, options.prompt, runtime.engine.tokenizer)
         source = f"measured by aimo profile-engine, {seconds:g} s a row"
         return await measure_engine_speeds(
             runtime.engine,

@@ -72,6 +72,7 @@ class RolloutSettings:
     flush_seconds: NonNegative = 10.0
     """Seconds before the deadline that are kept to close thinking and ask for the answer."""
     flush_tokens: PositiveInt = 24
+    """Of `max_tokens`, and at most half of them: kept to ask for the answer."""
     prefill: str = ""
     """The model's first words, such as "<think>\\n", for templates that do not write them."""
     waits: NonNegativeInt = 0
@@ -187,7 +188,8 @@ class Preset:
 
     __pydantic_config__: ClassVar[ConfigDict] = KNOWN_KEYS_ONLY
 
-    dialect: Annotated[str, AfterValidator(str.casefold)] = "numina"
+    dialect: Annotated[str, AfterValidator(str.casefold)] = "auto"
+    """How the model writes; `auto` means as the checkpoint's files say (dialects/detection.py)."""
     prompt: PromptSettings = field(default_factory=PromptSettings)
     rollout: RolloutSettings = field(default_factory=RolloutSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)

@@ -18,10 +18,18 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
     dialect.name: dialect for dialect in (NUMINA, OPENMATH, HERMES, HARMONY, S1, COT)
 }
 
+TEMPLATE: Final = "template"
+"""The name of the dialect that is made from a checkpoint's chat template (dialects/template.py)."""
+DIALECT_NAMES: Final = ("auto", *DIALECTS, TEMPLATE)
+"""What a preset may name; `auto` stands for the one that goes with the checkpoint (dialects/detection.py)."""
+
 
 def find_dialect(name: str) -> Dialect:
-    """Returns the dialect of that name. Raises InputError, which lists the names, if there is none."""
+    """Returns the dialect of that name, of those that need no checkpoint.
+
+    Raises InputError, which lists the names, if there is none.
+    """
     dialect = DIALECTS.get(name.casefold())
     if dialect is None:
-        raise InputError(f"dialect must be one of {', '.join(DIALECTS)}, got {name!r}")
+        raise InputError(f"dialect must be one of {', '.join(DIALECT_NAMES)}, got {name!r}")
     return dialect

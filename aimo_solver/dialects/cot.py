@@ -1,4 +1,8 @@
-"""Plain chain of thought: no tool, `<think>` where the model has it, the answer in `\\boxed`."""
+"""Plain chain of thought: no tool, `<think>` where the model has it, the answer in `\\boxed`.
+
+A base model has no chat template: it is given plain text that asks for the box in words, and would go on with a problem
+of its own after the solution, so that its turn ends there.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from aimo_solver.engine.base import Tokenizer
 from aimo_solver.problems.answers import read_answer
 from aimo_solver.problems.problem import AnswerRule
 
+PROBLEM_HEAD, SOLUTION_HEAD = "### Problem to solve\n", "### Solution\n"
 USER_TEXT = "Please reason step by step, and put your final answer, {answers}, within \\boxed{}.\n\n{problem}"
 
 
@@ -22,13 +27,16 @@ class CotDialect:
     tool: ToolSettings = field(default_factory=ToolSettings)
     name: str = "cot"
     stop: tuple[str, ...] = ()
+    ends: tuple[str, ...] = (f"\n{PROBLEM_HEAD}",)
     think_end: str | None = THINK_END
 
     def prompt_texts(self, *, runs_code: bool) -> PromptTexts:
         return PromptTexts(user=USER_TEXT)
 
     def encode_prompt(self, problem: str, prompt: Prompt, tokenizer: Tokenizer) -> list[int]:
-        return encode_messages(tokenizer, prompt.system, prompt.messages(problem))
+        if tokenizer.has_chat_template:
+            return encode_messages(tokenizer, prompt.system, prompt.messages(problem))
+        return tokenizer.encode_start(plain_prompt(problem, prompt))
 
     def find_code(self, turn: str) -> Call | None:
         return None
@@ -41,6 +49,13 @@ class CotDialect:
 
     def find_answer(self, text: str, rule: AnswerRule, forms: AnswerForms = BOXED_ONLY) -> int | None:
         return read_answer(text, rule, forms)
+
+
+def plain_prompt(problem: str, prompt: Prompt) -> str:
+    """Returns a prompt for a base model: the texts under heads, opened for the solution."""
+    heads = {"user": PROBLEM_HEAD, "assistant": SOLUTION_HEAD}
+    parts = [prompt.system, *(heads[message["role"]] + message["content"] for message in prompt.messages(problem))]
+    return "\n\n".join(part for part in (*parts, SOLUTION_HEAD) if part)
 
 
 COT = CotDialect()

@@ -45,6 +45,11 @@ class Dialect(Protocol):
         ...
 
     @property
+    def ends(self) -> tuple[str, ...]:
+        """Strings at which a turn is over though the model writes on; they are cut off."""
+        ...
+
+    @property
     def think_end(self) -> str | None:
         """The text that ends thinking; None where the end of the turn does."""
         ...

@@ -40,6 +40,7 @@ class HarmonyDialect:
     tool: ToolSettings = field(default_factory=lambda: ToolSettings(timeout_seconds=6.0, output_chars=8000))
     name: str = "harmony"
     stop: tuple[str, ...] = (_CALL,)
+    ends: tuple[str, ...] = ()
     think_end: str | None = None
 
     def prompt_texts(self, *, runs_code: bool) -> PromptTexts:

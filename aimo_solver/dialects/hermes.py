@@ -37,6 +37,7 @@ class HermesDialect:
     tool: ToolSettings = field(default_factory=lambda: ToolSettings(timeout_seconds=10.0, output_chars=1000))
     name: str = "hermes"
     stop: tuple[str, ...] = (CALL_END,)
+    ends: tuple[str, ...] = ()
     think_end: str | None = THINK_END
 
     def prompt_texts(self, *, runs_code: bool) -> PromptTexts:

@@ -26,6 +26,7 @@ class NuminaDialect:
     tool: ToolSettings = field(default_factory=ToolSettings)
     name: str = "numina"
     stop: tuple[str, ...] = (_OUTPUT_START,)
+    ends: tuple[str, ...] = ()
     think_end: str | None = THINK_END
 
     def prompt_texts(self, *, runs_code: bool) -> PromptTexts:

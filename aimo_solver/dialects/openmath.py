@@ -31,6 +31,7 @@ class OpenMathDialect:
     tool: ToolSettings = field(default_factory=lambda: ToolSettings(timeout_seconds=10.0, output_chars=1000))
     name: str = "openmath"
     stop: tuple[str, ...] = (CALL_END,)
+    ends: tuple[str, ...] = ()
     think_end: str | None = THINK_END
 
     def prompt_texts(self, *, runs_code: bool) -> PromptTexts:

@@ -29,6 +29,7 @@ class S1Dialect:
     tool: ToolSettings = field(default_factory=ToolSettings)
     name: str = "s1"
     stop: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
     think_end: str | None = _ANSWER
 
     def prompt_texts(self, *, runs_code: bool) -> PromptTexts:

@@ -178,6 +178,35 @@ def check_writes_text(folder: Path) -> None:
         )
 
 
+def own_context(folder: Path) -> int | None:
+    """Returns the context that config.json states, stretched as its rope settings say; None where it states none.
+
+    vLLM knows more kinds of them, and its word holds once the model has loaded.
+    """
+    config = _text_config(folder)
+    tokens: object = config.get("max_position_embeddings")
+    rope: object = config.get("rope_parameters") or config.get("rope_scaling")
+    factor: object = cast("dict[str, object]", rope).get("factor") if isinstance(rope, dict) else None
+    if not isinstance(tokens, int):
+        return None
+    return int(tokens * max(1.0, factor)) if isinstance(factor, int | float) else tokens
+
+
+def end_token_ids(folder: Path) -> frozenset[int]:
+    """Returns the ids that end a turn: generation_config.json's, or config.json's where there is none, as in vLLM."""
+    path = folder / "generation_config.json"
+    stored: object = (_read_object(path) if path.is_file() else _text_config(folder)).get("eos_token_id")
+    ids = cast("list[object]", stored) if isinstance(stored, list) else [stored]
+    return frozenset(token_id for token_id in ids if isinstance(token_id, int))
+
+
+def _text_config(folder: Path) -> dict[str, Any]:
+    """Returns config.json; of a model that sees its part for text, over the whole."""
+    config = _read_object(folder / "config.json")
+    text: object = config.get("text_config")
+    return config | cast("dict[str, Any]", text) if isinstance(text, dict) else config
+
+
 def check_one_label(folder: Path) -> None:
     """Raises EngineLoadError unless the checkpoint is a sequence classifier with one label, as a reward model is."""
     config = _read_object(folder / "config.json")

@@ -11,9 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from aimo_solver.engine.checkpoint import end_token_ids
 from aimo_solver.errors import EngineLoadError
 
 _SAMPLE: Final = "Let $x = 3$ é.\n```python\nprint(x)\n```\n```output\n3\n```\nThe answer is \\boxed{3}."
+
+_EXCHANGE: Final = [{"role": "user", "content": "Say it."}, {"role": "assistant", "content": "It is said."}]
 
 
 class HfTokenizer:
@@ -86,6 +89,24 @@ class HfTokenizer:
         return (
             f"tokenizer_config.json or config.json makes transformers take {type(theirs).__name__}, which reads other "
             "tokens than tokenizer.json has; tokenizer.json is used here, and other programs may read it wrongly"
+        )
+
+    def end_fault(self) -> str | None:
+        """Returns a sentence where the chat template ends a turn with a token at which generation does not end."""
+        if not self.has_chat_template:
+            return None
+        try:
+            text = self.backend.apply_chat_template(_EXCHANGE, tokenize=False, add_generation_prompt=False)
+        except Exception:  # noqa: BLE001  A template is a program; whether it can be rendered is another check.
+            return None
+        after = str(text).rpartition(_EXCHANGE[-1]["content"])[2]
+        first = next(iter(self.encode(after.lstrip())), None)
+        ends = end_token_ids(self._folder) | {self._tokenizer.eos_token_id}
+        if first is None or first in ends or first not in self.backend.added_tokens_decoder:
+            return None
+        return (
+            f"its chat template ends a turn with {self.decode([first])} (id {first}), which is no end token, so that "
+            f"turns run on; add {first} to eos_token_id in generation_config.json"
         )
 
     def encode_chat(self, messages: Sequence[dict[str, str]]) -> list[int]:

@@ -146,7 +146,7 @@ class Rollout(RolloutLifeCycle):
     @property
     def _stop(self) -> tuple[str, ...]:
         """The stop strings of the next turn."""
-        stop = () if self._settings.code is CodeMode.OFF else self._dialect.stop
+        stop = (*(() if self._settings.code is CodeMode.OFF else self._dialect.stop), *self._dialect.ends)
         think_end = self._dialect.think_end
         return (*stop, think_end) if self._waits_left > 0 and think_end else stop
 
@@ -173,6 +173,8 @@ class Rollout(RolloutLifeCycle):
                     generation.unsure = True
                     return generation
         generation.finish_reason = generation.finish_reason or FinishReason.STOP
+        if generation.stop is not None and generation.stop in self._dialect.ends:
+            generation.cut_before(generation.stop, self._engine.tokenizer.decode)
         return generation
 
     def _is_unsure(self, generation: Generation, new_tokens: int) -> bool:

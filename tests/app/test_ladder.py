@@ -13,7 +13,7 @@ from aimo_solver.app.ladder import PLAIN, SETTINGS, rungs_of
 from aimo_solver.app.options import RunOptions, choose_options
 from aimo_solver.app.runtime import open_runtime
 from aimo_solver.config.settings import Hardware, load_hardware
-from aimo_solver.engine.scripted import Reply, ScriptedEngine
+from aimo_solver.engine.scripted import ByteTokenizer, Reply, ScriptedEngine
 from aimo_solver.engine.vllm.settings import VllmSettings
 from aimo_solver.errors import EngineLoadError
 from aimo_solver.simulation.virtual_clock import run_virtual
@@ -57,6 +57,7 @@ class Session:
             climbs=climbs,
             make_engine=self._make_engine,
             make_sandbox=_sandbox,
+            read_tokenizer=lambda folder: ByteTokenizer(),
         ) as runtime:
             assert sum(not engine.active_requests for engine in self.engines) == len(self.engines)
             return loop.time() - started_at, runtime.options.hardware

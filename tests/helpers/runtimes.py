@@ -9,7 +9,7 @@ from typing import Any
 from aimo_solver.app.canary import AskEngine
 from aimo_solver.app.runtime import OpenRuntime, open_runtime
 from aimo_solver.engine.base import Sampling
-from aimo_solver.engine.scripted import Reply, ReplyFunction, ScriptedEngine
+from aimo_solver.engine.scripted import ByteTokenizer, Reply, ReplyFunction, ScriptedEngine
 from tests.helpers.fakes import InProcessSandbox
 
 
@@ -38,6 +38,7 @@ def scripted_runtime(
         canary=canary,
         make_engine=lambda settings: ScriptedEngine(script, **engine),
         make_sandbox=make_sandbox,
+        read_tokenizer=lambda folder: engine.get("tokenizer") or ByteTokenizer(),
     )
 
 

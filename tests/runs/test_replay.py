@@ -17,7 +17,7 @@ from aimo_solver.app.run import resume, run_set
 from aimo_solver.app.runtime import OpenRuntime, open_runtime
 from aimo_solver.config.policy_settings import FixedSettings
 from aimo_solver.engine.base import Sampling
-from aimo_solver.engine.scripted import Reply, ReplyFunction, ScriptedEngine
+from aimo_solver.engine.scripted import ByteTokenizer, Reply, ReplyFunction, ScriptedEngine
 from aimo_solver.errors import EngineLoadError, InputError
 from aimo_solver.problems.problem import Problem
 from aimo_solver.problems.problem_set import ProblemSet, join_sets
@@ -65,6 +65,7 @@ def opened(script: ReplyFunction = by_seed, start_seconds: float = 0.0) -> OpenR
         canary=None,
         make_engine=lambda settings: ScriptedEngine(script, start_seconds=start_seconds),
         make_sandbox=_sandbox,
+        read_tokenizer=lambda folder: ByteTokenizer(),
     )
 
 

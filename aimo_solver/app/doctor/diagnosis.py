@@ -40,7 +40,7 @@ from aimo_solver.engine.number_format import SLOW_ON_CPU, read_number_format
 from aimo_solver.engine.weight_files import weight_bytes
 from aimo_solver.errors import AimoError
 
-READ_FROM_CHECKPOINT: Final = ("hardware", "tokenizer", "vllm", "memory")
+READ_FROM_CHECKPOINT: Final = ("hardware", "tokenizer", "dialect", "vllm", "memory")
 Check = Callable[[], Finding | list[Finding]]
 
 
@@ -54,6 +54,8 @@ class DoctorTarget:
     inputs: Path
     preset: str | None = None
     """A preset by name or file; None means the one that goes with the model."""
+    dialect: str | None = None
+    """Another dialect than the preset's."""
     contest: str = ""
     """The file of a contest that is not shipped, so that it is known when it is attached."""
 
@@ -100,6 +102,7 @@ class _Examination:
             "hardware": self._hardware,
             "compiler": self._compiler,
             "tokenizer": self._tokenizer,
+            "dialect": self._dialect,
             "vllm": self._vllm,
             "memory": self._memory,
             "inputs": lambda: check_inputs(target.inputs, target.contest),
@@ -152,7 +155,7 @@ class _Examination:
         machine = self._machine
         return check_compiler(hardware, cards, machine.find_package, here=here, find_nvcc=machine.find_nvcc)
 
-    def _tokenizer(self) -> Finding:
+    def _tokenizer(self) -> Finding | list[Finding]:
         hardware, _, here = self._settings()
         preset = self._target.preset or preset_for(self._target.model)
         load_preset(preset)  # Refuses an unknown one before anything is asked.
@@ -161,6 +164,7 @@ class _Examination:
             model=self._target.model,
             hardware=hardware,
             preset=preset,
+            dialect=self._target.dialect,
             here=here,
             asks_engine=not self._is_faulty("engine"),
         )
@@ -175,8 +179,17 @@ class _Examination:
             severity = Severity.FAULT if vocabulary < answer.prompt_tokens else Severity.WARN
             text = f"the tokenizer has {answer.tokens:,} tokens, and the model {vocabulary:,}; copy the model's own"
             return Finding("tokenizer", severity, text)
+        if answer.notes:
+            return [Finding("tokenizer", Severity.WARN, note) for note in answer.notes]
         text = f"{answer.tokens:,} tokens; preset {preset}, dialect {answer.dialect}: its prompt can be written"
         return Finding("tokenizer", Severity.OK, text)
+
+    def _dialect(self) -> list[Finding]:
+        """Reports why the dialect was taken that the tokenizer check's question names; nothing where it was named."""
+        answer = self._answers.tokenizer
+        if answer is None or not answer.reason:
+            return []
+        return [Finding("dialect", Severity.OK, f"{answer.dialect}: {answer.reason}")]
 
     def _vllm(self) -> list[Finding]:
         """Reports what vLLM answered to the tokenizer check's question."""

@@ -16,9 +16,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from aimo_solver.app.dialects import load_dialect
+from aimo_solver.app.fit import known_context, require_prompt_fits, tokenizer_notes, trial_prompt
 from aimo_solver.app.prompts import run_prompt
 from aimo_solver.config.settings import Hardware, checked, load_preset
-from aimo_solver.dialects import find_dialect
+from aimo_solver.dialects.detection import AUTO, detect_dialect
 from aimo_solver.engine.tokenizer import HfTokenizer
 from aimo_solver.engine.vllm.configuration import Configuration, read_configuration
 from aimo_solver.engine.vllm.settings import VllmSettings
@@ -27,7 +29,6 @@ from aimo_solver.problems.problem import AnswerRule
 
 ANSWER_SECONDS: Final = 180.0
 """A cold import of vLLM on a slow disk takes most of a minute."""
-TRIAL_PROBLEM: Final = "1 + 1?"
 TRIAL_RULE: Final = AnswerRule("trial", minimum=0, maximum=999, modulus=1000)
 """Fills every placeholder, as only the tokenizer is asked."""
 PROGRAM: Final = (sys.executable, "-m", "aimo_solver.app.doctor.interview")
@@ -41,6 +42,8 @@ class Question:
     model: Path
     hardware: Hardware
     preset: str
+    dialect: str | None = None
+    """Another dialect than the preset's."""
     here: bool
     """Whether the settings are for this machine's cards."""
     asks_engine: bool = True
@@ -53,6 +56,10 @@ class TokenizerAnswer:
 
     fault: str = ""
     dialect: str = ""
+    reason: str = ""
+    """Why that dialect was taken; empty where it was named."""
+    notes: tuple[str, ...] = ()
+    """What the tokenizer's folder says wrongly."""
     tokens: int = 0
     """One more than the highest id that the tokenizer can make."""
     prompt_tokens: int = 0
@@ -90,10 +97,16 @@ def interview(question: Question, *, seconds: float = ANSWER_SECONDS, program: S
     tokenizer = answers.get("tokenizer")
     configuration = answers.get("configuration")
     return Answers(
-        tokenizer=None if tokenizer is None else TokenizerAnswer(**tokenizer),
+        tokenizer=None if tokenizer is None else _tokenizer_answer(tokenizer),
         configuration=None if configuration is None else _configuration(configuration),
         failure=str(answers.get("failure", "")) or _failure(ended, seconds),
     )
+
+
+def _tokenizer_answer(fields: Mapping[str, Any]) -> TokenizerAnswer:
+    read: dict[str, Any] = dict(fields)
+    read["notes"] = tuple(read["notes"])  # JSON has lists only.
+    return TokenizerAnswer(**read)
 
 
 def _configuration(fields: Mapping[str, Any]) -> Configuration:
@@ -136,28 +149,32 @@ def _failure(ended: _Exit, seconds: float) -> str:
     return f"the process that asked failed with exit code {ended.returncode}{last}; install the requirements again"
 
 
-def ask_tokenizer(model: Path, preset_name: str) -> TokenizerAnswer:
-    """Reads the tokenizer and writes the preset's prompt with it."""
-    preset = load_preset(preset_name)
-    dialect = find_dialect(preset.dialect)
+def ask_tokenizer(model: Path, preset_name: str, hardware: Hardware, dialect: str | None = None) -> TokenizerAnswer:
+    """Reads the tokenizer and writes the preset's prompt with it, in the dialect that a run would take."""
+    preset, reason = load_preset(preset_name), ""
+    name = (dialect or preset.dialect).casefold()
     try:
-        tokenizer = HfTokenizer(model)
-        prompt = dialect.encode_prompt(TRIAL_PROBLEM, run_prompt(preset, dialect, TRIAL_RULE), tokenizer)
-        if preset.genselect is not None:
-            tokenizer.encode_chat([{"role": "user", "content": TRIAL_PROBLEM}])
+        if name == AUTO:
+            found = detect_dialect(model, thorough=True)
+            name, reason = found.dialect, found.description
+        spoken, tokenizer = load_dialect(name, model), HfTokenizer(model)
+        prompt = trial_prompt(preset, run_prompt(preset, spoken, TRIAL_RULE), spoken, tokenizer)
+        require_prompt_fits(prompt, known_context(model, hardware))
     except AimoError as error:
-        return TokenizerAnswer(fault=str(error), dialect=dialect.name)
-    if not prompt:
-        return TokenizerAnswer(
-            fault="the chat template writes an empty prompt; take the model's own", dialect=dialect.name
-        )
-    return TokenizerAnswer(dialect=dialect.name, tokens=tokenizer.size, prompt_tokens=max(prompt) + 1)
+        return TokenizerAnswer(fault=str(error), dialect=name, reason=reason)
+    return TokenizerAnswer(
+        dialect=name,
+        reason=reason,
+        notes=tuple(tokenizer_notes(tokenizer, spoken)),
+        tokens=tokenizer.size,
+        prompt_tokens=max(prompt) + 1,
+    )
 
 
 def _answer(asked: Mapping[str, Any], write: Any) -> None:
     model = Path(asked["model"])
     hardware = checked(Hardware, asked["hardware"], "hardware")
-    write({"tokenizer": asdict(ask_tokenizer(model, asked["preset"]))})
+    write({"tokenizer": asdict(ask_tokenizer(model, asked["preset"], hardware, asked["dialect"]))})
     if not asked["asks_engine"]:
         return
     settings = VllmSettings(

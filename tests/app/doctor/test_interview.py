@@ -11,9 +11,11 @@ import pytest
 from aimo_solver.app.doctor.interview import Answers, Question, ask_tokenizer, interview
 from aimo_solver.config.settings import Hardware, load_hardware
 from aimo_solver.utils.paths import DEMO_MODEL
+from tests.helpers.chat_templates import write_checkpoint
 from tests.helpers.stand_ins import write_stand_in
+from tests.helpers.tokenizers import copy_tokenizer, relabel_tokenizer
 
-TOKENIZER = 'print(\'{"tokenizer": {"fault": "", "dialect": "cot", "tokens": 5, "prompt_tokens": 1}}\', flush=True)'
+TOKENIZER = 'print(\'{"tokenizer": {"dialect": "cot", "notes": [], "tokens": 5, "prompt_tokens": 1}}\', flush=True)'
 
 
 def question(model: Path = DEMO_MODEL, preset: str = "demo") -> Question:
@@ -75,7 +77,6 @@ def test_the_demo_models_tokenizer_writes_the_demo_presets_prompt() -> None:
 @pytest.mark.parametrize(
     ("template", "preset", "fault"),
     [
-        (None, "default", "has no chat template"),
         ("{% for m in messages %}{{ m.content }", "default", "the chat template"),
         ("{{ raise_exception('Only tools') }}", "default", "cannot be rendered (Only tools)"),
         ("{{ messages[9].content }}", "default", "cannot be rendered"),
@@ -91,14 +92,49 @@ def test_what_the_preset_needs_of_the_tokenizer_is_checked(
 ) -> None:
     answers = interview(question(write_stand_in(tmp_path / "model", template=template), preset))
     assert answers.tokenizer is not None
-    assert (fault in answers.tokenizer.fault and ";" in answers.tokenizer.fault) or preset != "default"
+    assert fault in answers.tokenizer.fault and ";" in answers.tokenizer.fault
+
+
+def test_base_model_is_asked_in_plain_text_and_the_doctor_says_so(tmp_path: Path) -> None:
+    answer = ask_tokenizer(write_stand_in(tmp_path / "model", template=None), "default", Hardware())
+    assert (answer.fault, answer.dialect) == ("", "cot")
+    assert answer.reason.startswith("it has no chat template, as a base model")
+
+
+def test_doctor_takes_the_dialect_that_is_named(tmp_path: Path) -> None:
+    folder = write_stand_in(tmp_path / "model", template="{{ messages[0].content }}")
+    answer = ask_tokenizer(folder, "default", Hardware(), "Numina")
+    assert (answer.dialect, answer.reason) == ("numina", "")
+    assert "dialect must be one of auto, " in ask_tokenizer(folder, "default", Hardware(), "klingon").fault
+
+
+def test_doctor_says_which_of_two_dialects_was_taken(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "model", "qwen2_5")
+    answer = ask_tokenizer(folder, "default", Hardware())
+    assert answer.dialect == "hermes"
+    assert answer.reason.endswith("; template would fit too, and come later")
+
+
+def test_prompt_that_leaves_no_room_is_refused_before_loading(tmp_path: Path) -> None:
+    folder = write_stand_in(tmp_path / "model")
+    assert ask_tokenizer(folder, "default", Hardware()).fault == ""
+    fault = ask_tokenizer(folder, "default", Hardware(max_model_len=70)).fault
+    assert "the context has 70; shorten [prompt], or raise max_model_len" in fault
+
+
+def test_label_that_other_programs_read_wrongly_is_a_note(tmp_path: Path) -> None:
+    copy_tokenizer(DEMO_MODEL, tmp_path)
+    assert ask_tokenizer(tmp_path, "demo", Hardware()).notes == ()
+    relabel_tokenizer(tmp_path, "LlamaTokenizerFast")
+    notes = ask_tokenizer(tmp_path, "demo", Hardware()).notes
+    assert len(notes) == 1 and "reads other tokens than tokenizer.json has" in notes[0]
 
 
 @pytest.mark.parametrize("content", ["{}", '{"model": {"type": "BPE"}}', '{"model": 3, "added_tokens": "x"}'])
 def test_a_tokenizer_of_a_kind_that_cannot_be_read_is_refused(tmp_path: Path, content: str) -> None:
     folder = write_stand_in(tmp_path / "model")
     (folder / "tokenizer.json").write_text(content)
-    assert "no readable tokenizer" in ask_tokenizer(folder, "default").fault
+    assert "no readable tokenizer" in ask_tokenizer(folder, "default", Hardware()).fault
 
 
 @pytest.mark.engine

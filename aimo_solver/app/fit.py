@@ -1,0 +1,62 @@
+"""Fit: what a checkpoint, its tokenizer and a run's prompt must have in common, checked before weights are loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from aimo_solver.app.options import RunOptions
+from aimo_solver.config.settings import Hardware, Preset
+from aimo_solver.dialects.dialect import Dialect
+from aimo_solver.dialects.harmony import HARMONY
+from aimo_solver.dialects.prompt import Prompt, encode_prompt
+from aimo_solver.engine.base import Tokenizer
+from aimo_solver.engine.checkpoint import own_context
+from aimo_solver.engine.tokenizer import HfTokenizer
+from aimo_solver.errors import InputError
+
+TRIAL_PROBLEM: Final = "1 + 1?"
+MIN_ANSWER_TOKENS: Final = 64
+"""Fewer tokens than these after the prompt are no room for an answer."""
+
+
+def require_fits(options: RunOptions, dialect: Dialect, tokenizer: Tokenizer) -> list[int]:
+    """Returns a short problem's prompt in a run's words.
+
+    Raises InputError or EngineLoadError where the tokenizer cannot express it.
+    """
+    return trial_prompt(options.preset, options.prompt, dialect, tokenizer)
+
+
+def trial_prompt(preset: Preset, prompt: Prompt, dialect: Dialect, tokenizer: Tokenizer) -> list[int]:
+    """Returns a short problem's prompt, as `require_fits` does, and asks the same of a preset that judges."""
+    token_ids = encode_prompt(dialect, TRIAL_PROBLEM, tokenizer, prompt=prompt, prefill=preset.rollout.prefill)
+    if not token_ids:
+        raise InputError("the chat template writes an empty prompt; take the model's own")
+    if preset.genselect is not None:
+        tokenizer.encode_chat([{"role": "user", "content": TRIAL_PROBLEM}])
+    return token_ids
+
+
+def require_prompt_fits(token_ids: list[int], context_tokens: int | None) -> None:
+    """Raises InputError where a prompt leaves no room for an answer. None: the context is not known yet."""
+    if context_tokens is not None and len(token_ids) + MIN_ANSWER_TOKENS > context_tokens:
+        raise InputError(
+            f"the prompt takes {len(token_ids):,} tokens with a problem of a few words, and the context has "
+            f"{context_tokens:,}; shorten [prompt], or raise max_model_len as far as the checkpoint goes"
+        )
+
+
+def known_context(model: Path, hardware: Hardware) -> int | None:
+    """Returns the context that a model can have with these settings; None where its config does not say."""
+    known = [tokens for tokens in (own_context(model), hardware.max_model_len) if tokens is not None]
+    return min(known, default=None)
+
+
+def tokenizer_notes(tokenizer: Tokenizer, dialect: Dialect) -> list[str]:
+    """Returns sentences about what a tokenizer's folder says wrongly, and what it costs."""
+    if not isinstance(tokenizer, HfTokenizer):
+        return []
+    # A Harmony turn has several messages, each with an end that is not the turn's.
+    end_fault = None if dialect.name == HARMONY.name else tokenizer.end_fault()
+    return [note for note in (tokenizer.label_fault(), end_fault) if note is not None]
