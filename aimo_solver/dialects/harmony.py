@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
 
 from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
 from aimo_solver.config.names import Effort
@@ -19,6 +21,9 @@ from aimo_solver.engine.base import Tokenizer
 from aimo_solver.errors import InputError
 from aimo_solver.problems.answers import read_answer
 from aimo_solver.problems.problem import AnswerRule
+
+if TYPE_CHECKING:
+    from openai_harmony import HarmonyEncoding
 
 _START, _CHANNEL, _MESSAGE, _END, _CALL = "<|start|>", "<|channel|>", "<|message|>", "<|end|>", "<|call|>"
 _RETURN, _END_OF_TEXT = "<|return|>", "<|endoftext|>"
@@ -82,11 +87,32 @@ class HarmonyDialect:
         return f"{'' if _MESSAGE in message else _MESSAGE}{_END}{_START}assistant{_FINAL}{answer}"
 
     def find_answer(self, text: str, rule: AnswerRule, forms: AnswerForms = BOXED_ONLY) -> int | None:
-        return read_answer(text, rule, forms)
+        said, thought = _by_channel(text)
+        return read_answer(said, rule, forms, thought=thought)
 
 
-def harmony_prompt(problem: str, prompt: Prompt) -> str:
-    """Returns the prompt's text, special tokens spelled out, opened for the assistant."""
+def _by_channel(text: str) -> tuple[str, str]:
+    """Returns what is said in final messages, and outside any, and what is thought in the others; calls are neither."""
+    said: list[str] = []
+    thought: list[str] = []
+    header, in_header = "", False
+    for piece in _MARK.split(text):
+        if piece in (_START, _CHANNEL):
+            header, in_header = (header if in_header else "") + piece, True
+        elif piece == _MESSAGE:
+            in_header = False
+        elif piece in (_END, _CALL, _RETURN):
+            header, in_header = "", False
+        elif in_header:
+            header += piece
+        elif not _RECIPIENT.search(header):
+            (said if not header or "final" in header else thought).append(piece)
+    return "\n".join(said), "\n".join(thought)
+
+
+@cache
+def _load_encoding() -> HarmonyEncoding:
+    """Takes half a second the first time."""
     try:
         import openai_harmony as harmony
 
@@ -99,6 +125,13 @@ def harmony_prompt(problem: str, prompt: Prompt) -> str:
         system = system.with_conversation_start_date(prompt.date)
     if prompt.tool:
         # The library's own python tool describes another sandbox: 120 s, a drive, perhaps the internet.
+
+
+def harmony_prompt(problem: str, prompt: Prompt) -> str:
+    """Returns the prompt's text, special tokens spelled out, opened for the assistant."""
+    encoding = _load_encoding()
+    import openai_harmony as harmony
+
         system = system.with_tools(harmony.ToolNamespaceConfig(name="python", description=prompt.tool, tools=[]))
     messages = [harmony.Message.from_role_and_content(harmony.Role.SYSTEM, system)]
     if prompt.system:

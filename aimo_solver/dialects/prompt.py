@@ -99,10 +99,12 @@ def _filled(name: str, template: str, values: Mapping[str, str], facts: PromptFa
     try:
         return fill(template, values)
     except KeyError as error:
-        raise InputError(
-            f"[prompt] {name} has {{{error.args[0]}}}, but {facts.rule.name} has no {error.args[0]}; "
-            "name another contest, or write {answers}, which every contest fills"
-        ) from None
+        missing = str(error.args[0])
+        if missing in ("minimum", "maximum", "modulus"):
+            why, cure = f"{facts.rule.name} has no {missing}", "name another contest, or write {answers} instead"
+        else:
+            why, cure = "no code runs here", "leave it out, or let code run"
+        raise InputError(f"[prompt] {name} has {{{missing}}}, but {why}; {cure}") from None
 
 
 def encode_prompt(

@@ -39,13 +39,16 @@ class PromptFacts:
             "minimum": rule.minimum,
             "maximum": greatest_answer(rule),
             "modulus": rule.modulus,
-            "timeout_seconds": f"{self.timeout_seconds:g}",
-            "output_chars": self.output_chars,
-            "code_rounds": self.code_rounds,
-            "memory": memory_in_words(self.memory_bytes),
-            "libraries": ", ".join(self.libraries) or "none",
             "date": self.date.isoformat(),
         }
+        if self.runs_code:
+            found |= {
+                "timeout_seconds": f"{self.timeout_seconds:g}",
+                "output_chars": self.output_chars,
+                "code_rounds": self.code_rounds,
+                "memory": memory_in_words(self.memory_bytes),
+                "libraries": ", ".join(self.libraries) or "none",
+            }
         return {name: str(value) for name, value in found.items() if value is not None}
 
 

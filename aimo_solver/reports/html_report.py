@@ -32,6 +32,7 @@ from aimo_solver.problems.problem import Problem
 from aimo_solver.reports import charts
 from aimo_solver.reports.glossary import GLOSSARY
 from aimo_solver.reports.metrics import curve, groups, spread_over_runs
+from aimo_solver.reports.prompt_section import prompt_facts
 from aimo_solver.reports.tables import percent
 from aimo_solver.reports.text_html import rollout_html, statement_html
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
@@ -96,6 +97,7 @@ def _run_facts(run: LoggedRun) -> dict[str, Any]:
     return {
         "name": run.name,
         "notes": run.notes,
+        "prompt": prompt_facts(run),
         "summary": summary,
         "flushes": (("the model's own end", summary.flushes.after_end), ("a cut", summary.flushes.after_cut)),
         "spread": spread if spread.correct else None,
