@@ -40,6 +40,11 @@ class Generation:
         """Whether the model ended its turn; the last token is then its end-of-turn token."""
         return self.finish_reason is FinishReason.STOP and self.stop is None
 
+    @property
+    def said_token_ids(self) -> list[int]:
+        """The token ids without the one with which the model ended its turn: it is no part of what it says."""
+        return self.token_ids[:-1] if self.ended_itself else self.token_ids
+
     def cut_before(self, marker: str | None, decode: Callable[[Sequence[int]], str]) -> None:
         """Removes the marker, with every token that holds a part of it; with None, the end-of-turn token."""
         if marker is None:

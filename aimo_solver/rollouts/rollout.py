@@ -39,6 +39,8 @@ class Rollout(RolloutLifeCycle):
         self._opened = opened_thought(prompt_token_ids, parts.engine.tokenizer)
         self._written = [self._opened]
         """The assistant's text so far, without tool output: the turns', and the thinking that was opened for them."""
+        self._said = [self._opened]
+        """The same without the tokens that end turns, to find answers in."""
         self._gate = gate
         self._group = None if gate is None else RunningGroup(gate.window_tokens)
         self._closing_tokens = closing_tokens(parts.dialect, parts.engine.tokenizer)
@@ -92,17 +94,17 @@ class Rollout(RolloutLifeCycle):
             return
         self._opening = written + closing
         try:
-            await self._generate(min(self._flush_reserve_tokens, room), (), flush=True)
+            await self._generate(min(self._flush_reserve_tokens, room), self._dialect.ends, flush=True)
         finally:
             self._finish_turn()
 
     def _reopen(self) -> None:
-        """Brings the context to where the model's turn continues: before its end, or after the reply to an open call."""
+        """Brings the context to where the model's turn continues: before its end, or after a reply to its call."""
         last = self._last
         if last is None:
             return
         if last.ended_itself:
-            del self._context[len(self._context) - min(1, len(last.token_ids)) :]
+            del self._context[len(self._context) - (len(last.token_ids) - len(last.said_token_ids)) :]
         elif last.stop is not None and last.stop in self._dialect.stop and self._turns[-1].output is None:
             self._turns[-1] = replace(self._turns[-1], output=NO_MORE_CODE, status=ExecutionStatus.ERROR)
             self._show(NO_MORE_CODE)
@@ -114,9 +116,9 @@ class Rollout(RolloutLifeCycle):
 
     def _answer(self) -> int | None:
         """Returns a flushed turn's own answer, else that of the whole text: an older, open box must not swallow it."""
-        last = self._turns[-1] if self._turns else None
-        flushed = self._find_answer(last.text) if last is not None and last.flush else None
-        return self._find_answer("".join(self._written)) if flushed is None else flushed
+        asked = bool(self._turns) and self._turns[-1].flush
+        flushed = self._find_answer(self._said[-1]) if asked else None
+        return self._find_answer("".join(self._said)) if flushed is None else flushed
 
     def _all_turns(self) -> tuple[Turn, ...]:
         return tuple(self._turns)
@@ -186,7 +188,7 @@ class Rollout(RolloutLifeCycle):
         return confidence is not None and confidence < self._gate.min_confidence
 
     def _find_call(self, generation: Generation) -> Call | None:
-        if self._settings.code is CodeMode.OFF or not self._dialect.stop:
+        if self._settings.code is CodeMode.OFF:
             return None
         return self._dialect.find_code(self._engine.tokenizer.decode(generation.token_ids))
 
@@ -202,6 +204,7 @@ class Rollout(RolloutLifeCycle):
         shown = self._dialect.render_output(output, self._opened)
         self._context += self._engine.tokenizer.encode(shown)
         self._written.append(reopened_thought(shown, self._opened))
+        self._said.append(self._written[-1])
 
     async def _execute(self, code: str) -> ExecutionResult:
         if self._session is None:
@@ -232,4 +235,5 @@ class Rollout(RolloutLifeCycle):
         )
         self._turns.append(turn)
         self._written.append(turn.text)
+        self._said.append(generation.opening + self._engine.tokenizer.decode(generation.said_token_ids))
         self._observer.turn_finished(self.task.index, turn)

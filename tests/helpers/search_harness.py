@@ -10,6 +10,7 @@ from typing import TypedDict, Unpack
 
 from aimo_solver.config.names import SearchMethod
 from aimo_solver.config.settings import RolloutSettings, SearchSettings
+from aimo_solver.dialects.dialect import Dialect
 from aimo_solver.dialects.numina import NuminaDialect
 from aimo_solver.engine.base import Sampling, Tokenizer
 from aimo_solver.engine.scripted import Reply, ScriptedEngine
@@ -77,6 +78,7 @@ class SearchHarness:
     search: SearchSettings
     settings: RolloutSettings = SETTINGS
     scorer: ScriptedScorer | None = None
+    dialect: Dialect = field(default_factory=NuminaDialect)
     sandbox: InProcessSandbox = field(default_factory=InProcessSandbox)
     observer: Observer = field(default_factory=Observer)
     context_tokens: int = 4096
@@ -99,7 +101,7 @@ class SearchHarness:
             RolloutParts(
                 engine=self.engine,
                 sandbox=self.sandbox,
-                dialect=NuminaDialect(),
+                dialect=self.dialect,
                 settings=self.settings,
                 rule=ANY_INTEGER,
                 observer=self.observer,
@@ -145,6 +147,7 @@ class HarnessParts(TypedDict, total=False):
 
     settings: RolloutSettings
     scorer: ScriptedScorer
+    dialect: Dialect
     sandbox: InProcessSandbox
     context_tokens: int
     seed: int

@@ -85,7 +85,7 @@ def test_a_limit_holds_for_the_problem_its_rollouts_and_its_judge() -> None:
     [
         (("methods", "--preset", "no-such", "--out", "o"), "preset must be one of"),
         (("methods", "--preset", "demo", "--preset", "demo", "--out", "o"), "presets must have different names"),
-        (("methods", "--preset", "demo", "--out", "o", "--dialect", "klingon"), "dialect must be one of numina"),
+        (("methods", "--preset", "demo", "--out", "o", "--dialect", "klingon"), "dialect must be one of auto, numina"),
         (("scaling", "no-such-set", "--out", "o"), "set must be one of"),
     ],
 )

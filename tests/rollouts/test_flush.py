@@ -259,3 +259,32 @@ def test_the_flush_of_a_tree_stays_within_the_trees_tokens() -> None:
     limits = replace(TREE_SETTINGS, max_tokens=300, flush_tokens=40)
     trajectory = grow(lambda text, sampling: Reply("x" * 4000), MCTS, settings=limits).trajectory
     assert trajectory.asked and trajectory.tokens <= 300
+
+
+BASE = CotDialect()
+RUNS_ON = f"It is forty-two.{BASE.ends[0]} What is 1 + 1?"
+
+
+def test_a_text_that_ran_on_past_its_end_is_asked_where_it_should_have_ended() -> None:
+    trajectory, seen = attempt_in(BASE, RUNS_ON, f"42}}$.{BASE.ends[0]} What is 1 + 1? $\\boxed{{2}}$")
+    assert (trajectory.answer, trajectory.ended_itself) == (42, True)
+    assert seen[1] == f"{seen[0]}It is forty-two.{BOX}"
+
+
+def test_a_tree_that_ran_on_past_its_end_is_asked_where_it_should_have_ended() -> None:
+    seen: list[str] = []
+
+    def reply(text: str, sampling: Sampling) -> Reply:
+        seen.append(text)
+        return Reply("42}$." if text.endswith("\\boxed{") else RUNS_ON)
+
+    trajectory = grow(reply, replace(MCTS, width=1), dialect=BASE).trajectory
+    assert (trajectory.answer, trajectory.ended_itself) == (42, True)
+    assert seen[-1] == f"{seen[0]}It is forty-two.{BOX}"
+
+
+@pytest.mark.parametrize("said", ["So it is 42.\nFinal Answer: 42", "**Final Answer**: 42"])
+def test_the_end_of_turn_token_is_no_part_of_what_a_text_or_a_tree_says(said: str) -> None:
+    text, _ = attempt(SETTINGS, said)
+    tree = grow({"": [said]}, MCTS).trajectory
+    assert [(one.answer, one.asked) for one in (text, tree)] == [(42, False)] * 2

@@ -31,6 +31,10 @@ class Step:
     text: str
     """The decoded token ids."""
     end: StepEnd
+    end_tokens: int = 0
+    """How many of the last token ids end the model's turn."""
+    end_text: str = ""
+    """Their text."""
     seconds: float = 0.0
     """Time spent generating."""
     code: str | None = None
@@ -89,8 +93,8 @@ class Path:
     @property
     def open_token_ids(self) -> tuple[int, ...]:
         """The token ids up to where the model's turn can be continued: without the token that ended it, if one did."""
-        ended = bool(self.steps) and self.steps[-1].end is StepEnd.TURN and bool(self.steps[-1].token_ids)
-        return self.token_ids[:-1] if ended else self.token_ids
+        end_tokens = self.steps[-1].end_tokens if self.steps else 0
+        return self.token_ids[: len(self.token_ids) - end_tokens]
 
     @property
     def text(self) -> str:
@@ -101,6 +105,11 @@ class Path:
     def written(self) -> str:
         """What the model wrote, without outputs, and the thinking that was opened for it after them."""
         return "".join(step.text + step.opened for step in self.steps)
+
+    @property
+    def said(self) -> str:
+        """The same without the tokens that end turns, to find answers in."""
+        return "".join(step.text.removesuffix(step.end_text) + step.opened for step in self.steps)
 
     @property
     def turn_text(self) -> str:

@@ -125,10 +125,12 @@ class SearchRollout(RolloutLifeCycle):
         best = self._tree.best()
         if best is not None:
             return best.answer
-        flush_turn = self._flush_turn()
-        flushed = None if flush_turn is None else self._find_answer(flush_turn.text)
-        written = self._tree.most_promising().path.written + (flush_turn.text if flush_turn else "")
-        return self._find_answer(written) if flushed is None else flushed
+        said, generation = self._tree.most_promising().path.said, self._flush_generation
+        if generation is None:
+            return self._find_answer(said)
+        asked = generation.opening + self._engine.tokenizer.decode(generation.said_token_ids)
+        flushed = self._find_answer(asked)
+        return self._find_answer(said + asked) if flushed is None else flushed
 
     def _all_turns(self) -> tuple[Turn, ...]:
         path = (self._tree.best() or self._tree.most_promising()).path

@@ -47,7 +47,7 @@ class StepSource:
         self._prompt, self._generated = list(prompt_token_ids), generated
         self._opened = opened_thought(prompt_token_ids, parts.engine.tokenizer)
         code_stop = () if parts.settings.code is CodeMode.OFF else parts.dialect.stop
-        self._stop = (search.separator, *code_stop)
+        self._stop = (search.separator, *code_stop, *parts.dialect.ends)
         self._closing_tokens = closing_tokens(parts.dialect, parts.engine.tokenizer)
         self._flush_reserve_tokens = flush_reserve_tokens(parts.settings)
         self.tokens = 0
@@ -116,17 +116,22 @@ class StepSource:
     async def flush(self, path: Path, closing: Generation, seed: int) -> None:
         """Asks for the answer. What has been generated when it is cut short stays in `closing`."""
         context = [*self._prompt, *path.open_token_ids, *self._engine.tokenizer.encode(closing.opening)]
-        await self._generate(closing, context, seed=seed, max_tokens=self.flush_room_tokens(path), stop=())
+        await self._generate(
+            closing, context, seed=seed, max_tokens=self.flush_room_tokens(path), stop=self._dialect.ends
+        )
 
     async def _step(self, path: Path, seed: int, max_tokens: int) -> Step:
         loop = asyncio.get_running_loop()
         generation = Generation(loop.time())
         context = [*self._prompt, *path.token_ids]
         await self._generate(generation, context, seed=seed, max_tokens=max_tokens, stop=self._stop)
+        end_ids = generation.token_ids[len(generation.said_token_ids) :]
         return Step(
             token_ids=tuple(generation.token_ids),
             text=self._engine.tokenizer.decode(generation.token_ids),
             end=self._end(generation),
+            end_tokens=len(end_ids),
+            end_text=self._engine.tokenizer.decode(end_ids),
             seconds=loop.time() - generation.started_at,
             entropies=tuple(generation.entropies) if self._settings.logprobs else None,
             confidences=tuple(generation.confidences) if self._settings.logprobs else None,
@@ -143,9 +148,13 @@ class StepSource:
                 generation.add(piece)
                 self.tokens += len(piece.token_ids)
                 self._generated(piece)
+        if generation.stop is not None and generation.stop in self._dialect.ends:
+            generation.cut_before(generation.stop, self._engine.tokenizer.decode)
 
     def _end(self, generation: Generation) -> StepEnd:
         if generation.stop in self._dialect.stop:
             return StepEnd.CALL
+        if generation.stop in self._dialect.ends:
+            return StepEnd.TURN
         cut = generation.stop is not None or generation.finish_reason is FinishReason.LENGTH
         return StepEnd.CUT if cut else StepEnd.TURN

@@ -92,7 +92,7 @@ class Tree:
         if step.failed:
             node.visits, node.total = 1, FAILED_VALUE
         elif terminal:
-            node.answer = self._find_answer(path.written)
+            node.answer = self._find_answer(path.said)
         if node.answer is not None:
             self._answered.append(node)
             self._votes[node.answer] += 1
