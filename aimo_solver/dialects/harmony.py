@@ -116,9 +116,16 @@ def _load_encoding() -> HarmonyEncoding:
     try:
         import openai_harmony as harmony
 
-        encoding = harmony.load_harmony_encoding(harmony.HarmonyEncodingName.HARMONY_GPT_OSS)
+        return harmony.load_harmony_encoding(harmony.HarmonyEncodingName.HARMONY_GPT_OSS)
     except Exception as error:  # OpenAI's own build downloads its vocabulary, and fails without a network.
         raise InputError(f"dialect harmony cannot be loaded here ({error}); install oss-harmony") from error
+
+
+def harmony_prompt(problem: str, prompt: Prompt) -> str:
+    """Returns the prompt's text, special tokens spelled out, opened for the assistant."""
+    encoding = _load_encoding()
+    import openai_harmony as harmony
+
     effort = prompt.effort or Effort.HIGH
     system = harmony.SystemContent.new().with_reasoning_effort(harmony.ReasoningEffort(effort.value.capitalize()))
     if prompt.date:
