@@ -132,13 +132,6 @@ def harmony_prompt(problem: str, prompt: Prompt) -> str:
         system = system.with_conversation_start_date(prompt.date)
     if prompt.tool:
         # The library's own python tool describes another sandbox: 120 s, a drive, perhaps the internet.
-
-
-def harmony_prompt(problem: str, prompt: Prompt) -> str:
-    """Returns the prompt's text, special tokens spelled out, opened for the assistant."""
-    encoding = _load_encoding()
-    import openai_harmony as harmony
-
         system = system.with_tools(harmony.ToolNamespaceConfig(name="python", description=prompt.tool, tools=[]))
     messages = [harmony.Message.from_role_and_content(harmony.Role.SYSTEM, system)]
     if prompt.system:
