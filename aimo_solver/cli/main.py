@@ -28,6 +28,7 @@ COMMANDS: Final[Mapping[str, Mapping[str, str]]] = {
         "export": "aimo_solver.cli.report:export",
     },
     "Choose a method": {
+        "prompt": "aimo_solver.cli.prompt:prompt",
         "methods": "aimo_solver.cli.methods:methods",
         "scaling": "aimo_solver.cli.methods:scaling",
         "pool": "aimo_solver.cli.simulate:pool",

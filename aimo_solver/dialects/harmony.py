@@ -31,6 +31,8 @@ _ENDS = (_RETURN, _END_OF_TEXT)
 """The tokens with which the model ends its turn; in a conversation a message ends with `<|end|>`."""
 _FINAL = f"{_CHANNEL}final{_MESSAGE}"
 _TO_PYTHON = re.compile(r"\bto=python\b")
+_RECIPIENT = re.compile(r"\bto=(?!assistant\b|user\b)(?P<name>[\w.-]+)")
+_MARK = re.compile(r"(<\|(?:start|channel|constrain|message|end|call|return)\|>)")
 SYSTEM_TEXT = "Put the final answer, {answers}, inside \\boxed{}."
 HARMONY_TOOL_TEXT = (
     "Use this tool to run Python code while you reason. The code is not shown to the user, so it is not for code that "
