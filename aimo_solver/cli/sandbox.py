@@ -14,6 +14,7 @@ from rich.table import Table
 
 from aimo_solver.app.runtime import open_sandbox, probe_layers
 from aimo_solver.cli.options import AsJson
+from aimo_solver.config.fields import MAX_CELL_SECONDS
 from aimo_solver.errors import InputError
 from aimo_solver.sandbox.base import ExecutionResult
 from aimo_solver.sandbox.inside.layers import EFFECTS, ON
@@ -49,8 +50,8 @@ def run(
     Example: aimo sandbox run setup.py solve.py --timeout 10 --json
     """
     cells = [_read(path) for path in files]
-    if not timeout > 0:
-        raise InputError(f"timeout must be above 0 seconds, got {timeout!r}")
+    if not 0 < timeout <= MAX_CELL_SECONDS:
+        raise InputError(f"timeout must be above 0 and at most {MAX_CELL_SECONDS:,.0f} seconds, got {timeout!r}")
     results = asyncio.run(_run(cells, files, timeout, as_json=as_json))
     if any(result.error for result in results):
         raise typer.Exit(1)
@@ -82,7 +83,7 @@ def _show(path: Path, result: ExecutionResult) -> None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{path}: is not text in UTF-8") from None
     except OSError as error:

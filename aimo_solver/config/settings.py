@@ -18,12 +18,14 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from aimo_solver.config.answer_settings import AnswerSettings
 from aimo_solver.config.fields import (
     KNOWN_KEYS_ONLY,
+    CellSeconds,
     Flag,
     NonNegative,
     NonNegativeInt,
     Positive,
     PositiveInt,
     PositiveShare,
+    SessionBytes,
     Share,
 )
 from aimo_solver.config.names import CodeMode, PolicyName, SearchMethod, TieBreak, VoteName
@@ -65,7 +67,7 @@ class RolloutSettings:
     """Alternatives per token whose entropy is logged; 0 means none."""
     code: CodeMode = CodeMode.ON
     code_rounds: NonNegativeInt = 4
-    code_timeout_seconds: Positive | None = None
+    code_timeout_seconds: CellSeconds | None = None
     """Seconds per cell; None means the dialect's own limit."""
     output_chars: PositiveInt | None = None
     """Characters of a cell's output that the model is shown; None means the dialect's own limit."""
@@ -197,7 +199,7 @@ class Preset:
     """None means that a rollout is one text, not a tree."""
     vote: VoteName = VoteName.PLURALITY
     tie_break: TieBreak = TieBreak.FIRST_ROLLOUT
-    sandbox_memory_bytes: PositiveInt = 2 * 2**30
+    sandbox_memory_bytes: SessionBytes = 2 * 2**30
     genselect: GenSelectSettings | None = None
     """None means that the vote is not judged."""
     answers: AnswerSettings = field(default_factory=AnswerSettings)

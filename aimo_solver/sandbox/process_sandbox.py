@@ -29,6 +29,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from aimo_solver.config.fields import MIN_SESSION_BYTES
 from aimo_solver.errors import SandboxError
 from aimo_solver.sandbox.base import ExecutionResult, ExecutionStatus
 from aimo_solver.sandbox.cell_report import VariableState
@@ -42,7 +43,6 @@ MAX_CODE_CHARS = 1_000_000
 STATE_LOST_TEXT = "earlier variables are gone; define them again (this cell was not run)"
 
 _MAX_ENDING = 8
-_MIN_MEMORY_BYTES = 64 * 2**20
 _MIN_OUTPUT_CHARS = 80
 
 
@@ -66,7 +66,7 @@ class ProcessSandbox:
     ) -> None:
         if concurrent_cells is None:
             concurrent_cells = max(2, (os.cpu_count() or 1) - 1)
-        _require_at_least("memory_bytes", memory_bytes, _MIN_MEMORY_BYTES)
+        _require_at_least("memory_bytes", memory_bytes, MIN_SESSION_BYTES)
         _require_at_least("output_chars", output_chars, _MIN_OUTPUT_CHARS)
         _require_at_least("concurrent_cells", concurrent_cells, 1)
         _require_positive("grace_seconds", grace_seconds)

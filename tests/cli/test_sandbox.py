@@ -18,6 +18,13 @@ def test_probe_says_of_every_layer_whether_it_holds() -> None:
     assert tuple(json.loads(result.stdout)) == LAYERS
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "marked.py").write_text("print(6 * 7)", encoding="utf-8-sig")
+    done = CliRunner().invoke(app, ["sandbox", "run", str(tmp_path / "marked.py")])
+    assert done.exit_code == 0
+    assert "42" in done.stdout
+
+
 def test_files_are_cells_of_one_session(tmp_path: Path) -> None:
     first, second = tmp_path / "first.py", tmp_path / "second.py"
     first.write_text("x = 6\nprint('a')")
@@ -31,7 +38,13 @@ def test_files_are_cells_of_one_session(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
-    [(["missing.py"], "missing.py: cannot be read"), (["--timeout", "0", "good.py"], "timeout must be above 0")],
+    [
+        (["missing.py"], "missing.py: cannot be read"),
+        (["--timeout", "0", "good.py"], "timeout must be above 0"),
+        (["--timeout", "inf", "good.py"], "timeout must be above 0"),
+        (["--timeout", "nan", "good.py"], "timeout must be above 0"),
+        (["--timeout", "1e300", "good.py"], "at most 86,400 seconds"),
+    ],
 )
 def test_bad_input_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str

@@ -170,6 +170,13 @@ def test_a_missing_file_is_named() -> None:
         ("[policy]\nearly_stop = 1", "policy.early_stop must be a valid boolean"),
         ("[rollout]\nmax_tokens = true", "rollout.max_tokens must be a valid integer"),
         ("rollout = 3", "rollout must be a table"),
+        ("[rollout]\ncode_timeout_seconds = inf", "rollout.code_timeout_seconds must be a finite number"),
+        ("[rollout]\ncode_timeout_seconds = nan", "rollout.code_timeout_seconds must be a finite number"),
+        ("[rollout]\ncode_timeout_seconds = 0", "rollout.code_timeout_seconds must be greater than 0"),
+        ("[rollout]\ncode_timeout_seconds = 1e300", "rollout.code_timeout_seconds must be less than or equal to 86400"),
+        ("sandbox_memory_bytes = 1", "sandbox_memory_bytes must be greater than or equal to 67108864"),
+        ("sandbox_memory_bytes = 1000000000000000", "sandbox_memory_bytes must be less than or equal to "),
+        ("sandbox_memory_bytes = 2e9", "sandbox_memory_bytes must be a valid integer"),
     ],
 )
 def test_a_bad_key_is_named_with_its_value(tmp_path: Path, text: str, key: str) -> None:
