@@ -34,7 +34,7 @@ from aimo_solver.utils.log import Log, unbreakable
 
 # A refusal can be temporary (the dead engine's memory is not free yet), but hardly twice.
 _MAX_LOAD_ERRORS = 3
-_FIRST_PAUSE_SECONDS = 2.0
+FIRST_PAUSE_SECONDS = 2.0
 _MAX_PAUSE_SECONDS = 30.0
 _TICKS_PER_STALL = 20
 
@@ -59,16 +59,19 @@ class SupervisedEngine:
         *,
         stall_seconds: float = 60.0,
         max_restarts: int = 10,
+        pause_seconds: float = FIRST_PAUSE_SECONDS,
         log: Log,
     ) -> None:
-        """`stall_seconds` must exceed the longest time in which no request gets a token, such as the
+        """`pause_seconds`: before the second restart in a row that is tried without a token; later ones wait longer.
+
+        `stall_seconds` must exceed the longest time in which no request gets a token, such as the
         prefill of a full batch of long prompts."""
         if stall_seconds <= 0:
             raise ValueError(f"stall_seconds must be positive, got {stall_seconds!r}")
         self.restarts: list[EngineRestart] = []
         self._make_engine = make_engine
         self._stall_seconds = stall_seconds
-        self._max_restarts = max_restarts
+        self._max_restarts, self._first_pause_seconds = max_restarts, pause_seconds
         self._log = unbreakable(log)
         self._engine: ManagedEngine | None = None
         self._tokenizer: Tokenizer | None = None
@@ -214,7 +217,7 @@ class SupervisedEngine:
         loop = asyncio.get_running_loop()
         found_at, load_errors, last_error = loop.time(), 0, reason
         while self._fruitless < self._max_restarts and load_errors < _MAX_LOAD_ERRORS:
-            await asyncio.sleep(_pause_seconds(self._fruitless))
+            await asyncio.sleep(self._pause_seconds())
             self._fruitless += 1
             await self._end_dead_engine()
             try:
@@ -235,6 +238,12 @@ class SupervisedEngine:
         self._failure = EngineError(f"the engine died and cannot be restarted ({last_error}); run `aimo doctor`")
         self._log(str(self._failure))
 
+    def _pause_seconds(self) -> float:
+        """Returns the pause before the next restart: none before the first after a token, then growing ones."""
+        if self._fruitless == 0:
+            return 0.0
+        return min(self._first_pause_seconds * 2 ** min(self._fruitless - 1, 10), _MAX_PAUSE_SECONDS)
+
     async def _end_dead_engine(self) -> None:
         """Ends what is left of it. Where that fails, the next start finds out whether its memory is free."""
         with contained("ending the dead engine", self._log):
@@ -250,8 +259,3 @@ class SupervisedEngine:
             if quiet_ticks >= _TICKS_PER_STALL:
                 quiet_ticks = 0
                 self._found_dead(self._engine_in_place(), f"no token for {self._stall_seconds:g} s")
-
-
-def _pause_seconds(fruitless: int) -> float:
-    """Returns the pause before the next restart, after so many in a row that brought no token."""
-    return 0.0 if fruitless == 0 else min(_FIRST_PAUSE_SECONDS * 2 ** (fruitless - 1), _MAX_PAUSE_SECONDS)

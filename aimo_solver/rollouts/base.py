@@ -12,8 +12,10 @@ from typing import Protocol
 
 from aimo_solver.engine.base import Completion
 from aimo_solver.problems.problem import Problem
-from aimo_solver.rollouts.trajectory import Trajectory, Turn
+from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
+from aimo_solver.utils.contained import contained
 from aimo_solver.utils.deadline import Deadline
+from aimo_solver.utils.log import Log
 
 
 def _uncounted(tokens: int) -> None:
@@ -32,6 +34,23 @@ class RolloutTask:
     deadline: Deadline
     spend: Callable[[int], None] = _uncounted
     """Is called with the number of tokens as they are generated, on any branch."""
+
+
+def failed_trajectory(task: RolloutTask) -> Trajectory:
+    """Returns the trajectory of a rollout that an error ended and that left nothing."""
+    return Trajectory(
+        problem_id=task.problem.id,
+        run=task.run,
+        rollout=task.index,
+        seed=task.seed,
+        prompt_tokens=0,
+        turns=(),
+        answer=None,
+        stop_reason=StopReason.FAILED,
+        ended_itself=False,
+        started_seconds=0.0,
+        seconds=0.0,
+    )
 
 
 class LiveRollout(Protocol):
@@ -75,3 +94,24 @@ class RolloutObserver:
 
     def turn_finished(self, rollout: int, turn: Turn) -> None:
         """A turn has ended, and its code, if any, has run."""
+
+
+class ContainedRolloutObserver(RolloutObserver):
+    """Another observer, whose errors cost what it shows or writes, and a line in the log the first time."""
+
+    def __init__(self, observer: RolloutObserver, log: Log) -> None:
+        self._watched, self._log_line = observer, log
+        self._known: set[str] = set()
+
+    def generated(self, rollout: int, piece: Completion) -> None:
+        with contained("the observer", self._once):
+            self._watched.generated(rollout, piece)
+
+    def turn_finished(self, rollout: int, turn: Turn) -> None:
+        with contained("the observer", self._once):
+            self._watched.turn_finished(rollout, turn)
+
+    def _once(self, line: str) -> None:
+        if line not in self._known:
+            self._known.add(line)
+            self._log_line(line)

@@ -15,9 +15,10 @@ from typing import Final
 
 from aimo_solver.config.settings import RolloutSettings
 from aimo_solver.errors import EngineError, SandboxError
-from aimo_solver.rollouts.base import RolloutTask
+from aimo_solver.rollouts.base import ContainedRolloutObserver, RolloutTask
 from aimo_solver.rollouts.parts import RolloutParts
 from aimo_solver.rollouts.trajectory import StopReason, Trajectory, Turn
+from aimo_solver.utils.contained import CONTAINABLE, contained, describe
 from aimo_solver.utils.log import unbreakable
 
 FLUSH_SHARE = 0.25
@@ -33,7 +34,7 @@ _STOP_REASONS: Final[dict[type[Exception], StopReason]] = {
 }
 
 
-def stop_reason(error: Exception) -> StopReason:
+def stop_reason(error: BaseException) -> StopReason:
     """Returns the stop reason of a rollout that `error` ended."""
     return next((reason for kind, reason in _STOP_REASONS.items() if isinstance(error, kind)), StopReason.FAILED)
 
@@ -46,7 +47,8 @@ class RolloutLifeCycle(ABC):
         self._prompt_tokens = prompt_tokens
         self._engine, self._dialect, self._settings = parts.engine, parts.dialect, parts.settings
         self._rule, self._forms = parts.rule, parts.forms
-        self._observer, self._write_line = parts.observer, unbreakable(parts.log)
+        self._write_line = unbreakable(parts.log)
+        self._observer = ContainedRolloutObserver(parts.observer, self._write_line)
         self._loop = asyncio.get_running_loop()
         self._started_at = self._loop.time()
         self._flush_reserve_seconds = _flush_reserve_seconds(self._settings.flush_seconds, task)
@@ -63,7 +65,8 @@ class RolloutLifeCycle(ABC):
         if answer is not None:
             reason = StopReason.FLUSHED if self._flushed else StopReason.ANSWERED
         trajectory = self._trajectory(reason, answer)
-        self._ended(trajectory)
+        with contained(f"{self.task.problem.id}, rollout {self.task.index}: its end", self._write_line):
+            self._ended(trajectory)
         return trajectory
 
     def cancelled(self) -> Trajectory:
@@ -117,23 +120,24 @@ class RolloutLifeCycle(ABC):
                     await self._flush()
         except TimeoutError:  # A flush that is cut does not change why the attempt ended.
             pass
-        except Exception as error:  # noqa: BLE001  An error must end this rollout only.
+        except CONTAINABLE as error:  # An error must end this rollout only.
             reason = self._reason_of(error)
         finally:
-            await self._close()
+            with contained(f"{self.task.problem.id}, rollout {self.task.index}: closing", self._write_line):
+                await self._close()
         return reason
 
     async def _attempt_in_time(self) -> StopReason:
         try:
             async with self.task.deadline.limit(before_seconds=self._flush_reserve_seconds):
                 return await self._attempt()
-        except Exception as error:  # noqa: BLE001  What was written before the error can still be asked for its answer.
+        except CONTAINABLE as error:  # What was written before the error can still be asked for its answer.
             return self._reason_of(error)
 
-    def _reason_of(self, error: Exception) -> StopReason:
+    def _reason_of(self, error: Exception | SystemExit) -> StopReason:
         reason = stop_reason(error)
         if reason is StopReason.FAILED:
-            self._log(f"{type(error).__name__}: {error}")
+            self._log(describe(error))
         return reason
 
     def _trajectory(self, reason: StopReason, answer: int | None) -> Trajectory:

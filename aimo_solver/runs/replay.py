@@ -18,6 +18,7 @@ from aimo_solver.problems.problem_set import ProblemSet
 from aimo_solver.runs.writer import RunFolder
 from aimo_solver.solver.solution import Solution
 from aimo_solver.solver.solver import Solver
+from aimo_solver.utils.contained import contained
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +107,12 @@ class _Run:
         while self._left:
             solution = await solver.solve(self._left.pop(0), self._ledger, self._number)
             self._ledger = self._ledger.charge(_part(solution.spend, lanes))
-            if self._finished is not None:  # A submission comes before the record of it.
-                self._finished(solution)
-            self._folder.add(solution)
             self._solutions.append(solution)
+            if self._finished is not None:  # A submission comes before the record of it.
+                with contained(f"{solution.problem.id}: saving the answer", self._folder.log):
+                    self._finished(solution)
+            with contained(f"{solution.problem.id}: writing to the run folder", self._folder.log):
+                self._folder.add(solution)
 
 
 def _part(spend: Spend, lanes: int) -> Spend:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from aimo_solver.engine.base import Completion
 from aimo_solver.policies.policy import Grant
 from aimo_solver.problems.problem import Problem
-from aimo_solver.rollouts.base import RolloutObserver
+from aimo_solver.rollouts.base import ContainedRolloutObserver, RolloutObserver
 from aimo_solver.rollouts.trajectory import Trajectory, Turn
 from aimo_solver.solver.solution import Solution
+from aimo_solver.utils.contained import contained
+from aimo_solver.utils.log import Log
 from aimo_solver.voting import Vote
 
 
@@ -26,11 +28,31 @@ class Observer(RolloutObserver):
         """The problem has its answer."""
 
 
-class Observers(Observer):
-    """Several observers as one, called in order."""
+class ContainedObserver(ContainedRolloutObserver, Observer):
+    """Another observer, whose errors cost what it shows or writes, and a line in the log the first time."""
 
-    def __init__(self, observers: Sequence[Observer]) -> None:
-        self._observers = tuple(observers)
+    def __init__(self, observer: Observer, log: Log) -> None:
+        super().__init__(observer, log)
+        self._observer = observer
+
+    def problem_started(self, problem: Problem, run: int, grant: Grant) -> None:
+        with contained("the observer", self._once):
+            self._observer.problem_started(problem, run, grant)
+
+    def rollout_finished(self, trajectory: Trajectory, vote: Vote) -> None:
+        with contained("the observer", self._once):
+            self._observer.rollout_finished(trajectory, vote)
+
+    def problem_finished(self, solution: Solution) -> None:
+        with contained("the observer", self._once):
+            self._observer.problem_finished(solution)
+
+
+class Observers(Observer):
+    """Several observers as one, called in order; an error of one does not keep the others from seeing."""
+
+    def __init__(self, observers: Sequence[Observer], log: Log = lambda line: None) -> None:
+        self._observers = tuple(ContainedObserver(observer, log) for observer in observers)
 
     def problem_started(self, problem: Problem, run: int, grant: Grant) -> None:
         for observer in self._observers:

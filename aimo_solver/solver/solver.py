@@ -1,7 +1,8 @@
 """Solver: one problem, its rollouts, their vote, and a selection from the vote if there is a selector.
 
 Guarantees: an integer within the answer rule, by the grant's deadline plus GRACE_SECONDS at the
-latest, whatever engine, sandbox or model do (engine restarts extend that deadline, as far as the
+latest, whatever engine, sandbox or model do, and whatever a rollout, an observer, the selector or the log raises:
+that costs its own work, and no vote that was cast (engine restarts extend that deadline, as far as the
 ledger has time); `provisional` always holds the best answer so far; with early stop off, the same
 seeds give the same trajectories.
 """
@@ -17,12 +18,14 @@ from typing import Final
 from aimo_solver.policies.ledger import Ledger
 from aimo_solver.policies.policy import Action, Grant, Policy, Progress
 from aimo_solver.problems.problem import AnswerRule, Problem
-from aimo_solver.rollouts.base import LiveRollout, RolloutSource, RolloutTask
+from aimo_solver.rollouts.base import LiveRollout, RolloutSource, RolloutTask, failed_trajectory
 from aimo_solver.rollouts.seeds import rollout_seed, selection_seed
-from aimo_solver.rollouts.trajectory import Trajectory
-from aimo_solver.solver.observer import Observer
+from aimo_solver.rollouts.trajectory import StopReason, Trajectory
+from aimo_solver.solver.observer import ContainedObserver, Observer
 from aimo_solver.solver.solution import Solution
+from aimo_solver.utils.contained import CONTAINABLE, contained, describe
 from aimo_solver.utils.deadline import Deadline
+from aimo_solver.utils.log import Log, unbreakable
 from aimo_solver.voting import Vote, VoteCounter
 from aimo_solver.voting.selection import Selection, Selector
 
@@ -50,15 +53,17 @@ class Solver:
         observer: Observer | None = None,
         max_seconds: float = math.inf,
         selector: Selector | None = None,
+        log: Log = lambda line: None,
     ) -> None:
-        """`votes` is plurality's where there is none.
+        """`votes` is plurality's where there is none. `log` gets unexpected errors.
 
         `max_seconds` is a contest's limit on one call: no problem takes more, whatever the policy grants.
         """
         self._selector = selector
         self._rollouts, self._policy, self.rule, self._max_seconds = rollouts, policy, rule, max_seconds
         self._base_seed, self._votes = base_seed, votes or VoteCounter(accepted=rule)
-        self._observer = observer or Observer()
+        self._log = unbreakable(log)
+        self._observer = ContainedObserver(observer or Observer(), self._log)
         self.provisional: int = rule.fallback
         """The answer to give if everything stopped now."""
         self._deadline: Deadline | None = None
@@ -138,7 +143,7 @@ class Solver:
         loop = asyncio.get_running_loop()
         while True:
             while group.waiting and len(group.running) < grant.concurrent and group.tokens_left > 0:
-                group.start(self._rollouts.open(group.waiting.pop(0)))
+                self._start(group, group.waiting.pop(0))
             # Not at 0: a rollout that was planned for exactly these tokens may end.
             if group.tokens_left < 0 or (group.waiting and not group.running):
                 return "the tokens granted are used up"
@@ -155,6 +160,14 @@ class Solver:
             for trajectory in group.collect():
                 self._count(group, trajectory)
 
+    def _start(self, group: _Group, task: RolloutTask) -> None:
+        """Opens a rollout and starts it; one that cannot be opened has ended."""
+        try:
+            group.start(self._rollouts.open(task), self._log)
+        except CONTAINABLE as error:
+            self._log(f"{task.problem.id}, rollout {task.index} cannot be opened: {describe(error)}")
+            self._count(group, failed_trajectory(task))
+
     def _count(self, group: _Group, trajectory: Trajectory) -> None:
         group.trajectories.append(trajectory)
         vote = self._votes.cast(group.trajectories)
@@ -170,7 +183,7 @@ class Solver:
         if running:
             await asyncio.wait(running, timeout=GRACE_SECONDS)
         for rollout in running.values():
-            trajectory = rollout.cancelled()
+            trajectory = _left_by(rollout, StopReason.CANCELLED)
             group.trajectories.append(trajectory)
             self._observer.rollout_finished(trajectory, self._votes.cast(group.trajectories))
 
@@ -181,11 +194,15 @@ class Solver:
         if self._selector is None:
             return None
         seed = selection_seed(self._base_seed, run, problem.id)
-        selecting = asyncio.create_task(
-            self._selector.select(
-                problem=problem, trajectories=group.trajectories, vote=vote, deadline=deadline, seed=seed
-            )
-        )
+
+        async def select(selector: Selector) -> Selection | None:
+            with contained(f"{problem.id}: the selector", self._log):
+                return await selector.select(
+                    problem=problem, trajectories=group.trajectories, vote=vote, deadline=deadline, seed=seed
+                )
+            return None
+
+        selecting = asyncio.create_task(select(self._selector))
         try:
             with suppress(TimeoutError):
                 async with deadline.limit(before_seconds=-GRACE_SECONDS):
@@ -237,8 +254,8 @@ class _Group:
         if self.tokens_left < 0:
             self._wake()
 
-    def start(self, rollout: LiveRollout) -> None:
-        task = asyncio.create_task(rollout.run())
+    def start(self, rollout: LiveRollout, log: Log) -> None:
+        task = asyncio.create_task(_run_to_end(rollout, log))
         self.running[task] = rollout
         task.add_done_callback(self._note_end)
 
@@ -269,3 +286,20 @@ class _Group:
     def _wake(self) -> None:
         if self._woken is not None and not self._woken.done():
             self._woken.set_result(None)
+
+
+async def _run_to_end(rollout: LiveRollout, log: Log) -> Trajectory:
+    """Returns the rollout's trajectory; of one that raises, what it left."""
+    try:
+        return await rollout.run()
+    except CONTAINABLE as error:
+        log(f"{rollout.task.problem.id}, rollout {rollout.task.index} failed: {describe(error)}")
+        return _left_by(rollout, StopReason.FAILED)
+
+
+def _left_by(rollout: LiveRollout, reason: StopReason) -> Trajectory:
+    """Returns what the rollout wrote until it was cancelled or failed; it casts no vote."""
+    try:
+        return replace(rollout.cancelled(), stop_reason=reason)
+    except CONTAINABLE:
+        return replace(failed_trajectory(rollout.task), stop_reason=reason)

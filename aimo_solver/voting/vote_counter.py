@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from aimo_solver.config.names import TieBreak, VoteName
 from aimo_solver.problems.problem import ANY_INTEGER, AnswerRule
 from aimo_solver.rollouts.trajectory import Trajectory
+from aimo_solver.utils.contained import CONTAINABLE, describe
 from aimo_solver.utils.log import Log, unbreakable
 from aimo_solver.voting.rules import VOTE_RULES, VoteRule
 from aimo_solver.voting.vote import Vote, plurality
@@ -36,7 +37,7 @@ class VoteCounter:
         """Returns the vote. `trajectories` in the order they finished."""
         try:
             return self._rule.cast(trajectories, self._tie_break, self._accepted)
-        except Exception as error:  # noqa: BLE001  A rule must not cost the answer.
+        except CONTAINABLE as error:  # A rule must not cost the answer.
             self._report(error, trajectories[0])
             return plurality(trajectories, tie_break=self._tie_break)
 
@@ -44,15 +45,12 @@ class VoteCounter:
         """Returns the answer that wins whatever `to_come` more rollouts answer; None where none is known to."""
         try:
             return self._rule.settled(trajectories, to_come, self._accepted)
-        except Exception as error:  # noqa: BLE001  A rule must not cost the answer.
+        except CONTAINABLE as error:  # A rule must not cost the answer.
             self._report(error, trajectories[0])
             return None
 
-    def _report(self, error: Exception, voter: Trajectory) -> None:
+    def _report(self, error: BaseException, voter: Trajectory) -> None:
         problem = voter.run, voter.problem_id
         if self._failed_on != problem:
             self._failed_on = problem
-            self._log(
-                f"{voter.problem_id}: vote {self._rule.name} failed ({type(error).__name__}: {error}); "
-                "plurality decides"
-            )
+            self._log(f"{voter.problem_id}: vote {self._rule.name} failed ({describe(error)}); plurality decides")

@@ -102,6 +102,7 @@ def predict(tmp_path: Path) -> Callable[[], tuple[FaultInjector, Callable[..., p
                 lambda: ScriptedEngine(injector.reply, tokenizer=TOKENIZER),
                 stall_seconds=0.1,
                 max_restarts=10**6,
+                pause_seconds=0.0,
                 log=log,
             )
             await engine.start()

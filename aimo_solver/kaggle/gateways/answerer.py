@@ -14,7 +14,8 @@ from aimo_solver.problems.problem import Problem
 from aimo_solver.runs.writer import RunFolder
 from aimo_solver.solver.solution import Solution
 from aimo_solver.solver.solver import Solver
-from aimo_solver.utils.log import Log
+from aimo_solver.utils.contained import contained
+from aimo_solver.utils.log import Log, unbreakable
 
 
 class Answerer(Protocol):
@@ -39,7 +40,7 @@ class SolverAnswerer:
     """Answerer that asks a solver."""
 
     def __init__(self, solver: Solver, *, ledger: Ledger, folder: RunFolder, log: Log) -> None:
-        self._solver, self._ledger, self._folder, self._log = solver, ledger, folder, log
+        self._solver, self._ledger, self._folder, self._log = solver, ledger, folder, unbreakable(log)
         self.solutions: list[Solution] = []
 
     @property
@@ -62,8 +63,9 @@ class SolverAnswerer:
                 raise RuntimeError(f"{type(error).__name__} in the solver") from error
             raise
         self._ledger = self._ledger.charge(solution.spend)
-        self._folder.add(solution)
         self.solutions.append(solution)
+        with contained(f"{problem.id}: writing to the run folder", self._log):
+            self._folder.add(solution)
         seconds, left = solution.seconds, self._ledger.left_seconds(loop.time())
         self._log(f"{problem.id}: {solution.answer} ({solution.stop}; {seconds:.1f} s; {left:.0f} s left)")
         return solution.answer
