@@ -31,6 +31,7 @@ from contextlib import suppress
 from aimo_solver.sandbox.inside import layers
 from aimo_solver.sandbox.inside.cell import run_cell
 from aimo_solver.sandbox.inside.magics import display
+from aimo_solver.sandbox.inside.randomness import make_repeatable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def prepare(leader: int, locks: Sequence[str], *, scratch: str, mark: str, memor
     os.chdir(scratch)
     layers.apply(locks, scratch, memory_bytes)
     os.environ.update(HOME=scratch, TMPDIR=scratch, **{MARK_VARIABLE: mark})
-    random.seed(0)  # Python seeds its own from the system in every fork.
+    make_repeatable()
     sys.modules["__main__"] = type(sys)("__main__")
     sys.argv = [""]
     builtins.__dict__["display"] = display
