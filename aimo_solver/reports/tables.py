@@ -71,7 +71,7 @@ def print_flushes(solutions: Sequence[Solution], console: Console) -> None:
     """Prints the line about votes that came by a flush; nothing where no rollout was asked."""
     words = count_flushes(solutions).words
     if words:
-        console.print(words, highlight=False)
+        console.print(words, highlight=False, soft_wrap=True)
 
 
 def _add_run_row(table: Table, name: str, solutions: Sequence[Solution]) -> None:
