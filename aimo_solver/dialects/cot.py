@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
 from aimo_solver.dialects.calls import Call
-from aimo_solver.dialects.dialect import THINK_END, ToolSettings, close_think
+from aimo_solver.dialects.dialect import THINK_END, ToolSettings, close_think, split_thinking
 from aimo_solver.dialects.prompt import Prompt, PromptTexts, encode_messages
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.problems.answers import read_answer
@@ -48,7 +48,8 @@ class CotDialect:
         return close_think(text)
 
     def find_answer(self, text: str, rule: AnswerRule, forms: AnswerForms = BOXED_ONLY) -> int | None:
-        return read_answer(text, rule, forms)
+        said, thought = split_thinking(text)
+        return read_answer(said, rule, forms, thought=thought)
 
 
 def plain_prompt(problem: str, prompt: Prompt) -> str:

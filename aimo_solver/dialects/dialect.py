@@ -102,8 +102,8 @@ CALL_START, CALL_END = "<tool_call>", "</tool_call>"
 
 
 def find_call(turn: str) -> str | None:
-    """Returns the body of the turn's last call; the token that completed the stop string may run past its end."""
-    end = turn.rfind(CALL_END)
+    """Returns the body of the turn's first call; the token that completed the stop string may run past its end."""
+    end = turn.find(CALL_END)
     start = turn.rfind(CALL_START, 0, max(end, 0))
     return turn[start + len(CALL_START) : end] if 0 <= start < end else None
 
@@ -115,6 +115,16 @@ def open_thought(prompt_tail: str) -> str:
     """Returns the thinking that the end of a prompt has opened, by its template or a prefill; "" if it has not."""
     start = prompt_tail.rfind(_THINK_START)
     return prompt_tail[start:] if start > prompt_tail.rfind(THINK_END) else ""
+
+
+def split_thinking(text: str, begin: str = _THINK_START, end: str = THINK_END) -> tuple[str, str]:
+    """Returns what is said after thinking ended for the last time, and everything else.
+
+    Without an end all of the text is said after it, up to where thinking begins.
+    """
+    before, _, after = text.rpartition(end)
+    said, begun, open_thinking = after.partition(begin)
+    return said, before + begun + open_thinking
 
 
 def close_think(text: str) -> str:

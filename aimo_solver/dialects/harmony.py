@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
 from aimo_solver.config.names import Effort
-from aimo_solver.dialects.calls import Call
+from aimo_solver.dialects.calls import Call, is_our_tool, looks_like_call, read_call, unknown_tool
 from aimo_solver.dialects.dialect import TOOL_TEXT, ToolSettings
 from aimo_solver.dialects.prompt import Prompt, PromptTexts
 from aimo_solver.engine.base import Tokenizer
@@ -30,9 +30,9 @@ _RETURN, _END_OF_TEXT = "<|return|>", "<|endoftext|>"
 _ENDS = (_RETURN, _END_OF_TEXT)
 """The tokens with which the model ends its turn; in a conversation a message ends with `<|end|>`."""
 _FINAL = f"{_CHANNEL}final{_MESSAGE}"
-_TO_PYTHON = re.compile(r"\bto=python\b")
 _RECIPIENT = re.compile(r"\bto=(?!assistant\b|user\b)(?P<name>[\w.-]+)")
 _MARK = re.compile(r"(<\|(?:start|channel|constrain|message|end|call|return)\|>)")
+_FORM = "Write a message to python whose content is the code"
 SYSTEM_TEXT = "Put the final answer, {answers}, inside \\boxed{}."
 HARMONY_TOOL_TEXT = (
     "Use this tool to run Python code while you reason. The code is not shown to the user, so it is not for code that "
@@ -64,13 +64,17 @@ class HarmonyDialect:
         return tokenizer.encode(harmony_prompt(problem, prompt))
 
     def find_code(self, turn: str) -> Call | None:
-        """Returns the code of the turn's last message, if it is addressed to python."""
+        """Returns the turn's last message, if it is addressed to a tool; its content is the code, or JSON with it."""
         start = turn.rfind(_MESSAGE)
         header = turn[turn.rfind(_START, 0, max(start, 0)) + 1 : max(start, 0)]
-        if start < 0 or not _TO_PYTHON.search(header):
-            return None
+        recipient = _RECIPIENT.search(header)
         body = turn[start + len(_MESSAGE) :]
-        return None if _END in body or _RETURN in body else Call(code=body.partition(_CALL)[0])
+        if start < 0 or recipient is None or _END in body or _RETURN in body:
+            return None
+        if not is_our_tool(recipient["name"]):
+            return Call(error=f"{unknown_tool(recipient['name'])}. {_FORM}")
+        code = body.partition(_CALL)[0]
+        return read_call(code, form=_FORM) if looks_like_call(code) else Call(code=code)
 
     def render_output(self, output: str, opened: str = "") -> str:
         return f"{_START}python to=assistant{_CHANNEL}analysis{_MESSAGE}{output}{_END}{_START}assistant"

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
 
 from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
-from aimo_solver.dialects.calls import Call
-from aimo_solver.dialects.dialect import CALL_END, THINK_END, TOOL_TEXT, ToolSettings, close_think, find_call
+from aimo_solver.dialects.calls import Call, read_call
+from aimo_solver.dialects.dialect import (
+    CALL_END,
+    THINK_END,
+    TOOL_TEXT,
+    ToolSettings,
+    close_think,
+    find_call,
+    split_thinking,
+)
 from aimo_solver.dialects.prompt import Prompt, PromptTexts, encode_messages
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.problems.answers import read_answer
@@ -50,19 +57,9 @@ class HermesDialect:
         return encode_messages(tokenizer, system, prompt.messages(problem))
 
     def find_code(self, turn: str) -> Call | None:
-        """Returns the call's code. A body that is not such JSON is run as it is: its error is shown to the model."""
+        """Returns the turn's call; calls.py says how one that is nearly right is read."""
         call = find_call(turn)
-        if call is None:
-            return None
-        body = call.strip()
-        try:
-            arguments: Any = json.loads(body)["arguments"]
-            if isinstance(arguments, str):
-                arguments = json.loads(arguments)
-            code: object = arguments["code"]
-        except (ValueError, KeyError, TypeError):
-            return Call(code=body)
-        return Call(code=code if isinstance(code, str) else body)
+        return None if call is None else read_call(call)
 
     def render_output(self, output: str, opened: str = "") -> str:
         response = f"<tool_response>\n{output}\n</tool_response>"
@@ -72,7 +69,8 @@ class HermesDialect:
         return close_think(text)
 
     def find_answer(self, text: str, rule: AnswerRule, forms: AnswerForms = BOXED_ONLY) -> int | None:
-        return read_answer(text, rule, forms)
+        said, thought = split_thinking(text)
+        return read_answer(said, rule, forms, thought=thought)
 
 
 def tool_schema(description: str) -> str:

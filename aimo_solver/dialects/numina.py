@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 
 from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
 from aimo_solver.dialects.calls import Call
-from aimo_solver.dialects.dialect import THINK_END, ToolSettings, close_think
+from aimo_solver.dialects.code_blocks import last_python_block
+from aimo_solver.dialects.dialect import THINK_END, ToolSettings, close_think, split_thinking
 from aimo_solver.dialects.prompt import Prompt, PromptTexts, encode_messages
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.problems.answers import read_answer
 from aimo_solver.problems.problem import AnswerRule
 
-_CODE_START, _CODE_END, _OUTPUT_START = "```python\n", "\n```", "```output\n"
+_OUTPUT_START = "```output\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +38,10 @@ class NuminaDialect:
         return encode_messages(tokenizer, prompt.system, prompt.messages(problem))
 
     def find_code(self, turn: str) -> Call | None:
-        """Returns the turn's last block. The token that completed the stop string may run past it."""
+        """Returns the turn's last Python block. The token that completed the stop string may run past it."""
         opened = turn.rfind(_OUTPUT_START)
-        if opened < 0:
-            return None
-        start = turn.rfind(_CODE_START, 0, opened)
-        if start < 0:
-            return None
-        # Begins with the newline before the code, so that the end of an empty block is found too.
-        code = turn[start + len(_CODE_START) - 1 : opened]
-        end = code.rfind(_CODE_END)
-        return Call(code=code[1:end] if end >= 0 else code[1:])
+        code = last_python_block(turn[: max(opened, 0)])
+        return None if code is None else Call(code=code)
 
     def render_output(self, output: str, opened: str = "") -> str:
         body = output if not output or output.endswith("\n") else output + "\n"
@@ -57,7 +51,8 @@ class NuminaDialect:
         return close_think(text)
 
     def find_answer(self, text: str, rule: AnswerRule, forms: AnswerForms = BOXED_ONLY) -> int | None:
-        return read_answer(text, rule, forms)
+        said, thought = split_thinking(text)
+        return read_answer(said, rule, forms, thought=thought)
 
 
 NUMINA = NuminaDialect()

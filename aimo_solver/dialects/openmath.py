@@ -9,8 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
-from aimo_solver.dialects.calls import Call
-from aimo_solver.dialects.dialect import CALL_END, THINK_END, ToolSettings, close_think, find_call
+from aimo_solver.dialects.calls import Call, looks_like_call, read_call
+from aimo_solver.dialects.code_blocks import dedented, unfenced
+from aimo_solver.dialects.dialect import (
+    CALL_END,
+    CALL_START,
+    THINK_END,
+    ToolSettings,
+    close_think,
+    find_call,
+    split_thinking,
+)
 from aimo_solver.dialects.prompt import Prompt, PromptTexts, encode_messages
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.problems.answers import read_answer
@@ -22,6 +31,7 @@ CODE_USER_TEXT = (
     "Solve the following math problem, integrating natural language reasoning with Python code executions.\n"
     f"You may perform up to {{code_rounds}} Python code calls to assist your reasoning.\n{_BOX_TEXT}"
 )
+_FORM = f"plain Python code between {CALL_START} and {CALL_END}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +52,11 @@ class OpenMathDialect:
 
     def find_code(self, turn: str) -> Call | None:
         call = find_call(turn)
-        return None if call is None else Call(code=call.removeprefix("\n").removesuffix("\n"))
+        if call is None:
+            return None
+        if looks_like_call(call):  # JSON is Python too, whose run would do nothing.
+            return read_call(call, form=_FORM)
+        return Call(code=dedented(unfenced(call.replace("\r\n", "\n").removeprefix("\n").removesuffix("\n"))))
 
     def render_output(self, output: str, opened: str = "") -> str:
         body = output if not output or output.endswith("\n") else output + "\n"
@@ -52,7 +66,8 @@ class OpenMathDialect:
         return close_think(text)
 
     def find_answer(self, text: str, rule: AnswerRule, forms: AnswerForms = BOXED_ONLY) -> int | None:
-        return read_answer(text, rule, forms)
+        said, thought = split_thinking(text)
+        return read_answer(said, rule, forms, thought=thought)
 
 
 OPENMATH = OpenMathDialect()

@@ -54,7 +54,9 @@ class S1Dialect:
         return f"\n{_FINAL}" if _ANSWER in text else f"\n{_ANSWER}\n{_FINAL}"
 
     def find_answer(self, text: str, rule: AnswerRule, forms: AnswerForms = BOXED_ONLY) -> int | None:
-        return read_answer(text, rule, forms)
+        # The prompt opens the thinking.
+        thought, _, said = text.rpartition(_ANSWER) if _ANSWER in text else (text, "", "")
+        return read_answer(said, rule, forms, thought=thought)
 
 
 S1 = S1Dialect()

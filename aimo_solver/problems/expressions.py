@@ -1,4 +1,4 @@
-"""Expressions: the one exact value that LaTeX arithmetic, or an equation, stands for.
+r"""Expressions: the one exact value that LaTeX arithmetic, or a statement, stands for.
 
 Guarantees: exact, and bounded before it is computed, so that no input hangs, allocates much or
 recurses deeply. answers.py, which uses it, documents what it reads and what it does not.
@@ -7,11 +7,12 @@ recurses deeply. answers.py, which uses it, documents what it reads and what it 
 from __future__ import annotations
 
 import math
-import re
-import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Final
+
+from aimo_solver.problems.latex_tokens import is_number, is_word, latex_tokens
+from aimo_solver.problems.remarks import RemarkError, skip_words_after, skip_words_before
 
 _MAX_CHARACTERS: Final = 500
 _MAX_BITS: Final = 4096
@@ -19,35 +20,24 @@ _MAX_FACTORIAL: Final = 500
 """500! has 3,768 bits."""
 _MAX_DEPTH: Final = 30
 
-_TOKEN: Final = re.compile(
-    r"""
-      (?P<number> [1-9][0-9]{0,2}
-            (?P<separator> ,\\! | , | \{,\} | \\[,;:\ ] | [\u00a0\u2009\u202f] ) [0-9]{3}
-            (?: (?P=separator) [0-9]{3} )* (?![0-9]) (?: \.[0-9]+ )?
-        | [0-9]+ (?: \.[0-9]+ )? | \.[0-9]+ )
-    | (?P<noise> [\s~$\u200b-\u200f\ufeff] | \\[,;:!\ $()\[\]]
-        | \\(?: left | right | [bB]igg?[lr]? | displaystyle ) (?![A-Za-z]) )
-    | (?P<unit> \^ \s* (?: \\circ (?![A-Za-z]) | \{ \s* \\circ \s* \} ) | \\?% | ° )
-    | (?P<token> \\[A-Za-z]+ | \\[^0-9] | [^\W\d_]+ | . )
-    """,
-    re.X | re.S,
-)
-_UNIT: Final = "°"
-"""The token that every unit becomes."""
-
-_MINUS: Final = str.maketrans(dict.fromkeys("−－﹣", "-"))
+_OPENERS: Final = ("{", "(", "[", r"\{", r"\lbrace")
 _CLOSERS: Final = {"{": "}", "(": ")", "[": "]"}
 _TIMES: Final = ("*", r"\cdot", r"\times", "·", "×", "⋅")
 _OVER: Final = ("/", r"\div", "÷")
-_STYLES: Final = frozenset(
-    rf"\{name}" for name in "boxed fbox mathbf mathit mathsf boldsymbol bm bf textbf textit".split()
+_EQUALS: Final = ("=", r"\equiv", "≡")
+_IMPLIES: Final = frozenset(
+    r"\Rightarrow \implies \Longrightarrow \therefore ⇒ ⟹ ∴ 'so 'hence 'thus 'therefore".split()
 )
-_TEXTS: Final = tuple(rf"\{name}" for name in "text mathrm textrm textnormal mbox".split())
-_NOT_UNITS: Final = frozenset(
-    "hundred thousand million billion trillion dozen factorial or and mod base pi e i n x y z".split()
-)
+_ARROWS: Final = frozenset(r"\to \rightarrow \longrightarrow → ⟶".split())
+_MODULO: Final = frozenset(r"\pmod \bmod \mod 'mod 'modulo".split())
 # What separates two statements: `x = 3, y = 5` is not the 5 after its last `=`.
-_SEPARATORS: Final = frozenset(r", ; < > ≠ ≤ ≥ or and \\ \quad \qquad \lor \vee \land \wedge \not \ne \neq".split())
+_SEPARATORS: Final = frozenset(
+    r"; < > ≠ ≤ ≥ \le \leq \ge \geq \\ \quad \qquad \lor \vee \land \wedge \not \ne \neq \approx ≈ \pm".split()
+    + "'or 'and 'ou 'und 'where 'when 'if 'for 'with 'since 'because 'given".split()
+)
+_NAME_SIGNS: Final = frozenset(r"+ - * / ( ) [ ] { } | _ ^ \cdot \times \mid \vert".split())
+_AT_THE_ENDS: Final = frozenset(r". , ; : \quad \qquad \checkmark ✓ ✔ \blacksquare \square \Box ■ □ ∎ \qed".split())
+_SET_BRACES: Final = {r"\{": r"\}", r"\lbrace": r"\rbrace"}
 
 
 class NotAValueError(Exception):
@@ -60,61 +50,119 @@ def _require(condition: bool) -> None:
 
 
 def evaluate(latex: str) -> Fraction:
-    """Returns the value of an expression, or of the last side of an equation. Raises NotAValueError."""
+    """Returns the value of an expression, or of the statement's last side. Raises NotAValueError."""
     _require(len(latex) <= _MAX_CHARACTERS)
-    return _statement(list(_tokens(latex)))
+    try:
+        return _statement(_trimmed(list(latex_tokens(latex))))
+    except RemarkError as error:
+        raise NotAValueError from error
 
 
-def _tokens(latex: str) -> Iterator[str]:
-    """Yields numbers, commands, words and single characters; spacing and styles are left out."""
-    digits = (str(unicodedata.decimal(c)) if c.isdecimal() else c for c in latex)
-    for match in _TOKEN.finditer("".join(digits).translate(_MINUS)):
-        if (number := match["number"]) is not None:
-            # A bare comma stays: in brackets it would make a list.
-            separator = match["separator"]
-            yield number if separator in (None, ",") else number.replace(separator, "")
-        elif match["unit"] is not None:
-            yield _UNIT
-        elif match["token"] is not None and match["token"] not in _STYLES:
-            yield match["token"]
+def _trimmed(tokens: list[str]) -> list[str]:
+    """Returns the tokens without what ends a sentence, a proof or a line."""
+    while tokens and tokens[-1] in _AT_THE_ENDS:
+        tokens = tokens[:-1]
+    while tokens and tokens[0] in (r"\quad", r"\qquad"):
+        tokens = tokens[1:]
+    # `42 ways!` is no factorial.
+    return tokens[:-1] if tokens[-1:] == ["!"] and len(tokens) > 1 and is_word(tokens[-2]) else tokens
 
 
 def _statement(tokens: list[str]) -> Fraction:
-    """Returns the value of `5`, of `x = 5` or of `a = 3 + 4 = 7.`"""
-    if tokens[-1:] == ["."]:
-        tokens = tokens[:-1]
-    *names, last = _split_at_equals(tokens)
-    value = _Expression(last).quantity()
+    r"""Returns the value of `5`, `x = 5`, `a = 3 + 4 = 7`, `x = 3 \Rightarrow x + 2 = 5`, `x \equiv 5 \pmod 7`."""
+    *names, last = _sides(_conclusion(tokens))
+    while names and _is_name(last):  # `42 = m + n`
+        *names, last = *names, names.pop()
+    last, modulus = _split_at_modulo(last)
+    value = _value(last)
+    if modulus is not None:
+        _require(value.denominator == 1)
+        value %= modulus
     for name in names:
         # `x != 5` is not an answer; that `n! = 120` looks the same costs little.
-        _require(name[-1:] != ["!"] and _SEPARATORS.isdisjoint(name))
+        _require(name[-1:] != ["!"] and not _separates(name))
     for inner in names[1:]:
-        if any(map(_is_number, inner)):
-            _require(_Expression(inner).quantity() == value)
+        if any(map(is_number, inner)):
+            difference = _value(inner) - value
+            _require(difference == 0 if modulus is None else difference % modulus == 0)
     return value
 
 
-def _split_at_equals(tokens: list[str]) -> list[list[str]]:
+def _conclusion(tokens: list[str]) -> list[str]:
+    """Returns what follows the last implication. A mere arrow is one only after an equation: `3 → 5` may be a path."""
+    start = 0
+    for at, token in enumerate(tokens):
+        if token in _IMPLIES or (token in _ARROWS and not {"=", r"\equiv"}.isdisjoint(tokens[start:at])):
+            start = at + 1
+    return tokens[start:]
+
+
+def _sides(tokens: list[str]) -> list[list[str]]:
     sides: list[list[str]] = [[]]
     for token in tokens:
-        if token == "=":
+        if token in _EQUALS:
             sides.append([])
         else:
             sides[-1].append(token)
     return sides
 
 
-def _is_number(token: str) -> bool:
-    return token[-1] in "0123456789"
+def _is_name(side: Sequence[str]) -> bool:
+    """Whether a side is a formula of variables without any number."""
+    return bool(side) and all(token in _NAME_SIGNS or (token.isalpha() and not is_word(token)) for token in side)
+
+
+def _separates(name: Sequence[str]) -> bool:
+    """Whether a side holds a relation or ends another statement; a comma in brackets does not: `f(2, 3) = 5`."""
+    depth = 0
+    for token in name:
+        depth += (token in _OPENERS) - (token in (")", "]", "}", r"\}", r"\rbrace"))
+        if token in _SEPARATORS or (token == "," and depth <= 0):
+            return True
+    return False
+
+
+def _split_at_modulo(side: list[str]) -> tuple[list[str], int | None]:
+    """Returns the side before `mod`, and the modulus; its brackets may be anywhere: `(mod 7)`, `\\text{ mod } 7`."""
+    at = next((at for at, token in enumerate(side) if token in _MODULO), None)
+    if at is None:
+        return side, None
+    before, after = side[:at], side[at + 1 :]
+    while before and before[-1] in ("(", "{", "["):
+        before.pop()
+    modulus = _value(_without_unmatched_closers(after))
+    _require(modulus.denominator == 1 and modulus >= 1)
+    return before, modulus.numerator
+
+
+def _without_unmatched_closers(tokens: Sequence[str]) -> list[str]:
+    kept: list[str] = []
+    depth = 0
+    for token in tokens:
+        if token in (")", "}", "]"):
+            if depth == 0:
+                continue
+            depth -= 1
+        depth += token in ("(", "{", "[")
+        kept.append(token)
+    return kept
+
+
+def _value(side: list[str]) -> Fraction:
+    """Returns the value of one side; a set of one element is that element."""
+    if side and _SET_BRACES.get(side[0]) == side[-1]:
+        side = side[1:-1]
+        _require(not any("," in token for token in side))
+    return _Expression(side).whole()
 
 
 class _Expression:
     r"""A recursive-descent parser of one side of an equation; raises NotAValueError at what it cannot read.
 
-    quantity = sum (unit | remark)*       factor = atom "!"? ("^" atom)?
+    quantity = words? sum words?          factor = atom "!"? ("^" atom)?
     sum      = product (("+"|"-") product)*
     product  = signed ((times|over) signed)*
-    signed   = ("+"|"-")? factor          atom   = number | "{" sum "}" | command argument+
+    signed   = ("+"|"-")? factor          atom   = number | "{" quantity "}" | command argument+
     """
 
     def __init__(self, tokens: list[str]) -> None:
@@ -122,12 +170,16 @@ class _Expression:
         self._at = 0
         self._depth = 0
 
-    def quantity(self) -> Fraction:
+    def whole(self) -> Fraction:
         """Returns the value of all the tokens."""
+        value = self._quantity()
+        _require(self._at == len(self._tokens))
+        return value
+
+    def _quantity(self) -> Fraction:
+        self._at = skip_words_before(self._tokens, self._at)
         value = self._sum()
-        while self._at < len(self._tokens):
-            if not self._take(_UNIT):
-                self._remark()
+        self._at = skip_words_after(self._tokens, self._at)
         return value
 
     def _take(self, *wanted: str) -> str | None:
@@ -140,17 +192,6 @@ class _Expression:
         _require(self._at < len(self._tokens))
         self._at += 1
         return self._tokens[self._at - 1]
-
-    def _remark(self) -> None:
-        r"""Consumes a remark such as `\text{ cm}^2`."""
-        _require(self._next() in _TEXTS and self._next() == "{")
-        before = ""
-        while (token := self._next()) != "}":
-            _require(token.lower() not in _NOT_UNITS)
-            _require(before == "^" or not _is_number(token))
-            before = token
-        if self._take("^"):
-            self._atom()
 
     def _sum(self) -> Fraction:
         value = self._product()
@@ -181,23 +222,21 @@ class _Expression:
         self._depth += 1
         _require(self._depth <= _MAX_DEPTH)
         token = self._next()
-        if token in ("{", "(", "["):
+        if token in _CLOSERS:
             value = self._bracketed(token)
-        elif token in _TEXTS:
-            value = self._argument()
         elif token == r"\sqrt":
             value = _square_root(self._argument())
         elif token in _TWO_ARGUMENTS:
             value = _TWO_ARGUMENTS[token](self._argument(), self._argument())
         else:
-            _require(_is_number(token))
+            _require(is_number(token))
             value = Fraction(token.replace(",", ""))
         self._depth -= 1
         return value
 
     def _bracketed(self, opening: str) -> Fraction:
         start = self._at
-        value = self._sum()
+        value = self._quantity()
         _require(self._next() == _CLOSERS[opening])
         has_comma = any("," in token for token in self._tokens[start : self._at])
         _require(opening == "{" or not has_comma)  # `(100,200)` is a pair

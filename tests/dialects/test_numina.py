@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimo_solver.dialects.calls import Call
+from aimo_solver.dialects.code_blocks import dedented
 from aimo_solver.dialects.numina import NUMINA
 from aimo_solver.dialects.prompt import Prompt
 from aimo_solver.problems.problem import ANY_INTEGER
@@ -39,7 +40,7 @@ def test_words_between_code_and_output_are_not_code() -> None:
 
 
 def test_a_block_that_was_never_closed_is_code_all_the_same() -> None:
-    assert NUMINA.find_code("```python\nprint(42)\n```output\n") == Call(code="print(42)\n")
+    assert NUMINA.find_code("```python\nprint(42)\n```output\n") == Call(code="print(42)")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_an_empty_block_is_empty_code() -> None:
 @settings(max_examples=30)
 @given(st.text("a `\n<>", max_size=20), programs)
 def test_whatever_is_written_in_a_block_is_found_as_it_is(thought: str, program: str) -> None:
-    assert NUMINA.find_code(thought + code(program)) == Call(code=program)
+    assert NUMINA.find_code(thought + code(program)) == Call(code=dedented(program))
 
 
 def test_every_stop_string_opens_an_output_block() -> None:

@@ -40,7 +40,8 @@ latex_soup = st.lists(st.one_of(latex_pieces, st.characters()), max_size=80).map
         (r"\boxed{5\}}", r"5\}"),
         (r"a \\\boxed{5}", "5"),
         (r"} { \boxed{5}", "5"),
-        (r"\boxed{}", ""),
+        (r"\framebox[3cm][c]{5}", "5"),
+        (r"\\boxed{\\frac{84}{2}}", r"\frac{84}{2}"),
     ],
 )
 def test_finds_the_box(text: str, content: str) -> None:
@@ -62,7 +63,9 @@ def test_a_box_inside_an_unclosed_one_counts() -> None:
     assert extract_answer(r"\boxed{x \text{ with } \boxed{7}", ANY_INTEGER) == 7
 
 
-@pytest.mark.parametrize("last", [r"\boxed{x}", r"\boxed{}", r"\boxed{3, 5}", r"\boxed{3.4}"])
+@pytest.mark.parametrize(
+    "last", [r"\boxed{3, 5}", r"\boxed{3.4}", r"\boxed{\pi}", r"\boxed{x^2}", r"\boxed{\text{no solution}}"]
+)
 def test_an_unreadable_last_box_withdraws_the_earlier_one(last: str) -> None:
     assert extract_answer(rf"\boxed{{7}}, no: {last}", ANY_INTEGER) is None
 
