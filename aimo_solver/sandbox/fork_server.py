@@ -224,6 +224,8 @@ def session_environment() -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "MALLOC_ARENA_MAX": "2",  # Each further arena takes 64 MB of address space.
+        "PIP_NO_INDEX": "1",  # Otherwise pip tries to reach the network until the cell's time is over.
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "MPLBACKEND": "agg",
         "DISPLAY": ":none",  # Otherwise plt.show() does not say that it shows nothing.
         "CUDA_VISIBLE_DEVICES": "",  # The GPU's memory belongs to the engine.

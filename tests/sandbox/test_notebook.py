@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import textwrap
 
@@ -149,6 +150,7 @@ def test_magics_that_show_nothing_are_silent(code: str) -> None:
         ("x.*y?", "x.*y?: not known here, and skipped\n"),
         ("nosuch?", "nosuch?: there is no such name\n"),
         ("def f(n):\n    '''Adds.'''\nf?", "f(n)\nAdds.\n"),
+        ("x = [1]\nx?", "x = [1]\n" + str(inspect.getdoc([])) + "\n"),
         ("?len", "len(obj, /)\nReturn the number of items in a container.\n"),
     ],
 )

@@ -66,6 +66,20 @@ def test_what_cannot_work_says_so_and_the_session_goes_on(
     assert after.stdout == "5\n"
 
 
+def test_a_file_that_a_cell_writes_can_be_run(sandbox: ProcessSandbox) -> None:
+    assert (
+        run_cells(sandbox, "%%writefile mine.py\nvalue = 9\nprint('ran')", "%run mine.py\nvalue")[1].stdout
+        == "ran\n9\n"
+    )
+
+
+def test_pip_in_a_process_of_its_own_ends_at_once(sandbox: ProcessSandbox) -> None:
+    code = (
+        "import subprocess, sys\nsubprocess.run([sys.executable, '-m', 'pip', 'install', 'nosuchpackage']).returncode"
+    )
+    assert run_cells(sandbox, code, timeout_seconds=HANG_GUARD_SECONDS)[0].stdout.endswith("\n1\n")
+
+
 def test_a_file_that_a_cell_writes_can_be_imported(sandbox: ProcessSandbox) -> None:
     assert run_cells(sandbox, "%%writefile mine.py\nvalue = 9\n", "import mine\nmine.value")[1].stdout == "9\n"
 

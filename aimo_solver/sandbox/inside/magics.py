@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Value = TypeVar("Value")
 
 _MAX_COMMAND_CHARS = 200
+_MAX_SIGNATURE_CHARS = 500
 _MAX_HELP_CHARS = 2000
 _INSTALL = re.compile(r"\binstall\b")
 _VERSION = re.compile(r"[<>=!~\[;@]")
@@ -76,9 +77,10 @@ class Magics:
             _say(f"{name}?: there is no such name")
             return
         try:
-            signature = f"{name}{inspect.signature(value)}" if callable(value) else name
+            signature = f"{name}{inspect.signature(value)}" if callable(value) else f"{name} = {value!r}"
         except (TypeError, ValueError):
             signature = name
+        signature = clip(signature, _MAX_SIGNATURE_CHARS)
         _say(clip(f"{signature}\n{inspect.getdoc(value) or 'no documentation'}", _MAX_HELP_CHARS))
 
 

@@ -3,6 +3,7 @@
 What is turned, outside strings and brackets only:
 - a cell that is indented as a whole loses its indent, and one with `>>>` prompts its prompts;
 - `%time statement` and its kin run the statement and print its time; `%matplotlib` and its kin do nothing;
+- `%run file.py` runs the file in the cell's own variables;
 - `%%time` and its kin run the whole cell; `%%writefile name` writes it to a file; of any other `%%` nothing is run;
 - `!command`, `pip install` and unknown magics print one sentence, and the rest of the cell runs;
 - `name?` and `?name` print the signature and the documentation.
@@ -60,6 +61,7 @@ _ASSIGNED = re.compile(
 )
 _INDENT = re.compile(r"[ \t]*")
 _TIMEIT_OPTIONS = re.compile(r"(?:-[nrpsvl][ =]?\S+[ \t]+|-[a-zA-Z][ \t]+)*")
+_FILE = re.compile(r"[\w./]+\.py")
 _PROMPT = re.compile(r"^(?:>>>|\.\.\.)(?: |$)", re.MULTILINE)
 
 
@@ -75,7 +77,7 @@ class Translation:
 
 def translate(code: str) -> Translation:
     """Returns the cell as Python, or as it is where nothing in it is notebook syntax."""
-    code = _without_prompts(_dedent(code.replace("\r\n", "\n")))
+    code = _without_prompts(_dedent(code.removeprefix("\ufeff").replace("\r\n", "\n")))
     start = _first_statement(code)
     magic = _MAGIC.match(code, start)
     if magic is None or not code.startswith("%%", start):
@@ -182,6 +184,9 @@ def _line_magic(name: str, rest: str) -> str:
         return "pass"
     if name in ("pip", "conda", "mamba", "uv"):
         return _call("shell", f"{name} {_joined(rest)}")
+    if name == "run" and _FILE.fullmatch(rest.strip()):
+        file = repr(rest.strip())
+        return f"exec(compile(open({file}).read(), {file}, 'exec'))"
     if name not in TIMED:
         return _call("skip", f"%{name}")
     if name != "time":
