@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from aimo_solver.config.settings import Preset
@@ -13,6 +14,7 @@ from aimo_solver.dialects.template import make_template_dialect, template_suppor
 from aimo_solver.dialects.template_form import python_tool
 from aimo_solver.engine.chat_template import ChatTemplate
 from aimo_solver.engine.tokenizer import HfTokenizer
+from aimo_solver.engine.tool_calls import parser_names
 from aimo_solver.engine.vllm.tool_parsers import VllmCallReader
 from aimo_solver.errors import InputError
 
@@ -35,9 +37,16 @@ def load_dialect(name: str, model: Path) -> Dialect:
         wanted = detect_dialect(model).dialect
     if wanted != TEMPLATE:
         return find_dialect(wanted)
-    support = template_support(model)
+    files = [path for ending in ("*.json", "*.jinja") for path in model.glob(ending)]
+    return _template_dialect(model, max((path.stat().st_mtime_ns for path in files), default=0))
+
+
+@lru_cache(maxsize=1)
+def _template_dialect(model: Path, changed_ns: int) -> Dialect:
+    """Is asked several times before a run begins, and a large tokenizer takes seconds to read."""
+    tokenizer = HfTokenizer(model)
+    template = ChatTemplate(tokenizer)
+    support = template_support(template, parser_names())
     if support.parser is None:
         raise InputError(f"dialect template does not fit {model}: {support.reason}; name another dialect, such as cot")
-    tokenizer = HfTokenizer(model)
-    reader = VllmCallReader(support.parser, tokenizer, python_tool(TOOL_TEXT))
-    return make_template_dialect(ChatTemplate(tokenizer), reader)
+    return make_template_dialect(template, VllmCallReader(support.parser, tokenizer, python_tool(TOOL_TEXT)))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from aimo_solver.app.options import RunOptions
 from aimo_solver.config.settings import Hardware, Preset
-from aimo_solver.dialects.dialect import Dialect
+from aimo_solver.dialects.dialect import Dialect, calls_code
 from aimo_solver.dialects.harmony import HARMONY
+from aimo_solver.dialects.hermes import HERMES
 from aimo_solver.dialects.prompt import Prompt, encode_prompt
+from aimo_solver.dialects.template import require_calls_are_read
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.engine.checkpoint import own_context
 from aimo_solver.engine.tokenizer import HfTokenizer
@@ -19,23 +22,40 @@ TRIAL_PROBLEM: Final = "1 + 1?"
 MIN_ANSWER_TOKENS: Final = 64
 """Fewer tokens than these after the prompt are no room for an answer."""
 
+_NEEDED_TOKENS: Final[Mapping[str, Sequence[str]]] = {HERMES.name: ("<|im_start|>", "<|im_end|>")}
+"""What dialects write themselves after a call. Others with tokens of their own check them with each prompt."""
+
 
 def require_fits(options: RunOptions, dialect: Dialect, tokenizer: Tokenizer) -> list[int]:
     """Returns a short problem's prompt in a run's words.
 
-    Raises InputError or EngineLoadError where the tokenizer cannot express it.
+    Raises InputError or EngineLoadError where the tokenizer cannot express it, or the dialect's calls cannot be read.
     """
+    if options.preset.search is not None and calls_code(dialect) and not dialect.stop:
+        raise InputError("this checkpoint's calls end with the turn, where a search has no step; leave out [search]")
+    require_calls_are_read(dialect)
     return trial_prompt(options.preset, options.prompt, dialect, tokenizer)
 
 
 def trial_prompt(preset: Preset, prompt: Prompt, dialect: Dialect, tokenizer: Tokenizer) -> list[int]:
     """Returns a short problem's prompt, as `require_fits` does, and asks the same of a preset that judges."""
+    for token in _NEEDED_TOKENS.get(dialect.name, ()):
+        if len(tokenizer.encode(token)) != 1:
+            raise InputError(
+                f"dialect {dialect.name} needs a ChatML tokenizer: this one has no token {token}; "
+                "name another dialect, such as cot"
+            )
     token_ids = encode_prompt(dialect, TRIAL_PROBLEM, tokenizer, prompt=prompt, prefill=preset.rollout.prefill)
-    if not token_ids:
-        raise InputError("the chat template writes an empty prompt; take the model's own")
+    # Some tokenizers write spaces of their own between tokens.
+    if _unspaced(TRIAL_PROBLEM) not in _unspaced(tokenizer.decode(token_ids)):
+        raise InputError("the chat template leaves the problem's statement out of the prompt; take the model's own")
     if preset.genselect is not None:
         tokenizer.encode_chat([{"role": "user", "content": TRIAL_PROBLEM}])
     return token_ids
+
+
+def _unspaced(text: str) -> str:
+    return "".join(text.split())
 
 
 def require_prompt_fits(token_ids: list[int], context_tokens: int | None) -> None:

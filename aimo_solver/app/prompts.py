@@ -6,7 +6,7 @@ from datetime import date
 
 from aimo_solver.config.names import CodeMode
 from aimo_solver.config.settings import Preset
-from aimo_solver.dialects.dialect import Dialect
+from aimo_solver.dialects.dialect import Dialect, calls_code
 from aimo_solver.dialects.prompt import Prompt, make_prompt
 from aimo_solver.dialects.prompt_facts import PromptFacts
 from aimo_solver.errors import SandboxError
@@ -25,7 +25,7 @@ def prompt_facts(preset: Preset, dialect: Dialect, rule: AnswerRule) -> PromptFa
     rollout, tool = preset.rollout, CodeTool(dialect, preset.rollout)
     return PromptFacts(
         rule=rule,
-        runs_code=rollout.code is CodeMode.ON and rollout.code_rounds > 0 and bool(dialect.stop),
+        runs_code=rollout.code is CodeMode.ON and rollout.code_rounds > 0 and calls_code(dialect),
         timeout_seconds=tool.timeout_seconds,
         output_chars=tool.output_chars,
         code_rounds=rollout.code_rounds,

@@ -5,6 +5,7 @@ A form is told from a call as the checkpoint's own template writes it, not from 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ TURN_ENDS: Final = (
 """Tokens that end a turn, of families whose calls have no end of their own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class CallForm:
     """How a family writes a call."""
 
@@ -28,6 +29,8 @@ class CallForm:
     """A regular expression for what begins a call."""
     end: str | None
     """What ends one call, and nothing else; None where only the end of the turn does."""
+    arguments: str | None = None
+    """A regular expression for what stands between name and arguments, where these are JSON and the name is not."""
 
     def find_end(self, text: str, after: int) -> int:
         """Returns where the call that holds the position `after` ends, in a text of a template's; -1 if it does not."""
@@ -35,46 +38,56 @@ class CallForm:
         found = [(place, mark) for mark in ends if (place := text.find(mark, after)) >= 0]
         return -1 if not found else min(found)[0] + len(min(found)[1])
 
-    def find_call(self, turn: str) -> str | None:
-        """Returns the call that ends a turn of the model's; None if it has none, or one that is not complete.
+    def find_call(self, text: str) -> str | None:
+        """Returns the call that ends what the model has written; None if that ends in none, or in one that is cut off.
 
         With an end of its own that is the last one, as generation stops there, and the token that completed the end
-        may run past it. Without one, it is everything from the first call to the end of the turn.
+        may run past it. Without one it is everything from the turn's first call to its end.
         """
         if self.end is not None:
-            end = turn.rfind(self.end)
-            body = turn[: end + len(self.end)] if end >= 0 else ""
+            end = text.rfind(self.end)
+            body = text[: end + len(self.end)] if end >= 0 else ""
         else:
-            turn = turn.rstrip()
-            mark = next((mark for mark in TURN_ENDS if turn.endswith(mark)), None)
-            body = "" if mark is None else turn.removesuffix(mark)
+            mark = turn_end(text)
+            *_, body = re.split("|".join(map(re.escape, TURN_ENDS)), text.rstrip().removesuffix(mark) if mark else "")
         starts = [match.start() for match in re.finditer(self.start, body)]
         return body[starts[0 if self.end is None else -1] :] if starts else None
 
+    def nearly_read(self, call: str) -> str | None:
+        """Returns a call as JSON or XML that the rules of calls.py may still read; None where it holds neither."""
+        body = re.sub(f"^(?:{self.start})", "", call).removesuffix(self.end or "").strip()
+        if body.startswith(("{", "[", "<function=", "<invoke")):
+            return body
+        match = None if self.arguments is None else re.search(self.arguments, body)
+        if match is None:
+            return None
+        names = re.findall(r"[\w.]+", body[: match.start()])
+        return json.dumps({"name": names[-1] if names else "", "arguments": body[match.end() :].removesuffix("```")})
 
-def _tagged(name: str, pattern: str, start: str, end: str | None, *more: str) -> CallForm:
-    return CallForm(parsers=(name, *more), pattern=pattern, start=start, end=end)
+
+def turn_end(text: str) -> str:
+    """Returns the token that ends the text, of those that end turns; "" if none does."""
+    return next((mark for mark in TURN_ENDS if text.rstrip().endswith(mark)), "")
 
 
+_DEEPSEEK: Final = ("<｜tool▁calls▁begin｜>", "<｜tool▁call▁end｜>")
 _JSON: Final = r'\{\s*"name":\s*"python",\s*"arguments":'
 CALL_FORMS: Final = (
-    _tagged("gemma4", r"<\|tool_call>call:python\{", r"<\|tool_call>", "<tool_call|>"),
-    _tagged("functiongemma", "<start_function_call>", "<start_function_call>", "<end_function_call>"),
-    _tagged("qwen3_coder", r"<tool_call>\s*<function=python>", "<tool_call>", "</tool_call>", "qwen3_xml"),
-    _tagged("seed_oss", r"<seed:tool_call>\s*<function=python>", "<seed:tool_call>", "</seed:tool_call>"),
-    _tagged("glm45", r"<tool_call>python\s*<arg_key>", "<tool_call>", "</tool_call>", "glm47"),
-    _tagged("hermes", rf"<tool_call>\s*{_JSON}", "<tool_call>", "</tool_call>"),
-    _tagged("minimax_m2", "<minimax:tool_call>", "<minimax:tool_call>", "</minimax:tool_call>"),
-    _tagged(
-        "deepseek_v3", r"<｜tool▁sep｜>python\s*```json", "<｜tool▁calls▁begin｜>", "<｜tool▁call▁end｜>"
-    ),
-    _tagged("deepseek_v31", "<｜tool▁call▁begin｜>python", "<｜tool▁calls▁begin｜>", "<｜tool▁call▁end｜>"),
-    _tagged("mistral", r"\[TOOL_CALLS\]", r"\[TOOL_CALLS\]", None),
-    _tagged("granite", rf"<\|tool_call\|>\s*\[{_JSON}", r"<\|tool_call\|>", None),
-    _tagged("olmo3", r"<function_calls>\s*python\(", "<function_calls>", "</function_calls>"),
-    _tagged("llama3_json", r'\{"name":\s*"python",\s*"parameters":', r'\{"name":\s*"', None),
-    _tagged("pythonic", r"\[python\(code=", r"\[python\(", None),
-)  # fmt: skip
+    CallForm(("gemma4",), r"<\|tool_call>call:python\{", r"<\|tool_call>", "<tool_call|>"),
+    CallForm(("functiongemma",), "<start_function_call>", "<start_function_call>", "<end_function_call>"),
+    CallForm(("qwen3_coder", "qwen3_xml"), r"<tool_call>\s*<function=python>", "<tool_call>", "</tool_call>"),
+    CallForm(("seed_oss",), r"<seed:tool_call>\s*<function=python>", "<seed:tool_call>", "</seed:tool_call>"),
+    CallForm(("glm45", "glm47"), r"<tool_call>python\s*<arg_key>", "<tool_call>", "</tool_call>"),
+    CallForm(("hermes",), rf"<tool_call>\s*{_JSON}", "<tool_call>", "</tool_call>"),
+    CallForm(("minimax_m2",), "<minimax:tool_call>", "<minimax:tool_call>", "</minimax:tool_call>"),
+    CallForm(("deepseek_v3",), r"<｜tool▁sep｜>python\s*```json", *_DEEPSEEK, r"\s*```json\s*"),
+    CallForm(("deepseek_v31",), "<｜tool▁call▁begin｜>python", *_DEEPSEEK, "<｜tool▁sep｜>"),
+    CallForm(("mistral",), r"\[TOOL_CALLS\]", r"\[TOOL_CALLS\]", None, r"\[ARGS\]"),
+    CallForm(("granite",), rf"<\|tool_call\|>\s*\[{_JSON}", r"<\|tool_call\|>", None),
+    CallForm(("olmo3",), r"<function_calls>\s*python\(", "<function_calls>", "</function_calls>"),
+    CallForm(("llama3_json",), r'\{"name":\s*"python",\s*"parameters":', r'(?=\{"name":\s*")', None),
+    CallForm(("pythonic",), r"\[python\(code=", r"(?=\[python\()", None),
+)
 """Tried in this order."""
 
 

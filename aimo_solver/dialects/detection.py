@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from aimo_solver.dialects.template import TemplateSupport, template_support
+from aimo_solver.dialects.template import TemplateSupport, checkpoint_support
 from aimo_solver.errors import AimoError
 from aimo_solver.utils.paths import DEMO_MODEL
 
@@ -112,7 +112,7 @@ RULES: Final[Sequence[Rule]] = (
 """Tried in this order, before the template dialect."""
 
 
-def detect_dialect(folder: Path, *, thorough: bool = False, support: FindSupport = template_support) -> Detected:
+def detect_dialect(folder: Path, *, thorough: bool = False, support: FindSupport = checkpoint_support) -> Detected:
     """Returns the dialect that goes with the checkpoint in a folder; `cot` where nothing else fits.
 
     `thorough`: whether the template dialect would fit too is found out even where a rule fits, which takes a second.

@@ -93,6 +93,11 @@ class Dialect(Protocol):
         ...
 
 
+def calls_code(dialect: Dialect) -> bool:
+    """Returns whether the family's models ask for code to be run: at a stop string, or with a tool that is declared."""
+    return bool(dialect.stop) or bool(dialect.prompt_texts(runs_code=True).tool)
+
+
 def closing_tokens(dialect: Dialect, tokenizer: Tokenizer) -> int:
     """Returns the tokens that closing a text may take, whatever is open in it: nothing, a message or a thought."""
     return max(len(tokenizer.encode(dialect.close_thinking(text))) for text in ("", "x", _THINK_START))

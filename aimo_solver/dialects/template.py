@@ -8,28 +8,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from aimo_solver.config.answer_settings import BOXED_ONLY, AnswerForms
 from aimo_solver.config.names import Effort
-from aimo_solver.dialects.call_forms import installed_parser
-from aimo_solver.dialects.calls import Call
-from aimo_solver.dialects.dialect import TOOL_TEXT, ToolSettings
+from aimo_solver.dialects.call_forms import installed_parser, turn_end
+from aimo_solver.dialects.calls import Call, read_call
+from aimo_solver.dialects.dialect import TOOL_TEXT, Dialect, ToolSettings, split_thinking
 from aimo_solver.dialects.prompt import Prompt, PromptTexts, encode_messages
-from aimo_solver.dialects.template_form import Template, TemplateForm, find_template_form, python_tool
+from aimo_solver.dialects.template_form import EXAMPLE_CODE, Template, TemplateForm, find_template_form, python_tool
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.engine.chat_template import ChatTemplate
 from aimo_solver.engine.tokenizer import HfTokenizer
-from aimo_solver.engine.tool_calls import CallReader, ToolCall, parser_names
+from aimo_solver.engine.tool_calls import CallReader, parser_names
 from aimo_solver.errors import InputError
 from aimo_solver.problems.answers import read_answer
 from aimo_solver.problems.problem import AnswerRule
 
 SYSTEM_TEXT = "Please reason step by step, and put your final answer, {answers}, within \\boxed{}."
-_SHOWN_CHARS = 200
-"""Of arguments that cannot be read."""
+_ANSWER = "\nThe answer is $\\boxed{"
+_NO_MORE_CODE = "no more code can be run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,15 +81,20 @@ class TemplateDialect:
         return f"# Tools\n\nYou may call this function:\n{schema}\n\nA call has exactly this form:\n{self.form.example}"
 
     def find_code(self, turn: str) -> Call | None:
-        """Returns the code of the call that ends the turn, as the parser reads it."""
+        """Returns the call that ends the turn, as the parser reads it; of several the first.
+
+        One that it cannot read is read by the rules of calls.py, where its marks hold JSON or XML.
+        """
         text = self.form.call.find_call(turn)
         if text is None:
             return None
         calls = self.reader.read(text)
-        if len(calls) != 1:
-            fault = "It holds several calls" if calls else "It cannot be read"
-            return Call(error=f"{fault}: write one call of python in exactly this form:\n{self.form.example}")
-        return _code_of(calls[0])
+        if calls:
+            return read_call(json.dumps(asdict(calls[0])), form=self.form.example)
+        written = self.form.call.nearly_read(text)
+        if written is not None:
+            return read_call(written, form=self.form.example)
+        return Call(error=f"the call cannot be read. Write it as {self.form.example}")
 
     def render_output(self, output: str, opened: str = "") -> str:
         """Returns the template's own text, which opens thinking where the template does."""
@@ -97,10 +102,15 @@ class TemplateDialect:
 
     def close_thinking(self, text: str) -> str:
         begin, end = self.form.think
-        return f"{end if text.rfind(begin) > text.rfind(end) else ''}\nThe answer is $\\boxed{{"
+        closing = f"{end if text.rfind(begin) > text.rfind(end) else ''}{_ANSWER}"
+        if self.form.call.end is None and self.form.call.find_call(text) is not None:
+            # The turn ended with a call that has no end of its own: it is over, and answered.
+            return f"{turn_end(text)}{self.render_output(_NO_MORE_CODE)}{_ANSWER}"
+        return closing
 
     def find_answer(self, text: str, rule: AnswerRule, forms: AnswerForms = BOXED_ONLY) -> int | None:
-        return read_answer(text, rule, forms)
+        said, thought = split_thinking(text, *self.form.think)
+        return read_answer(said, rule, forms, thought=thought)
 
 
 def make_template_dialect(template: Template, reader: CallReader) -> TemplateDialect:
@@ -108,20 +118,38 @@ def make_template_dialect(template: Template, reader: CallReader) -> TemplateDia
     return TemplateDialect(template=template, reader=reader, form=find_template_form(template))
 
 
-def template_support(folder: Path, names: Collection[str] | None = None) -> TemplateSupport:
-    """Returns whether the template dialect fits the checkpoint in a folder. `names`: the parsers that vLLM has.
+def require_calls_are_read(dialect: Dialect) -> None:
+    """Raises InputError if the parser does not read a call as the template writes it. May take seconds (an import)."""
+    if not isinstance(dialect, TemplateDialect):
+        return
+    form = dialect.form
+    calls = dialect.reader.read(form.call.find_call(form.example) or "")
+    if [read_call(json.dumps(asdict(call))).code for call in calls] != [EXAMPLE_CODE]:
+        raise InputError(
+            f"vLLM's tool parser {' or '.join(form.call.parsers)} does not read a call as the chat template writes it, "
+            f"{form.example!r}; name another dialect, such as cot"
+        )
 
-    Raises EngineLoadError if the folder has no readable tokenizer.
-    """
+
+def template_support(template: Template, names: Collection[str]) -> TemplateSupport:
+    """Returns whether the template dialect fits a chat template. `names`: the parsers that vLLM has."""
     try:
-        form = find_template_form(ChatTemplate(HfTokenizer(folder)))
+        form = find_template_form(template)
     except InputError as error:
         return TemplateSupport(parser=None, reason=str(error))
-    parser = installed_parser(form.call, parser_names() if names is None else names)
+    parser = installed_parser(form.call, names)
     if parser is None:
         wanted = " or ".join(form.call.parsers)
         return TemplateSupport(parser=None, reason=f"the installed vLLM has no tool parser {wanted} for its calls")
     return TemplateSupport(parser=parser, reason=f"its chat template writes calls that vLLM's parser {parser} reads")
+
+
+def checkpoint_support(folder: Path) -> TemplateSupport:
+    """Returns whether the template dialect fits the checkpoint in a folder, with the installed vLLM.
+
+    Raises EngineLoadError if the folder has no readable tokenizer.
+    """
+    return template_support(ChatTemplate(HfTokenizer(folder)), parser_names())
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +176,3 @@ class _Rendering:
 
     def encode_chat(self, messages: Sequence[dict[str, str]]) -> list[int]:
         return self.encode(self.template.render(messages, tools=self.tools, variables=self.variables))
-
-
-def _code_of(call: ToolCall) -> Call:
-    try:
-        arguments: Any = json.loads(call.arguments)
-        code: object = arguments["code"]
-    except (ValueError, LookupError, TypeError):
-        code = None
-    if isinstance(code, str):
-        return Call(code=code)
-    return Call(error=f'python has one argument, the text "code"; got {call.arguments[:_SHOWN_CHARS]}')

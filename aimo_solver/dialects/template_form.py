@@ -26,6 +26,7 @@ THINK_TAGS: Final = (
 """What begins and ends thinking, in the families that have it."""
 _THINKING: Final[Mapping[str, Any]] = {"enable_thinking": True, "thinking": True}
 """The names that families have for it."""
+EXAMPLE_CODE: Final = "print(1 + 1)"
 _USER, _ABOUT = "Count the trees.", "Runs a trial."
 _CALLS: Final = (("weigh this", "sum(range(11))", "saw 55"), ("weigh that", "sum(range(12))", "saw 66"))
 """Thought, code and output of two trial calls."""
@@ -157,7 +158,7 @@ def _find_form(template: Template, variables: Mapping[str, Any], think: tuple[st
         style=trial.style,
         call=call,
         think=tags,
-        example=turn[begin:end].replace(code, "print(1 + 1)"),
+        example=turn[begin:end].replace(code, EXAMPLE_CODE),
         declares_tools=_ABOUT in opening,
         says_effort=trial.render(reasoning_effort="low") != trial.render(reasoning_effort="high"),
     )

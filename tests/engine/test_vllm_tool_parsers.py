@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from aimo_solver.dialects.call_forms import CALL_FORMS, find_form, installed_parser
 from aimo_solver.dialects.calls import Call
-from aimo_solver.dialects.template import TemplateDialect
+from aimo_solver.dialects.template import TemplateDialect, require_calls_are_read
 from aimo_solver.engine.tokenizer import HfTokenizer
 from aimo_solver.engine.tool_calls import parser_names
 from aimo_solver.engine.vllm.tool_parsers import VllmCallReader
+from aimo_solver.errors import EngineLoadError
 from aimo_solver.utils.paths import DEMO_MODEL
 from tests.helpers.chat_templates import PYTHON, template_dialect, write_tokenizer
 from tests.helpers.chat_turns import CODE, TURNS, conversation, rendered
@@ -63,7 +64,7 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Load:
 def test_a_familys_call_is_read_by_its_parser(name: str, load: Load) -> None:
     dialect = load(name)
     assert dialect.find_code(TURNS[name]) == Call(code=CODE)
-    assert dialect.find_code("A call begins like this. " + dialect.form.example) == Call(code="print(1 + 1)")
+    require_calls_are_read(dialect)
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -81,6 +82,19 @@ def test_every_form_of_the_table_is_read_here() -> None:
 
 def test_the_installed_vllm_has_a_parser_for_every_form() -> None:
     assert all(installed_parser(form, parser_names()) for form in CALL_FORMS)
+
+
+def test_what_a_parser_cannot_read_gives_no_code_and_no_noise(load: Load, capfd: pytest.CaptureFixture[str]) -> None:
+    for name in TURNS:
+        found = load(name).reader.read("<tool_call>\n{]\n</tool_call>")
+        assert all("code" not in call.arguments for call in found)
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_a_parser_that_does_not_fit_the_tokenizer_is_one_sentence() -> None:
+    reader = VllmCallReader("llama3_json", HfTokenizer(DEMO_MODEL), PYTHON)
+    with pytest.raises(EngineLoadError, match=r"parser llama3_json cannot be used .*; name another"):
+        reader.read("")
 
 
 @pytest.mark.parametrize("name", TURNS)

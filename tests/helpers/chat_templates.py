@@ -55,13 +55,13 @@ _STARTS: Final = ("<bos>", "<s>", "<｜begin▁of▁sentence｜>", "<|begin_of_t
 _ENDS: Final = ("<|im_end|>", "</s>", "<｜end▁of▁sentence｜>", "<|eot_id|>", "<eos>", "<|endoftext|>", "<SPECIAL_12>")
 
 
-def write_tokenizer(folder: Path, name: str) -> Path:
+def write_tokenizer(folder: Path, name: str, *, more_tokens: Sequence[str] = ()) -> Path:
     """Writes the tokenizer and the chat template of a family: the demo model's pieces, and the family's tokens."""
-    tokens = TOKENS[name]
+    tokens = [*TOKENS[name], *more_tokens]
     tokenizer = PreTrainedTokenizerFast.from_pretrained(
         DEMO_MODEL,
         local_files_only=True,
-        extra_special_tokens=list(tokens),
+        extra_special_tokens=tokens,
         bos_token=next((token for token in _STARTS if token in tokens), None),
         eos_token=next(token for token in _ENDS if token in tokens),
     )

@@ -64,7 +64,7 @@ AS_TEXT: Final = ("deepseek_v3", "deepseek_v3_1")
 """Templates that want a call's arguments as a text."""
 
 
-def conversation(name: str, code: str = CODE) -> list[dict[str, Any]]:
+def conversation(name: str, code: str = CODE, output: str = "42") -> list[dict[str, Any]]:
     """Returns the messages of a problem, a call and its reply."""
     arguments: Any = json.dumps({"code": code}) if name in AS_TEXT else {"code": code}
     call = {"id": "a1b2c3d4e", "type": "function", "function": {"name": "python", "arguments": arguments}}
@@ -73,7 +73,7 @@ def conversation(name: str, code: str = CODE) -> list[dict[str, Any]]:
         {"role": "system", "content": PROMPT.system},
         {"role": "user", "content": PROBLEM},
         {"role": "assistant", "content": content, "reasoning_content": "Hm.", "tool_calls": [call]},
-        {"role": "tool", "name": "python", "tool_call_id": "a1b2c3d4e", "content": "42"},
+        {"role": "tool", "name": "python", "tool_call_id": "a1b2c3d4e", "content": output},
     ]
 
 
