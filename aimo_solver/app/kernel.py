@@ -27,10 +27,12 @@ from aimo_solver.problems.problem_set import load_problem_set
 from aimo_solver.reports.tables import print_flushes, run_table
 from aimo_solver.utils.exit import one_sentence_errors
 from aimo_solver.utils.paths import DEMO_MODEL, DEMO_SET
+from aimo_solver.utils.streams import outlive_readers
 
 
 def main(started_at: float, arguments: Sequence[str] | None = None) -> None:
     """Runs the kernel's command line; `started_at` is time.monotonic() at its first line."""
+    outlive_readers()
     app = typer.Typer(
         add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
     )

@@ -2,7 +2,8 @@
 
 Guarantees: the server is up before the model is loaded; whatever breaks after that, every problem
 gets an answer (kaggle/gateways/predictor.py); the limit's clock is the session's, installs and loading
-included; the engine's processes end with the last problem. The answers are in the run folder, too.
+included; the engine's processes end with the last problem. The answers are in the run folder, too, where
+that can be written.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from aimo_solver.problems.problem_set import load_problem_set
 from aimo_solver.runs.replay import RunLimits
 from aimo_solver.runs.summary import summarise
 from aimo_solver.runs.writer import Recorder, RunFolder, new_run_path
-from aimo_solver.utils.log import Log
+from aimo_solver.utils.log import Log, unbreakable
 
 CHECK_SECONDS = 15 * 60.0
 """Limit of a version that is saved against the public placeholder problems, which need not take hours."""
@@ -97,6 +98,7 @@ def serve_contest(
 
     Raises InputError in a run that is not scored when a problem was not answered by the solver itself.
     """
+    show = unbreakable(log)
     limits = attached.limits
     rule = rule_of(attached.contest).with_fallback(options.rule.fallback)
     options = replace(options, rule=rule, limits=limits)
@@ -107,17 +109,18 @@ def serve_contest(
 
     @asynccontextmanager
     async def open_answerer() -> AsyncGenerator[Answerer]:
-        with RunFolder(path, {"contest": attached.contest.name} | options_to_toml(options)) as run:
+        settings = {"contest": attached.contest.name} | options_to_toml(options)
+        with RunFolder(path, settings, warn=show, required=False) as run:
 
             def note(line: str) -> None:
                 run.log(line)
-                log(line)
+                show(line)
 
             opening = open_runtime(
                 options,
                 note,
                 ledger.ends_at,
-                engine_log=path / "engine.log",
+                engine_log=path / "engine.log" if path.is_dir() else None,
                 load_attempts=LOAD_ATTEMPTS,
                 climbs=True,
                 needs_scorer=False,
@@ -138,7 +141,7 @@ def serve_contest(
         predictor.close()
     if predictor.failed:
         failure = f"{predictor.failed} of {predictor.asked} problems were not answered by the solver"
-        log(f"{failure}; the last because of {predictor.last_failure}")
+        show(f"{failure}; the last because of {predictor.last_failure}")
         if not attached.scored:  # It can still be mended before a submission is saved.
             raise InputError(f"{failure} ({predictor.last_failure}); see {path}")
     return path

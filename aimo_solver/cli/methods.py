@@ -35,6 +35,7 @@ from aimo_solver.reports.scaling import Budget
 from aimo_solver.reports.tables import MethodRow, method_rows, method_table, scaling_table
 from aimo_solver.runs.reader import LoggedRun
 from aimo_solver.utils.paths import DEMO_MODEL
+from aimo_solver.utils.streams import outlive_readers
 
 
 def methods(
@@ -71,6 +72,7 @@ def methods(
 
     Example: aimo methods --preset numina-aimo1 --preset s1 --dialect numina --tokens 1000 --out runs/methods
     """
+    outlive_readers()
     console = Console(stderr=as_json)
     overrides = Overrides(dialect=dialect, concurrent=concurrent)
     chosen = [Method(Path(name).stem, _options(model, name, hardware, seed, overrides=overrides)) for name in presets]
@@ -109,6 +111,7 @@ def scaling(
 
     Example: aimo scaling --budget 64 --budget 128 --budget 256 --waits 0 --waits 2 --out runs/scaling
     """
+    outlive_readers()
     console = Console(stderr=as_json)
     overrides = Overrides(dialect=dialect, rollouts=rollouts, early_stop=False, code=code)
     options = _options(model, preset, hardware, seed, overrides=overrides)

@@ -43,6 +43,7 @@ from aimo_solver.reports.live import Transcript
 from aimo_solver.reports.tables import print_flushes, run_table
 from aimo_solver.utils.log import console_log
 from aimo_solver.utils.paths import DEMO_MODEL, shown_path
+from aimo_solver.utils.streams import outlive_readers
 
 
 def solve(
@@ -84,6 +85,7 @@ def solve(
             early_stop=early_stop,
         ),
     )
+    outlive_readers()
     asyncio.run(_solve(options, problem, Console()))
 
 
@@ -118,6 +120,7 @@ def replay(
 
     To resume a run that was killed: aimo replay --resume runs/20260101-120000-aime
     """
+    outlive_readers()
     console = Console(stderr=as_json)
     if resume_run is not None:
         _print_outcome(asyncio.run(resume(resume_run, console)), console, as_json=as_json)

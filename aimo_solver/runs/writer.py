@@ -11,6 +11,7 @@ open, a disk that is full costs lines at most: they are warned of, kept, and wri
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import json
 import sys
@@ -18,7 +19,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import IO, Any, Final, cast
 
 import tomli_w
 
@@ -69,26 +70,32 @@ class RunFolder:
         problems: Sequence[Problem] = (),
         *,
         warn: Log = _to_stderr,
+        required: bool = True,
     ) -> None:
         """Creates the folder. Problems that are not known yet are added with their solutions.
 
-        `warn` is called when something cannot be written. Raises InputError if the folder cannot be created.
+        `warn` is called when something cannot be written. Raises InputError if the folder cannot be created, unless it
+        is not `required`: then it is warned of and tried again later.
         """
-        try:
-            path.mkdir(parents=True, exist_ok=False)
-            (path / SETTINGS_FILE).write_text(tomli_w.dumps(without_none(settings)), encoding="utf-8")
-        except FileExistsError:
-            raise InputError(f"{path}: the run folder exists; name another one") from None
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-        self._open(path, frozenset(), warn)
+        if required:
+            _make_new_folder(path)
+        self._open(path, frozenset(), warn, required=required)
+        self._settings = LineFile(path / SETTINGS_FILE, warn=warn, required=required)
+        self._settings.add(tomli_w.dumps(without_none(settings)))
+        if required and not self._settings.whole:
+            raise InputError(f"{path}: cannot be written; make room, or name another folder")
+        self._lock = _lock(path)
         self._answers.add(_HEADER)
         for problem in problems:
             self._add_problem(problem)
 
     @classmethod
     def resume(cls, path: Path, logged: LoggedRun, *, warn: Log = _to_stderr) -> RunFolder:
-        """Reopens a folder, after bringing its files to what `logged` holds: a line that was cut is gone."""
+        """Reopens a folder, after bringing its files to what `logged` holds: a line that was cut is gone.
+
+        Raises InputError for one in which another process writes.
+        """
+        lock = _lock(path)
         lines = [json_line(trajectory_row(trajectory)) for trajectory in logged.trajectories]
         write_text(path / TRAJECTORIES_FILE, "".join(lines))
         write_text(path / ANSWERS_FILE, _HEADER + _csv_lines([answer_row(one) for one in logged.solutions]))
@@ -96,17 +103,20 @@ class RunFolder:
         folder = cls.__new__(cls)
         folder._open(path, {trajectory.key for trajectory in logged.trajectories}, warn)
         folder._known = {problem.id for problem in logged.problems}
+        folder._lock = lock
         return folder
 
-    def _open(self, path: Path, recorded: Collection[RolloutKey], warn: Log) -> None:
+    def _open(self, path: Path, recorded: Collection[RolloutKey], warn: Log, *, required: bool = True) -> None:
         self.path, self._warn = path, unbreakable(warn)
         self._recorded = set(recorded)
         self._known: set[str] = set()
+        self._settings: LineFile | None = None
         self._steps: LineFile | None = None
         self._has_summary = True
         try:
             self._problems, self._trajectories, self._answers, self._log = (
-                LineFile(path / name, warn=warn) for name in (PROBLEMS_FILE, TRAJECTORIES_FILE, ANSWERS_FILE, _LOG_FILE)
+                LineFile(path / name, warn=warn, required=required)
+                for name in (PROBLEMS_FILE, TRAJECTORIES_FILE, ANSWERS_FILE, _LOG_FILE)
             )
         except OSError as error:
             raise InputError(f"{path}: cannot be written: {error.strerror}") from None
@@ -117,6 +127,8 @@ class RunFolder:
     def __exit__(self, *_: object) -> None:
         for file in self._files:
             file.close()
+        if self._lock is not None:
+            self._lock.close()
 
     @property
     def whole(self) -> bool:
@@ -125,7 +137,7 @@ class RunFolder:
 
     @property
     def _files(self) -> list[LineFile]:
-        files = [self._problems, self._trajectories, self._answers, self._log, self._steps]
+        files = [self._settings, self._problems, self._trajectories, self._answers, self._log, self._steps]
         return [file for file in files if file is not None]
 
     def log(self, line: str) -> None:
@@ -172,6 +184,34 @@ class Recorder(Observer):
 
     def rollout_finished(self, trajectory: Trajectory, vote: Vote) -> None:
         self._folder.record(trajectory)
+
+
+def _make_new_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=False)
+    except FileExistsError:
+        raise InputError(f"{path}: the run folder exists; name another one") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _lock(path: Path) -> IO[bytes] | None:
+    """Returns the lock on a run folder, which closing it or the end of this process gives up.
+
+    None where files cannot be locked. Raises InputError if another process has it.
+    """
+    try:
+        file = (path / SETTINGS_FILE).open("rb")
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise InputError(f"{path}: another process writes in this run folder; wait for it or end it") from None
+    except OSError:  # Some network file systems have no locks.
+        pass
+    return file
 
 
 def new_run_path(folder: Path, name: str) -> Path:

@@ -7,6 +7,7 @@ next line or at the end; nothing is raised once the file is open.
 from __future__ import annotations
 
 import os
+from io import FileIO
 from pathlib import Path
 
 from aimo_solver.utils.contained import describe
@@ -16,13 +17,18 @@ from aimo_solver.utils.log import Log, unbreakable
 class LineFile:
     """Appends to a file. Close it."""
 
-    def __init__(self, path: Path, *, warn: Log) -> None:
-        """Opens or creates the file, and raises OSError if it cannot. `warn` is called when it cannot be written."""
+    def __init__(self, path: Path, *, warn: Log, required: bool = True) -> None:
+        """Opens or creates the file, and raises OSError if it cannot; unless it is `required`, it tries again later.
+
+        `warn` is called when the file cannot be written.
+        """
         self._path, self._warn = path, unbreakable(warn)
-        self._file = path.open("ab", buffering=0)
-        self._size = os.fstat(self._file.fileno()).st_size
+        self._file: FileIO | None = None
+        self._size = 0
         self._waiting: list[bytes] = []
         self._failing = False
+        if required:
+            self._open()
 
     @property
     def whole(self) -> bool:
@@ -40,7 +46,8 @@ class LineFile:
         if self._waiting:
             self._warn(f"{self._path}: {len(self._waiting)} entries could not be written")
         try:
-            self._file.close()
+            if self._file is not None:
+                self._file.close()
         except OSError as error:
             self._warn(f"{self._path}: {describe(error)}")
 
@@ -57,13 +64,20 @@ class LineFile:
         else:
             self._failing = False
 
+    def _open(self) -> FileIO:
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("ab", buffering=0)
+            self._size = os.fstat(self._file.fileno()).st_size
+        return self._file
+
     def _append(self, data: bytes) -> None:
         """Writes all of it; otherwise takes back the part that was written, and raises OSError."""
-        left = memoryview(data)
+        file, left = self._open(), memoryview(data)
         try:
             while left:
-                left = left[self._file.write(left) :]
+                left = left[file.write(left) :]
         except OSError:
-            os.ftruncate(self._file.fileno(), self._size)
+            os.ftruncate(file.fileno(), self._size)
             raise
         self._size += len(data)

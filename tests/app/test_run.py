@@ -113,7 +113,7 @@ def test_an_interrupted_run_submits_the_fallback_for_the_rest(place: Path, monke
     monkeypatch.setattr(RunFolder, "add", interrupt)
     with pytest.raises(asyncio.CancelledError):
         answer_set(place)
-    assert pl.read_parquet(place / "out.parquet").rows() == [("a", 42), ("b", 0), ("c", 0)]
+    assert pl.read_parquet(place / "out.parquet").rows() == [("a", 42), ("b", 42), ("c", 0)]
 
 
 def test_a_sandbox_that_does_not_start_does_not_stop_the_run(place: Path) -> None:

@@ -13,7 +13,9 @@ import pytest
 
 from aimo_solver.config.names import CodeMode
 from aimo_solver.errors import InputError
+from aimo_solver.problems.problem import Problem
 from aimo_solver.rollouts.trajectory import Turn
+from aimo_solver.runs.reader import read_run
 from aimo_solver.runs.writer import (
     ANSWER_FIELDS,
     VERSION,
@@ -206,3 +208,27 @@ def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path: Path, monkey
         path.mkdir()
         names.append(path.name)
     assert names == [f"20260101-000000-demo{ending}" for ending in ("", "-2", "-3")]
+
+
+def test_second_resume_of_a_folder_is_refused_while_the_first_writes(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "run", {"seed": 3}, [Problem("p1", "1 + 1?")]) as folder:
+        logged = read_run(folder.path).to_resume()
+        with pytest.raises(InputError, match="another process writes in this run folder"):
+            RunFolder.resume(folder.path, logged)
+        folder.log("still writing")
+    with RunFolder.resume(folder.path, logged) as again:
+        again.log("resumed")
+    assert lines(again, "log.txt") == ["still writing", "resumed"]
+
+
+def test_run_that_may_go_without_its_folder_writes_it_when_it_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "runs").touch()  # A file where the folder should be.
+    warnings: list[str] = []
+    with RunFolder(tmp_path / "runs" / "run", {"seed": 3}, warn=warnings.append, required=False) as folder:
+        folder.add(solution([trajectory(42, 0)]))
+        assert not folder.whole
+        (tmp_path / "runs").unlink()
+        folder.log("there is a place now")
+    assert folder.whole and len(lines(folder)) == 1
+    assert tomllib.loads((folder.path / "settings.toml").read_text()) == {"seed": 3}
+    assert warnings and all("the run continues and tries again" in warning for warning in warnings)

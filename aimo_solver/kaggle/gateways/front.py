@@ -32,6 +32,7 @@ from aimo_solver.errors import InputError
 from aimo_solver.kaggle.gateways import inference_server
 from aimo_solver.kaggle.gateways.predict import answer_frame, make_predict, only_value
 from aimo_solver.kaggle.inputs import find_checkpoint, find_competition, find_test_file, require_inputs
+from aimo_solver.utils.streams import outlive_readers
 
 FRONT_VARIABLE: Final = "AIMO_FRONT"
 """Environment variable of the solver's process: the file descriptor on which it is asked."""
@@ -50,6 +51,7 @@ def serve_in_front(arguments: Sequence[str], inputs: Path, install: Install, sta
     `arguments` are the kernel's, `started_at` its first moment (monotonic clock). Raises InputError for a session
     that cannot answer.
     """
+    outlive_readers()
     options = _read(arguments, inputs)
     if options.problems:
         return None
