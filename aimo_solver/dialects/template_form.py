@@ -141,6 +141,8 @@ def _find_form(template: Template, variables: Mapping[str, Any], think: tuple[st
     tags = think or THINK_TAGS[0]
     plain = Style(variables=variables, arguments_as_text=False, thought_in=None)
     opening = _Trial(template, plain, tags).render()
+    if _USER not in opening:
+        raise InputError("its chat template leaves out what a user says, as a text")
     thinks = think is not None and not opening.rstrip().endswith(think[1])
     trial, text = _find_style(template, variables, tags, thinks=thinks)
     if not text.startswith(opening):

@@ -15,7 +15,7 @@ from aimo_solver.config.names import Effort
 from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.hermes import HERMES
 from aimo_solver.dialects.prompt import Prompt, encode_prompt, opened_thought, reopened_thought
-from aimo_solver.dialects.template import TemplateDialect, require_calls_are_read, template_support
+from aimo_solver.dialects.template import TemplateDialect, TemplateSupport, require_calls_are_read, template_support
 from aimo_solver.engine.chat_template import ChatTemplate
 from aimo_solver.engine.tokenizer import HfTokenizer
 from aimo_solver.errors import InputError
@@ -96,6 +96,18 @@ def test_a_template_that_renders_turns_otherwise_than_the_model_wrote_them_is_re
     support = template_support(ChatTemplate(HfTokenizer(write_tokenizer(tmp_path, name))), ["hermes"])
     assert support.parser is None
     assert REFUSED[name] in support.reason
+
+
+def test_a_template_that_reads_messages_in_parts_only_is_refused(tmp_path: Path) -> None:
+    """As those of some checkpoints that see images: a text has no parts, and would be left out."""
+    folder = write_tokenizer(tmp_path, "qwen3")
+    template = folder / "chat_template.jinja"
+    user = "{{- '<|im_start|>user\\n' + message.content + '<|im_end|>\\n' }}"
+    assert user in template.read_text()
+    parts = "{%- for part in message.content %}{{- part.text }}{%- endfor %}"
+    template.write_text(template.read_text().replace(user, parts))
+    support = template_support(ChatTemplate(HfTokenizer(folder)), ["hermes"])
+    assert support == TemplateSupport(parser=None, reason="its chat template leaves out what a user says, as a text")
 
 
 def test_every_template_here_is_either_used_or_refused() -> None:
