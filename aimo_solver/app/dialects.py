@@ -11,7 +11,7 @@ from aimo_solver.dialects import TEMPLATE, find_dialect
 from aimo_solver.dialects.detection import AUTO, detect_dialect
 from aimo_solver.dialects.dialect import TOOL_TEXT, Dialect
 from aimo_solver.dialects.template import make_template_dialect, template_support
-from aimo_solver.dialects.template_form import python_tool
+from aimo_solver.dialects.tool import python_tool
 from aimo_solver.engine.chat_template import ChatTemplate
 from aimo_solver.engine.tokenizer import HfTokenizer
 from aimo_solver.engine.tool_calls import parser_names

@@ -21,6 +21,7 @@ from aimo_solver.dialects.dialect import (
     split_thinking,
 )
 from aimo_solver.dialects.prompt import Prompt, PromptTexts, encode_messages
+from aimo_solver.dialects.tool import python_tool
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.problems.answers import read_answer
 from aimo_solver.problems.problem import AnswerRule
@@ -52,7 +53,8 @@ class HermesDialect:
 
     def encode_prompt(self, problem: str, prompt: Prompt, tokenizer: Tokenizer) -> list[int]:
         """Writes the tool into the system's message, as the family's templates do with `tools`."""
-        tools = f"{_TOOLS_HEAD}{tool_schema(prompt.tool)}{_TOOLS_TAIL}" if prompt.tool else ""
+        schema = json.dumps(python_tool(prompt.tool), ensure_ascii=False)
+        tools = f"{_TOOLS_HEAD}{schema}{_TOOLS_TAIL}" if prompt.tool else ""
         system = "\n\n".join(filter(None, (prompt.system, tools)))
         return encode_messages(tokenizer, system, prompt.messages(problem))
 
@@ -71,14 +73,6 @@ class HermesDialect:
     def find_answer(self, text: str, rule: AnswerRule, forms: AnswerForms = BOXED_ONLY) -> int | None:
         said, thought = split_thinking(text)
         return read_answer(said, rule, forms, thought=thought)
-
-
-def tool_schema(description: str) -> str:
-    """Returns the tool as JSON, as the family's templates write it."""
-    code = {"type": "string", "description": "The code to run."}
-    parameters = {"type": "object", "properties": {"code": code}, "required": ["code"]}
-    function = {"name": "python", "description": description, "parameters": parameters}
-    return json.dumps({"type": "function", "function": function}, ensure_ascii=False)
 
 
 HERMES = HermesDialect()

@@ -18,7 +18,8 @@ from aimo_solver.dialects.call_forms import installed_parser, turn_end
 from aimo_solver.dialects.calls import Call, read_call
 from aimo_solver.dialects.dialect import TOOL_TEXT, Dialect, ToolSettings, split_thinking
 from aimo_solver.dialects.prompt import Prompt, PromptTexts, encode_messages
-from aimo_solver.dialects.template_form import EXAMPLE_CODE, Template, TemplateForm, find_template_form, python_tool
+from aimo_solver.dialects.template_form import EXAMPLE_CODE, Template, TemplateForm, find_template_form
+from aimo_solver.dialects.tool import python_tool
 from aimo_solver.engine.base import Tokenizer
 from aimo_solver.engine.chat_template import ChatTemplate
 from aimo_solver.engine.tokenizer import HfTokenizer

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from aimo_solver.dialects.call_forms import CallForm, find_form
+from aimo_solver.dialects.tool import python_tool
 from aimo_solver.errors import EngineLoadError, InputError
 
 THINK_TAGS: Final = (
@@ -50,13 +51,6 @@ class Template(Protocol):
     ) -> str:
         """Returns the text up to the start of the assistant's turn. Raises EngineLoadError if it cannot."""
         ...
-
-
-def python_tool(description: str) -> dict[str, Any]:
-    """Returns the declaration of the Python tool, as chat templates take it."""
-    code = {"type": "string", "description": "The code to run."}
-    parameters = {"type": "object", "properties": {"code": code}, "required": ["code"]}
-    return {"type": "function", "function": {"name": "python", "description": description, "parameters": parameters}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from aimo_solver.dialects.numina import NUMINA
 from aimo_solver.dialects.openmath import OPENMATH
 from aimo_solver.dialects.prompt import Prompt, encode_prompt
 from aimo_solver.dialects.s1 import S1
-from aimo_solver.dialects.template_form import python_tool
+from aimo_solver.dialects.tool import python_tool
 from aimo_solver.engine.chat_template import ChatTemplate
 from aimo_solver.engine.tokenizer import HfTokenizer
 from tests.helpers.chat_templates import PYTHON, NoReader, template_dialect, write_tokenizer

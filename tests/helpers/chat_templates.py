@@ -10,7 +10,7 @@ from typing import Final
 from transformers import PreTrainedTokenizerFast
 
 from aimo_solver.dialects.template import TemplateDialect, make_template_dialect
-from aimo_solver.dialects.template_form import python_tool
+from aimo_solver.dialects.tool import python_tool
 from aimo_solver.engine.chat_template import ChatTemplate
 from aimo_solver.engine.tokenizer import HfTokenizer
 from aimo_solver.engine.tool_calls import CallReader, ToolCall
