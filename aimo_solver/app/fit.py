@@ -19,6 +19,8 @@ from aimo_solver.engine.tokenizer import HfTokenizer
 from aimo_solver.errors import InputError
 
 TRIAL_PROBLEM: Final = "1 + 1?"
+OTHER_PROBLEM: Final = "2 + 2?"
+"""Its prompt must be another."""
 MIN_ANSWER_TOKENS: Final = 64
 """Fewer tokens than these after the prompt are no room for an answer."""
 
@@ -45,17 +47,15 @@ def trial_prompt(preset: Preset, prompt: Prompt, dialect: Dialect, tokenizer: To
                 f"dialect {dialect.name} needs a ChatML tokenizer: this one has no token {token}; "
                 "name another dialect, such as cot"
             )
-    token_ids = encode_prompt(dialect, TRIAL_PROBLEM, tokenizer, prompt=prompt, prefill=preset.rollout.prefill)
-    # Some tokenizers write spaces of their own between tokens.
-    if _unspaced(TRIAL_PROBLEM) not in _unspaced(tokenizer.decode(token_ids)):
+    token_ids, others = (
+        encode_prompt(dialect, problem, tokenizer, prompt=prompt, prefill=preset.rollout.prefill)
+        for problem in (TRIAL_PROBLEM, OTHER_PROBLEM)
+    )
+    if token_ids == others:
         raise InputError("the chat template leaves the problem's statement out of the prompt; take the model's own")
     if preset.genselect is not None:
         tokenizer.encode_chat([{"role": "user", "content": TRIAL_PROBLEM}])
     return token_ids
-
-
-def _unspaced(text: str) -> str:
-    return "".join(text.split())
 
 
 def require_prompt_fits(token_ids: list[int], context_tokens: int | None) -> None:

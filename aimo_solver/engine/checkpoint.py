@@ -200,6 +200,14 @@ def end_token_ids(folder: Path) -> frozenset[int]:
     return frozenset(token_id for token_id in ids if isinstance(token_id, int))
 
 
+def advised_sampling(folder: Path) -> dict[str, float]:
+    """Returns what generation_config.json advises for sampling, by vLLM's names. Runs draw as their preset says."""
+    path = folder / "generation_config.json"
+    stored = _read_object(path) if path.is_file() else {}
+    found = {name: stored.get(name) for name in ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")}
+    return {name: value for name, value in found.items() if isinstance(value, int | float)}
+
+
 def _text_config(folder: Path) -> dict[str, Any]:
     """Returns config.json; of a model that sees its part for text, over the whole."""
     config = _read_object(folder / "config.json")

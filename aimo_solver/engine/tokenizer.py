@@ -7,7 +7,7 @@ Guarantees: text is split as the folder's tokenizer.json says, if there is one, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,9 @@ from aimo_solver.errors import EngineLoadError
 _SAMPLE: Final = "Let $x = 3$ é.\n```python\nprint(x)\n```\n```output\n3\n```\nThe answer is \\boxed{3}."
 
 _EXCHANGE: Final = [{"role": "user", "content": "Say it."}, {"role": "assistant", "content": "It is said."}]
+
+_AS_IT_IS: Final[Mapping[str, Any]] = {"local_files_only": True, "trust_remote_code": False}
+"""Without a network, and without asking whether a checkpoint's own code may run: it may not."""
 
 
 class HfTokenizer:
@@ -34,7 +37,7 @@ class HfTokenizer:
         # tokens that it was not trained on, and a byte-level one labelled as Llama's is decoded to "LetĠxĠ=".
         reader = PreTrainedTokenizerFast if (folder / "tokenizer.json").exists() else AutoTokenizer
         try:
-            self._tokenizer = reader.from_pretrained(folder, local_files_only=True)
+            self._tokenizer = reader.from_pretrained(folder, **_AS_IT_IS)
         # For damaged files the tokenizers library raises anything, even a bare Exception.
         except Exception as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -79,7 +82,7 @@ class HfTokenizer:
 
         token_ids = self.encode(_SAMPLE)
         try:
-            theirs: Any = AutoTokenizer.from_pretrained(self._folder, local_files_only=True)
+            theirs: Any = AutoTokenizer.from_pretrained(self._folder, **_AS_IT_IS)
             decoded = theirs.decode(token_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
             same = decoded == self.decode(token_ids) and theirs.encode(_SAMPLE, add_special_tokens=False) == token_ids
         except Exception:  # noqa: BLE001  Any class may be named there; whether vLLM can read it is another check.
@@ -99,7 +102,9 @@ class HfTokenizer:
             text = self.backend.apply_chat_template(_EXCHANGE, tokenize=False, add_generation_prompt=False)
         except Exception:  # noqa: BLE001  A template is a program; whether it can be rendered is another check.
             return None
-        after = str(text).rpartition(_EXCHANGE[-1]["content"])[2]
+        _, said, after = str(text).rpartition(_EXCHANGE[-1]["content"])
+        if not said:  # It leaves out what assistants say.
+            return None
         first = next(iter(self.encode(after.lstrip())), None)
         ends = end_token_ids(self._folder) | {self._tokenizer.eos_token_id}
         if first is None or first in ends or first not in self.backend.added_tokens_decoder:
@@ -118,7 +123,8 @@ class HfTokenizer:
 
         if not self._tokenizer.chat_template:
             raise EngineLoadError(
-                f"the tokenizer in {self._folder} has no chat template; add the model's chat_template.jinja to it"
+                f"the tokenizer in {self._folder} has no chat template; add the model's chat_template.jinja to it, or "
+                "name dialect cot, which asks a base model in plain text"
             )
         try:
             token_ids = self._tokenizer.apply_chat_template(

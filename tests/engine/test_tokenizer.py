@@ -13,6 +13,7 @@ pytest.importorskip("transformers")
 from transformers import AutoTokenizer
 
 from aimo_solver.engine.tokenizer import HfTokenizer
+from aimo_solver.errors import EngineLoadError
 from aimo_solver.utils.paths import DEMO_MODEL
 from demo_model.tokenizer import train_tokenizer
 from tests.helpers.tokenizers import add_start_token, copy_tokenizer, relabel_tokenizer
@@ -87,3 +88,37 @@ def test_base_model_has_no_chat_template(tmp_path: Path) -> None:
     assert HfTokenizer(tmp_path).has_chat_template
     (tmp_path / "chat_template.jinja").unlink()
     assert not HfTokenizer(tmp_path).has_chat_template
+
+
+def test_token_that_ends_a_turn_but_not_generation_is_reported(tmp_path: Path) -> None:
+    copy_tokenizer(DEMO_MODEL, tmp_path)
+    written = (tmp_path / "chat_template.jinja").read_text()
+    assert HfTokenizer(tmp_path).end_fault() is None
+    (tmp_path / "chat_template.jinja").write_text(written.replace("<|im_end|>", "<|im_start|>"))
+    assert "ends a turn with <|im_start|>" in (HfTokenizer(tmp_path).end_fault() or "")
+
+
+def test_template_that_leaves_out_what_assistants_say_has_no_end_to_report(tmp_path: Path) -> None:
+    copy_tokenizer(DEMO_MODEL, tmp_path)
+    (tmp_path / "chat_template.jinja").write_text("<|im_start|>user\n{{ messages[0].content }}<|im_start|>assistant\n")
+    assert HfTokenizer(tmp_path).end_fault() is None
+
+
+@pytest.mark.parametrize("kept", ["tokenizer.json", "tokenizer_config.json"])
+def test_code_that_a_checkpoint_brings_is_neither_run_nor_asked_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: str
+) -> None:
+    copy_tokenizer(DEMO_MODEL, tmp_path)
+    own = {"tokenizer_class": "Own", "auto_map": {"AutoTokenizer": ["own.Own", "own.Own"]}}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(own))
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}}))
+    (tmp_path / "own.py").write_text("raise SystemExit('it ran')")
+    asked: list[str] = []
+    monkeypatch.setattr("builtins.input", lambda question="": asked.append(question) or "n")
+    if kept == "tokenizer.json":
+        assert HfTokenizer(tmp_path).label_fault() is None
+    else:
+        (tmp_path / "tokenizer.json").unlink()
+        with pytest.raises(EngineLoadError, match="no readable tokenizer"):
+            HfTokenizer(tmp_path)
+    assert asked == []

@@ -33,14 +33,14 @@ from aimo_solver.app.doctor.refusals import check_configuration
 from aimo_solver.app.options import preset_for
 from aimo_solver.app.runtime import sandbox_layers
 from aimo_solver.config.settings import Hardware, load_preset
-from aimo_solver.engine.checkpoint import check_checkpoint, check_writes_text
+from aimo_solver.engine.checkpoint import advised_sampling, check_checkpoint, check_writes_text
 from aimo_solver.engine.engine_arguments import argument_faults
 from aimo_solver.engine.hardware import AUTO, KAGGLE_CARDS, Card, choose_hardware, faults, find_cards, find_hardware
 from aimo_solver.engine.number_format import SLOW_ON_CPU, read_number_format
 from aimo_solver.engine.weight_files import weight_bytes
 from aimo_solver.errors import AimoError
 
-READ_FROM_CHECKPOINT: Final = ("hardware", "tokenizer", "dialect", "vllm", "memory")
+READ_FROM_CHECKPOINT: Final = ("hardware", "tokenizer", "dialect", "sampling", "vllm", "memory")
 Check = Callable[[], Finding | list[Finding]]
 
 
@@ -103,6 +103,7 @@ class _Examination:
             "compiler": self._compiler,
             "tokenizer": self._tokenizer,
             "dialect": self._dialect,
+            "sampling": self._sampling,
             "vllm": self._vllm,
             "memory": self._memory,
             "inputs": lambda: check_inputs(target.inputs, target.contest),
@@ -190,6 +191,20 @@ class _Examination:
         if answer is None or not answer.reason:
             return []
         return [Finding("dialect", Severity.OK, f"{answer.dialect}: {answer.reason}")]
+
+    def _sampling(self) -> list[Finding]:
+        """Compares the preset's sampling with what the checkpoint advises; says nothing where they agree."""
+        target = self._target
+        drawn = load_preset(target.preset or preset_for(target.model)).rollout
+        advised = advised_sampling(target.model)
+        differing = {name: value for name, value in advised.items() if value != getattr(drawn, name, 1.0)}
+        if not differing:
+            return []
+        listed = ", ".join(f"{name} = {value:g}" for name, value in differing.items())
+        ours = ", ".join(f"{name} = {getattr(drawn, name):g}" for name in differing if hasattr(drawn, name))
+        kept = f"; this preset draws with {ours}" if ours else ""
+        text = f"generation_config.json advises {listed}, which no run takes by itself{kept}"
+        return [Finding("sampling", Severity.OK, text)]
 
     def _vllm(self) -> list[Finding]:
         """Reports what vLLM answered to the tokenizer check's question."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -367,3 +368,37 @@ def test_a_model_that_scores_is_refused_without_asking_vllm(tmp_path: Path) -> N
 def test_a_tokenizer_of_a_larger_model_is_found(tmp_path: Path, vocabulary: int | None, severity: Severity) -> None:
     model = checkpoint(tmp_path / "model", QWEN_14B | {"vocab_size": vocabulary})
     assert findings(model)["tokenizer"][0].severity is severity
+
+
+def answering(**answer: Any) -> Machine:
+    """A machine whose tokenizer check is answered so."""
+    fields: dict[str, Any] = {"dialect": "cot", "tokens": 5, "prompt_tokens": 1, **answer}
+    tokenizer = TokenizerAnswer(**fields)
+    return Machine(cards=lambda: (), layers=lambda: ON, interview=lambda asked: Answers(tokenizer=tokenizer))
+
+
+def test_why_a_dialect_was_taken_is_a_line_of_its_own() -> None:
+    target = DoctorTarget(DEMO_MODEL, "cpu", Path("/nowhere"))
+    found = {one.name: one for one in diagnose(target, answering(reason="it has no chat template, as a base model"))}
+    assert found["dialect"] == Finding("dialect", Severity.OK, "cot: it has no chat template, as a base model")
+    assert "dialect" not in {one.name for one in diagnose(target, answering())}
+
+
+def test_what_the_tokenizers_folder_says_wrongly_is_a_warning() -> None:
+    found = diagnose(DoctorTarget(DEMO_MODEL, "cpu", Path("/nowhere")), answering(notes=("one", "two")))
+    notes = [(one.severity, one.text) for one in found if one.name == "tokenizer"]
+    assert notes == [(Severity.WARN, "one"), (Severity.WARN, "two")]
+
+
+def test_sampling_that_the_checkpoint_advises_is_compared_with_the_presets(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(DEMO_MODEL, model)
+    target = DoctorTarget(model, "cpu", Path("/nowhere"), preset="default")
+    assert "sampling" not in {one.name for one in diagnose(target, answering())}
+    advice = {"temperature": 0.6, "top_p": 1.0, "repetition_penalty": 1.05, "eos_token_id": 2}
+    (model / "generation_config.json").write_text(json.dumps(advice))
+    (line,) = [one.text for one in diagnose(target, answering()) if one.name == "sampling"]
+    assert line == (
+        "generation_config.json advises temperature = 0.6, repetition_penalty = 1.05, which no run takes by itself; "
+        "this preset draws with temperature = 1"
+    )

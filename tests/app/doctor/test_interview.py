@@ -81,7 +81,12 @@ def test_the_demo_models_tokenizer_writes_the_demo_presets_prompt() -> None:
         ("{{ raise_exception('Only tools') }}", "default", "cannot be rendered (Only tools)"),
         ("{{ messages[9].content }}", "default", "cannot be rendered"),
         ("{{ 1 // 0 }}", "default", "cannot be rendered"),
-        ("{% if false %}x{% endif %}", "default", "writes an empty prompt"),
+        ("{% if false %}x{% endif %}", "default", "leaves the problem's statement out"),
+        (
+            "{% for m in messages %}{% for part in m.content %}{{ part.text }}{% endfor %}[end]{% endfor %}",
+            "default",
+            "leaves",
+        ),
         ("[x]", "aimo3-public", "needs a gpt-oss tokenizer: this one has no token <|start|>"),
         ("[x]", "s1", "needs a ChatML tokenizer"),
         (None, "genselect-aimo2", "has no chat template"),
