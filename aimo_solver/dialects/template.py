@@ -124,7 +124,7 @@ def require_calls_are_read(dialect: Dialect) -> None:
     if not isinstance(dialect, TemplateDialect):
         return
     form = dialect.form
-    calls = dialect.reader.read(form.call.find_call(form.example) or "")
+    calls = dialect.reader.read(form.example)
     if [read_call(json.dumps(asdict(call))).code for call in calls] != [EXAMPLE_CODE]:
         raise InputError(
             f"vLLM's tool parser {' or '.join(form.call.parsers)} does not read a call as the chat template writes it, "

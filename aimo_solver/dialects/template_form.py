@@ -92,7 +92,7 @@ class TemplateForm:
     think: tuple[str, str]
     """What begins and ends thinking."""
     example: str
-    """A call, as the template writes it."""
+    """A call, as the template writes it, without the end of the turn."""
     declares_tools: bool
     """Whether it shows the model the tools that it is given."""
     says_effort: bool
@@ -154,7 +154,7 @@ def _find_form(template: Template, variables: Mapping[str, Any], think: tuple[st
         style=trial.style,
         call=call,
         think=tags,
-        example=turn[begin:end].replace(code, EXAMPLE_CODE),
+        example=call.find_call(turn[begin:end].replace(code, EXAMPLE_CODE)) or "",
         declares_tools=_ABOUT in opening,
         says_effort=trial.render(reasoning_effort="low") != trial.render(reasoning_effort="high"),
     )

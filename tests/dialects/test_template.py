@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimo_solver.config.names import Effort
+from aimo_solver.dialects.call_forms import turn_end
 from aimo_solver.dialects.calls import Call
 from aimo_solver.dialects.hermes import HERMES
 from aimo_solver.dialects.prompt import Prompt, encode_prompt, opened_thought, reopened_thought
@@ -162,6 +163,14 @@ def test_a_parser_that_does_not_read_the_templates_own_call_is_refused(load: Loa
     with pytest.raises(InputError, match="parser glm45 or glm47 does not read a call as the chat template writes it"):
         require_calls_are_read(dialect)
     require_calls_are_read(HERMES)
+
+
+@pytest.mark.parametrize("name", TURNS)
+def test_the_form_that_the_model_is_shown_is_a_call_without_the_end_of_a_turn(name: str, load: Load) -> None:
+    _, dialect = load(name)
+    turn = TURNS[name].replace(JSON_CODE, '{"code": "print(1 + 1)"}').replace(CODE, "print(1 + 1)")
+    assert turn.removesuffix(turn_end(turn)).endswith(dialect.form.example)
+    assert not turn_end(dialect.form.example)
 
 
 def test_without_a_tool_the_prompt_declares_none(load: Load) -> None:
