@@ -43,7 +43,7 @@ _CALL_LIKE: Final = re.compile(
     r"\[?\s*\{\s*[\"']?(?:name|function|tool|tool_name|recipient_name|type|arguments|parameters|code)[\"']?\s*:"
 )
 _LATER_CALL: Final = re.compile(
-    r"\{\s*[\"'](?:name|tool|function)[\"']\s*:\s*[\"'][\w.]+[\"']\s*,\s*[\"'](?:arguments|parameters)[\"']"
+    r"[\"'](?:name|tool|function)[\"']\s*:\s*[\"'][\w.]+[\"']\s*,\s*[\"'](?:arguments|parameters)[\"']\s*:"
 )
 _ESCAPE: Final = re.compile(r"\\(?:[\"\\/bfnrt]|u[0-9a-fA-F]{4})|\\")
 _FUNCTION: Final = re.compile(r"<(?:function=|invoke\s+name=)[\"']?(?P<name>[\w.-]+)[\"']?\s*>")
@@ -107,7 +107,7 @@ def _code_in(body: str) -> str:
     if not text:
         raise _Unreadable("it is empty")
     if _LATER_CALL.search(text):  # `call: {"name": ...}` is Python that does nothing.
-        raise _Unreadable(f"{text[:20]!r} stands before its JSON")
+        raise _Unreadable(f"it begins with {text[:20]!r}")
     if (quoted := _quoted(text)) is not None:
         return quoted
     return unfenced(body).strip("\r\n")

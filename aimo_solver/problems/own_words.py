@@ -15,7 +15,7 @@ from aimo_solver.utils.fences import FencedBlock, fenced_blocks
 _PROSE: Final = frozenset("latex tex math katex markdown md".split())
 _PERHAPS_PROSE: Final = frozenset(("", "text", "txt", "plaintext"))
 _ONLY_A_BOX: Final = re.compile(r"[\s$*]*\\{1,2}(?:boxed|fbox|framebox)\s*\{[^\\\n]{0,200}\}[\s$*.]*")
-_OUTPUT_OPENS: Final = re.compile(r"(?:`{3,}|~{3,})output[ \t]*\r?\n")
+_OUTPUT_OPENS: Final = re.compile(r"(?<![`~])(?:`{3,}|~{3,})output[ \t]*\r?\n")
 _TAG: Final = re.compile(r"<(?P<close>/?)(?P<name>tool_call|tool_response|function_call|tool_output)>")
 
 

@@ -31,7 +31,7 @@ _STATED: Final = re.compile(
 )
 _CLAUSE_ENDS: Final = re.compile(r"\n|[.;!?](?=[\s*_`)\"']|$)|,\s")
 _UNCERTAIN: Final = re.compile(
-    r"\b(?:if|whether|suppose|assume|assuming|unless|could|might|may|maybe|perhaps|would|not|guess|check|verify|claim"
+    r"\b(?:if|whether|suppose|assume|assuming|unless|could|might|may|maybe|perhaps|would|not|doubt|guess|check|verify|claim"
     r"|expected|example|sample|wrong|incorrect)\b|n't\b|\?",
     re.I,
 )

@@ -70,6 +70,63 @@ def test_an_unreadable_last_box_withdraws_the_earlier_one(last: str) -> None:
     assert extract_answer(rf"\boxed{{7}}, no: {last}", ANY_INTEGER) is None
 
 
+PLACEHOLDERS = [
+    *r"\boxed{} \boxed{answer} \boxed{ANSWER} \boxed{...} \boxed{…} \boxed{\ldots} \boxed{?} \boxed{n} \boxed{m+n}".split(),
+    *r"\boxed{\frac{m}{n}} \boxed{___} \boxed{\square} \boxed{\text{answer}} \boxed{<answer>} \boxed{{{n}}}".split(),
+    *r"\boxed{\boxed{}} \boxed{C} \fbox{} \\boxed{}".split(),
+    r"\boxed{ }",
+    r"\boxed{\text{your final answer here}}",
+    r"\boxed{the answer}",
+]
+
+
+@pytest.mark.parametrize("placeholder", PLACEHOLDERS)
+def test_a_placeholder_withdraws_nothing_and_is_no_answer(placeholder: str) -> None:
+    assert extract_answer(rf"So \boxed{{42}}, given as {placeholder}.", ANY_INTEGER) == 42
+    assert extract_answer(f"Give it as {placeholder}.", ANY_INTEGER) is None
+
+
+@pytest.mark.parametrize("name", ["boxed", "fbox", "framebox", r"\boxed", r"\framebox"])
+def test_every_spelling_of_a_box_is_read(name: str) -> None:
+    assert extract_answer(rf"So \{name}{{42}}.", ANY_INTEGER) == 42
+
+
+@pytest.mark.parametrize("content", [r"The area is \boxed{800}", r"\text{Area } \boxed{800}", r"\fbox{800}"])
+def test_an_inner_box_that_alone_holds_a_number_counts(content: str) -> None:
+    assert extract_answer(rf"\boxed{{{content}}}", ANY_INTEGER) == 800
+    assert extract_answer(rf"\boxed{{3 \text{{ or }} {content}}}", ANY_INTEGER) is None
+
+
+@timeless
+@given(
+    value=integers,
+    decoration=st.sampled_from(
+        [
+            r"\text{{{}}}",
+            r"\text{{The total is {}.}}",
+            r"\textbf{{(C) }} {}",
+            r"{} \text{{ cm}}^2",
+            "{} apples",
+            r"\color{{red}}{{{}}}",
+            r"\{{{}\}}",
+            r"n = {}",
+            r"x = 3 \Rightarrow n = {}",
+            "**{}**",
+            r"\boxed{{{}}}",
+            "The answer is {}",
+        ]
+    ),
+)
+def test_every_integer_is_read_under_any_decoration(value: int, decoration: str) -> None:
+    assert extract_answer(rf"\boxed{{{decoration.format(value)}}}", ANY_INTEGER) == value
+
+
+@timeless
+@given(value=integers, modulus=st.integers(1, 10**9))
+def test_a_congruence_is_its_least_residue(value: int, modulus: int) -> None:
+    assert extract_answer(rf"\boxed{{{value} \pmod{{{modulus}}}}}", ANY_INTEGER) == value % modulus
+
+
 @timeless
 @given(before=prose, value=integers, after=prose)
 def test_a_box_is_found_inside_any_prose(before: str, value: int, after: str) -> None:
