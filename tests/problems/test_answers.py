@@ -71,10 +71,11 @@ def test_an_unreadable_last_box_withdraws_the_earlier_one(last: str) -> None:
 
 
 PLACEHOLDERS = [
-    *r"\boxed{} \boxed{answer} \boxed{ANSWER} \boxed{...} \boxed{…} \boxed{\ldots} \boxed{?} \boxed{n} \boxed{m+n}".split(),
+    *r"\boxed{} \boxed{answer} \boxed{ANSWER} \boxed{...} \boxed{…} \boxed{\ldots} \boxed{?} \boxed{n}".split(),
     *r"\boxed{\frac{m}{n}} \boxed{___} \boxed{\square} \boxed{\text{answer}} \boxed{<answer>} \boxed{{{n}}}".split(),
     *r"\boxed{\boxed{}} \boxed{C} \fbox{} \\boxed{}".split(),
     r"\boxed{ }",
+    r"\boxed{m+n}",
     r"\boxed{\text{your final answer here}}",
     r"\boxed{the answer}",
 ]
