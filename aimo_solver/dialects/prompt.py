@@ -6,6 +6,7 @@ into them as it is, whatever braces it holds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _TAIL_TOKENS = 16
 """Tokens at the end of a prompt in which thinking may have been opened."""
+_TURN_MARK = re.compile(r"<[|｜]|\[/|_of_turn>")
+"""What stands between turns in chat templates."""
 _PROBLEM_MARK = "\0"
 """Stands for the statement while a text is filled: a character that no text needs."""
 
@@ -147,4 +150,5 @@ def reopened_thought(shown: str, opened: str) -> str:
 
 def opened_thought(token_ids: Sequence[int], tokenizer: Tokenizer) -> str:
     """Returns the thinking that the end of a prompt has opened, which a flush must close; "" if it has not."""
-    return open_thought(tokenizer.decode(token_ids[-_TAIL_TOKENS:]))
+    opened = open_thought(tokenizer.decode(token_ids[-_TAIL_TOKENS:]))
+    return "" if _TURN_MARK.search(opened) else opened  # Words of the problem, in a turn that is over.

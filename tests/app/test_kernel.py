@@ -67,7 +67,7 @@ BAD_INPUT = {
     "empty problem file": (["empty.jsonl"], "empty.jsonl: holds no problems"),
     "malformed line": (["malformed.jsonl"], "malformed.jsonl, line 2: not JSON"),
     "duplicate ids": (["duplicate.jsonl"], "duplicate.jsonl, line 2: id 'a' is used twice"),
-    "unknown preset": (["set.jsonl", "--preset", "demos"], "preset must be one of aimo3-public, "),
+    "unknown preset": (["set.jsonl", "--preset", "demos"], "preset must be one of aimo3-first, "),
     "bad preset key": (["set.jsonl", "--preset", "bad.toml"], "bad.toml: rollout.temprature: "),
     "unknown dialect": (["set.jsonl", "--preset", "dialect.toml"], "preset dialect.toml: dialect must be one of"),
     "unknown tie-break": (["set.jsonl", "--preset", "tie.toml"], "tie_break must be one of first_rollout, "),

@@ -17,7 +17,14 @@ from aimo_solver.dialects.dialect import Dialect, open_thought
 from aimo_solver.dialects.harmony import HARMONY
 from aimo_solver.dialects.hermes import HERMES
 from aimo_solver.dialects.openmath import OPENMATH
-from aimo_solver.dialects.prompt import Prompt, encode_messages, encode_prompt, make_prompt, prefilled_prompt
+from aimo_solver.dialects.prompt import (
+    Prompt,
+    encode_messages,
+    encode_prompt,
+    make_prompt,
+    opened_thought,
+    prefilled_prompt,
+)
 from aimo_solver.dialects.prompt_facts import PromptFacts, greatest_answer
 from aimo_solver.dialects.prompt_parts import prompt_parts
 from aimo_solver.engine.scripted import ByteTokenizer
@@ -48,6 +55,13 @@ def test_no_prefill_changes_nothing() -> None:
 def test_a_thought_is_open_when_nothing_closed_it() -> None:
     assert open_thought("assistant\n<think>\n") == "<think>\n"
     assert open_thought("<think></think>assistant\n") == open_thought("assistant\n") == ""
+
+
+@pytest.mark.parametrize("mark", ["<|im_end|>\n", "<｜Assistant｜>", " [/INST]", "<end_of_turn>\n"])
+def test_thinking_that_the_problem_names_is_not_open(mark: str) -> None:
+    tokenizer = ByteTokenizer(("<think>", mark))
+    assert not opened_thought(tokenizer.encode(f"What is <think>{mark}"), tokenizer)
+    assert opened_thought(tokenizer.encode(f"What is 1?{mark}<think>\n"), tokenizer) == "<think>\n"
 
 
 # Texts are filled from facts
