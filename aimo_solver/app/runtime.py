@@ -92,6 +92,7 @@ class Runtime:
             observer=observer,
             max_seconds=options.limits.problem_seconds,
             selector=None if judge is None else GenerativeSelector(self.engine, judge, self.log),
+            log=self.log,
         )
 
     def _rollouts(self, observer: Observer, tree_finished: TreeFinished) -> RolloutSource:
