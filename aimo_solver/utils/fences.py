@@ -54,10 +54,9 @@ def fenced_blocks(text: str) -> Iterator[FencedBlock]:
         if opening is not None and marks[0] != opening.marks[0]:
             continue
         if opening is not None:
-            closes = ends_line and not rest.strip()
-            if closes or begins_line:
+            closes, reopens = ends_line and not rest.strip(), tagged is not None
+            if closes or reopens or (begins_line and rest.startswith((" ", "\t"))):
                 end = match.end() if closes else match.end("marks")
-                reopens = begins_line and tagged is not None
                 yield _block(opening, match.start(), match.start() if reopens else end, closed=not reopens)
                 opening = None
                 if not reopens:

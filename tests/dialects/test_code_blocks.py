@@ -47,6 +47,14 @@ def test_backticks_in_a_line_of_code_do_not_end_its_block() -> None:
     assert last_python_block('```python\nprint("```", 1)\nx = "``"\n```') == 'print("```", 1)\nx = "``"'
 
 
+def test_a_fence_within_a_line_of_an_open_block_begins_another() -> None:
+    assert last_python_block("```python\nfor n ```python\nprint(42)\n```") == "print(42)"
+
+
+def test_a_damaged_fence_never_makes_an_empty_program() -> None:
+    assert last_python_block("```python\n```pythonprint(42)\n```") == "```pythonprint(42)"
+
+
 def test_an_indent_inside_the_code_stays() -> None:
     assert dedented("  if x:\n      y\n  z") == "if x:\n    y\nz"
     assert dedented("if x:\n    y") == "if x:\n    y"
