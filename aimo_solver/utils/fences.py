@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _MARKS: Final = re.compile(r"(?P<marks>`{3,}|~{3,})(?P<rest>[^\n`~]*)")
-_TAG: Final = re.compile(r"\{?[ .]*(?P<tag>[A-Za-z][\w+#.-]*)\}?\s*")
+_TAG: Final = re.compile(r" *\{?[ .]*(?P<tag>[A-Za-z](?:[\w+#.-]*[\w+#])?)\}?\s*")
 _MAX_INDENT: Final = 40
 """Characters of blank space, or of a quotation's marks, before a fence that begins its line."""
 
@@ -50,11 +50,13 @@ def fenced_blocks(text: str) -> Iterator[FencedBlock]:
         ends_line = match.end() == len(text) or text[match.end()] == "\n"
         begins_line = not text[max(0, match.start() - _MAX_INDENT) : match.start()].rpartition("\n")[2].strip(" \t>")
         tagged = _TAG.fullmatch(rest) if ends_line else None
-        opens = ends_line and (tagged is not None or (begins_line and not rest.strip()))
+        # "``` done" ends a block, or is a word after inline code.
+        is_next_to_tag = tagged is not None and not rest.startswith(" ")
+        opens = is_next_to_tag or (ends_line and begins_line and (tagged is not None or not rest.strip()))
         if opening is not None and marks[0] != opening.marks[0]:
             continue
         if opening is not None:
-            closes, reopens = ends_line and not rest.strip(), tagged is not None
+            closes, reopens = ends_line and not rest.strip(), is_next_to_tag
             if closes or reopens or (begins_line and rest.startswith((" ", "\t"))):
                 end = match.end() if closes else match.end("marks")
                 yield _block(opening, match.start(), match.start() if reopens else end, closed=not reopens)
