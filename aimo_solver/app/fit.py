@@ -14,7 +14,7 @@ from aimo_solver.dialects.hermes import HERMES
 from aimo_solver.dialects.prompt import Prompt, encode_prompt
 from aimo_solver.dialects.template import require_calls_are_read
 from aimo_solver.engine.base import Tokenizer
-from aimo_solver.engine.checkpoint import own_context
+from aimo_solver.engine.checkpoint import own_context, vocabulary_size
 from aimo_solver.engine.tokenizer import HfTokenizer
 from aimo_solver.errors import InputError
 
@@ -36,7 +36,14 @@ def require_fits(options: RunOptions, dialect: Dialect, tokenizer: Tokenizer) ->
     if options.preset.search is not None and calls_code(dialect) and not dialect.stop:
         raise InputError("this checkpoint's calls end with the turn, where a search has no step; leave out [search]")
     require_calls_are_read(dialect)
-    return trial_prompt(options.preset, options.prompt, dialect, tokenizer)
+    token_ids = trial_prompt(options.preset, options.prompt, dialect, tokenizer)
+    known, highest = vocabulary_size(options.model), max(token_ids)
+    if known is not None and highest >= known:
+        raise InputError(
+            f"the prompt has token {highest} ({tokenizer.decode([highest])}), and the model knows {known:,} tokens; "
+            "copy the model's own tokenizer files into its folder"
+        )
+    return token_ids
 
 
 def trial_prompt(preset: Preset, prompt: Prompt, dialect: Dialect, tokenizer: Tokenizer) -> list[int]:

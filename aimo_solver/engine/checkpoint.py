@@ -192,6 +192,12 @@ def own_context(folder: Path) -> int | None:
     return int(tokens * max(1.0, factor)) if isinstance(factor, int | float) else tokens
 
 
+def vocabulary_size(folder: Path) -> int | None:
+    """Returns how many tokens the model knows by config.json; None where it does not say."""
+    size: object = _text_config(folder).get("vocab_size")
+    return size if isinstance(size, int) else None
+
+
 def end_token_ids(folder: Path) -> frozenset[int]:
     """Returns the ids that end a turn: generation_config.json's, or config.json's where there is none, as in vLLM."""
     path = folder / "generation_config.json"

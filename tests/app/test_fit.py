@@ -142,3 +142,15 @@ def test_every_command_that_takes_a_model_takes_a_dialect() -> None:
         if "model" in {one.name for one in command.params} and "dialect" not in {one.name for one in command.params}
     }
     assert {name for name in without if not name.startswith("package ")} == set()
+
+
+def test_prompt_with_a_token_that_the_model_does_not_know_is_refused(tmp_path: Path) -> None:
+    model = write_checkpoint(tmp_path / "model", "qwen2_5")
+    size = HfTokenizer(model).size
+    options, dialect = chosen(model), load_dialect("hermes", model)
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | {"vocab_size": size}))
+    assert max(require_fits(options, dialect, HfTokenizer(model))) < size
+    (model / "config.json").write_text(json.dumps(config | {"vocab_size": 4}))
+    with pytest.raises(InputError, match="the model knows 4 tokens"):
+        require_fits(options, dialect, HfTokenizer(model))
