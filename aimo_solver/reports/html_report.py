@@ -198,16 +198,23 @@ def _rollout(trajectory: Trajectory, gold: int | None) -> dict[str, Any]:
 
 
 def _turn(turn: Turn) -> dict[str, Any]:
-    text, code = turn.text, (turn.code or "").strip("\n")
-    if code and code in text:  # A block may be empty.
-        text = _OPENED_FENCE.sub("", text[: text.rindex(code)])
+    text = _before_code(turn.text, (turn.code or "").strip("\n"))
     row: dict[str, Any] = {"text": rollout_html(text.strip())}
     if turn.flush:
         row["flush"] = True
     if turn.code is not None:
         row |= {"code": _highlighted(turn.code), "output": turn.output or "", "status": turn.status}
         row["code_seconds"] = round(turn.code_seconds, 2)
+    elif turn.output is not None:  # A call that could not be read, and the answer to it.
+        row |= {"output": turn.output, "status": turn.status}
     return row
+
+
+def _before_code(text: str, code: str) -> str:
+    """Returns the text without the block of code at its end, whose lines may have been indented together."""
+    lines = r"\r?\n[ \t]*".join(map(re.escape, (line.lstrip() for line in code.split("\n"))))
+    found = list(re.finditer(lines, text)) if code else []  # A block may be empty.
+    return _OPENED_FENCE.sub("", text[: found[-1].start()].rstrip(" \t")) if found else text
 
 
 def _entropy(trajectory: Trajectory) -> float | None:

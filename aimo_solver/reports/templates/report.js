@@ -83,6 +83,9 @@ function turnNodes(turn, ownEnd) {
     nodes.push(markup("pre", "code", turn.code)); // Pygments
     nodes.push(node("p", { className: "dim" }, "code: ", term(turn.status), `, ${turn.code_seconds} s`));
     nodes.push(node("pre", { className: failed ? "output error" : "output", textContent: turn.output.trim() || "(no output)" }));
+  } else if (turn.output !== undefined) {
+    nodes.push(node("p", { className: "dim" }, "a call that could not be read, and the answer to it:"));
+    nodes.push(node("pre", { className: "output error", textContent: turn.output.trim() }));
   }
   return nodes;
 }
