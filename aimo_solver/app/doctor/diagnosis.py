@@ -7,7 +7,6 @@ when it loads.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ from aimo_solver.app.doctor.refusals import check_configuration
 from aimo_solver.app.options import preset_for
 from aimo_solver.app.runtime import sandbox_layers
 from aimo_solver.config.settings import Hardware, load_preset
-from aimo_solver.engine.checkpoint import advised_sampling, check_checkpoint, check_writes_text
+from aimo_solver.engine.checkpoint import advised_sampling, check_checkpoint, check_writes_text, vocabulary_size
 from aimo_solver.engine.engine_arguments import argument_faults
 from aimo_solver.engine.hardware import AUTO, KAGGLE_CARDS, Card, choose_hardware, faults, find_cards, find_hardware
 from aimo_solver.engine.number_format import SLOW_ON_CPU, read_number_format
@@ -175,7 +174,7 @@ class _Examination:
             return Finding("tokenizer", Severity.FAULT, self._answers.failure or "nothing was answered; ask again")
         if answer.fault:
             return Finding("tokenizer", Severity.FAULT, f"preset {preset}: {answer.fault}")
-        vocabulary = _vocabulary(self._target.model)
+        vocabulary = vocabulary_size(self._target.model) or math.inf
         if vocabulary < answer.prompt_tokens or vocabulary < answer.tokens:
             severity = Severity.FAULT if vocabulary < answer.prompt_tokens else Severity.WARN
             text = f"the tokenizer has {answer.tokens:,} tokens, and the model {vocabulary:,}; copy the model's own"
@@ -221,10 +220,3 @@ class _Examination:
         hardware, cards, _ = self._settings()
         answered = self._answers.configuration
         return check_memory(self._target.model, hardware, cards, 0 if answered is None else answered.context_tokens)
-
-
-def _vocabulary(model: Path) -> float:
-    """Returns how many tokens the model knows; infinity where its config does not say."""
-    config = json.loads((model / "config.json").read_text(encoding="utf-8"))
-    size = (config.get("text_config") or config).get("vocab_size")
-    return size if isinstance(size, int) else math.inf
