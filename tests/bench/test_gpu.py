@@ -102,7 +102,7 @@ def test_it_runs_alone_without_what_only_other_benchmarks_need() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0
 
 
-@pytest.mark.engine
+@pytest.mark.restarts
 def test_every_measurement_succeeds_on_a_tiny_model(tmp_path: Path) -> None:
     pytest.importorskip("vllm")
     rows = table(tmp_path)

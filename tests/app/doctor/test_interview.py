@@ -95,9 +95,8 @@ def test_the_demo_models_tokenizer_writes_the_demo_presets_prompt() -> None:
 def test_what_the_preset_needs_of_the_tokenizer_is_checked(
     tmp_path: Path, template: str | None, preset: str, fault: str
 ) -> None:
-    answers = interview(question(write_stand_in(tmp_path / "model", template=template), preset))
-    assert answers.tokenizer is not None
-    assert fault in answers.tokenizer.fault and ";" in answers.tokenizer.fault
+    answer = ask_tokenizer(write_stand_in(tmp_path / "model", template=template), preset, Hardware())
+    assert fault in answer.fault and ";" in answer.fault
 
 
 def test_base_model_is_asked_in_plain_text_and_the_doctor_says_so(tmp_path: Path) -> None:
