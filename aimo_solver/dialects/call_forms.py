@@ -1,6 +1,6 @@
 """Call forms: how model families write a call of a tool, and which of vLLM's tool parsers reads it.
 
-A form is told from a call as the checkpoint's own template writes it, not from the model's name.
+A form is recognised by a call as the checkpoint's own template writes it, not by the model's name.
 """
 
 from __future__ import annotations

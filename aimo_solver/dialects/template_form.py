@@ -96,7 +96,7 @@ class TemplateForm:
     declares_tools: bool
     """Whether it shows the model the tools that it is given."""
     says_effort: bool
-    """Whether it tells the model how long to reason."""
+    """Whether it takes the reasoning effort."""
 
     def reply(self, template: Template, output: str) -> str:
         """Returns what follows a call: the end of its turn, the output, and the start of the next turn."""

@@ -31,6 +31,8 @@ class HfTokenizer:
             from transformers import AutoTokenizer, PreTrainedTokenizerFast
         except ImportError as error:
             raise EngineLoadError(f"cannot import transformers ({error}); install the engine's requirements") from error
+        if not folder.is_dir():
+            raise EngineLoadError(f"{folder}: no such folder; name the folder of a checkpoint")
         self._folder = folder
         # For some model types and labels (tokenizer_class), Qwen2 and LlamaTokenizerFast among them, AutoTokenizer
         # replaces the rules in tokenizer.json with the usual ones: a distilled or home-made checkpoint then reads

@@ -2,7 +2,7 @@ r"""LaTeX tokens: the numbers, words, commands and signs of a box's content.
 
 Left out are spacing, styles, colours, sizes, emphasis, and the letter of a multiple choice, `(C)`. A word is yielded
 in lower case with an apostrophe before it: it is part of a remark, not of the arithmetic. Outside `\text` and its kin
-a run of letters is a word only where nobody would write it for a product of variables.
+a run of letters is a word only where it cannot be meant as a product of variables.
 """
 
 from __future__ import annotations

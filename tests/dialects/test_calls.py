@@ -24,7 +24,7 @@ READ = {
     "arguments that are the code": json.dumps({"name": "python", "arguments": CODE}),
     "arguments that are JSON in a text": json.dumps({"name": "python", "arguments": json.dumps({"code": CODE})}),
     "another name for the code": json.dumps({"name": "python", "arguments": {"script": CODE}}),
-    "a name nobody knows": json.dumps({"name": "python", "arguments": {"snippet": CODE}}),
+    "an unknown argument name": json.dumps({"name": "python", "arguments": {"snippet": CODE}}),
     "the code beside a language": json.dumps({"name": "python", "arguments": {"language": "python", "code": CODE}}),
     "parameters for arguments": json.dumps({"name": "python", "parameters": {"code": CODE}}),
     "no arguments around the code": json.dumps({"name": "python", "code": CODE}),

@@ -122,3 +122,8 @@ def test_code_that_a_checkpoint_brings_is_neither_run_nor_asked_about(
         with pytest.raises(EngineLoadError, match="no readable tokenizer"):
             HfTokenizer(tmp_path)
     assert asked == []
+
+
+def test_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EngineLoadError, match="no such folder; name the folder of a checkpoint"):
+        HfTokenizer(tmp_path / "none")
